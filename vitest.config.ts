@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config';
+
+/** Four projects: `unit` needs nothing, `integration` real servers and TensorFlow, `e2e` the CLI, `faults` real kills. */
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{core,contracts,ml,activities,workflows,infra,cli,web}/**/*.test.ts'],
+          exclude: ['**/*.native.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/{conformance,workflow,replay}/**/*.test.ts', '{ml,infra,activities}/**/*.native.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
