@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import { isRunId, isSha256 } from '../core/ids.ts';
+import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
+import { BackboneId, GatedMetric, Strategy } from './pipeline-config.ts';
+
+/** What lies in the bucket (architecture §3). Readers trust manifests only: each lists its parts with their hashes. */
+export const Sha256Field = z.custom<Sha256>((v) => typeof v === 'string' && isSha256(v), 'a SHA-256 in hex');
+export const RunIdField = z.custom<RunId>((v) => typeof v === 'string' && isRunId(v), 'a run id');
+const StageKeyField = z.custom<StageKey>((v) => typeof v === 'string' && isSha256(v), 'a stage key');
+const DatasetVersionField = z.custom<DatasetVersion>((v) => typeof v === 'string' && isSha256(v), 'a data set version');
+
+/** A part of a manifest: bytes that verify against their hash. */
+export const BlobRef = z.object({ key: z.string().min(1), sha256: Sha256Field, sizeBytes: z.int().min(0) });
+export type BlobRef = z.infer<typeof BlobRef>;
+
+export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
+export type StageName = z.infer<typeof StageName>;
+
+/** `stages/<stage>/<key>/manifest.json`. `addressedBy` is what was hashed into the key: `graft cache explain` reads it. */
+export const StageManifest = <T extends z.ZodType>(output: T) =>
+  z.object({
+    kind: z.literal('graft.stage/1'),
+    stage: StageName,
+    key: StageKeyField,
+    codeVersion: z.int().positive(),
+    createdAt: z.string(),
+    addressedBy: z.record(z.string(), z.json()),
+    parts: z.array(BlobRef),
+    output,
+  });
+
+export const DatasetItem = z.object({
+  /** Relative to the source, with `/`. */
+  path: z.string(),
+  label: z.string(),
+  sha256: Sha256Field,
+  sizeBytes: z.int().positive(),
+  /** Oriented by EXIF, in pixels. */
+  width: z.int().positive(),
+  height: z.int().positive(),
+  channels: z.int().positive(),
+  format: z.string(),
+  /** Items of one group stay on one side of the split. */
+  group: z.string().optional(),
+});
+export type DatasetItem = z.infer<typeof DatasetItem>;
+
+export const QuarantinedItem = z.object({ path: z.string(), code: z.string(), reason: z.string() });
+export type QuarantinedItem = z.infer<typeof QuarantinedItem>;
+
+/** `datasets/<name>/<version>/manifest.json`; partitions are JSON lines of DatasetItem, sorted by path. */
+export const DatasetManifest = z.object({
+  kind: z.literal('graft.dataset/1'),
+  name: z.string(),
+  version: DatasetVersionField,
+  format: z.enum(['folder', 'csv']),
+  classes: z.array(z.string()),
+  images: z.int().min(0),
+  sizeBytes: z.int().min(0),
+  perClass: z.record(z.string(), z.int()),
+  partitions: z.array(BlobRef.extend({ items: z.int().positive() })),
+});
+export type DatasetManifest = z.infer<typeof DatasetManifest>;
+
+export const IngestOutput = z.object({
+  dataset: z.string(),
+  version: DatasetVersionField,
+  manifestKey: z.string(),
+  classes: z.array(z.string()),
+  images: z.int(),
+  quarantined: z.int(),
+  /** JSON lines of QuarantinedItem; null when there are none. */
+  quarantine: BlobRef.nullable(),
+});
+export type IngestOutput = z.infer<typeof IngestOutput>;
+
+export const Finding = z.object({ level: z.enum(['info', 'warning']), code: z.string(), message: z.string() });
+export type Finding = z.infer<typeof Finding>;
+
+export const ValidateOutput = z.object({ findings: z.array(Finding), report: BlobRef });
+export type ValidateOutput = z.infer<typeof ValidateOutput>;
+
+export const Side = z.enum(['train', 'validation', 'test']);
+export type Side = z.infer<typeof Side>;
+
+export const SplitOutput = z.object({
+  datasetManifestKey: z.string(),
+  classes: z.array(z.string()),
+  counts: z.record(Side, z.int()),
+  perClass: z.record(z.string(), z.record(Side, z.int())),
+  /** JSON lines `{unit, side}`: every group (or content hash) and the side it keeps from now on. */
+  assignments: BlobRef,
+  /** The split whose sides were kept; null for the first one. */
+  parent: StageKeyField.nullable(),
+});
+export type SplitOutput = z.infer<typeof SplitOutput>;
+
+export const PreparedImage = z.object({
+  heightPx: z.int(),
+  widthPx: z.int(),
+  channels: z.union([z.literal(1), z.literal(3)]),
+  resize: z.enum(['stretch', 'pad', 'crop']),
+});
+export type PreparedImage = z.infer<typeof PreparedImage>;
+
+/** A safetensors file: `images` uint8 [rows, height, width, channels], `labels` int32 [rows]; `items` are JSON lines {path, sha256}. */
+export const PreparedShard = BlobRef.extend({ rows: z.int().positive(), items: BlobRef });
+export type PreparedShard = z.infer<typeof PreparedShard>;
+
+export const PreparedSide = z.object({ rows: z.int().min(0), shards: z.array(PreparedShard) });
+export type PreparedSide = z.infer<typeof PreparedSide>;
+
+export const PrepareOutput = z.object({
+  image: PreparedImage,
+  classes: z.array(z.string()),
+  sides: z.partialRecord(Side, PreparedSide),
+});
+export type PrepareOutput = z.infer<typeof PrepareOutput>;
+
+/** What must be the same for two trainings to have the same bits. */
+export const TrainEnvironment = z.object({
+  backend: z.string(),
+  tensorflow: z.string(),
+  device: z.string(),
+  threads: z.int().positive(),
+  oneDnn: z.boolean(),
+  arch: z.string(),
+});
+export type TrainEnvironment = z.infer<typeof TrainEnvironment>;
+
+/** Everything that is needed to use the weights: the model, its input and its classes. */
+export const ModelDescription = z.object({
+  backbone: BackboneId,
+  strategy: Strategy,
+  classes: z.array(z.string()),
+  image: PreparedImage,
+  normalization: z.string(),
+  dropout: z.number(),
+});
+export type ModelDescription = z.infer<typeof ModelDescription>;
+
+export const EpochMetrics = z.object({
+  epoch: z.int(),
+  step: z.int(),
+  learningRate: z.number(),
+  trainLoss: z.number(),
+  trainAccuracy: z.number(),
+  validationLoss: z.number(),
+  validationAccuracy: z.number(),
+});
+export type EpochMetrics = z.infer<typeof EpochMetrics>;
+
+export const TrainOutput = z.object({
+  weights: BlobRef,
+  model: ModelDescription,
+  environment: TrainEnvironment,
+  steps: z.int(),
+  epochs: z.int(),
+  bestEpoch: z.int(),
+  stoppedEarly: z.boolean(),
+  best: EpochMetrics,
+  last: EpochMetrics,
+  trainableParameters: z.int(),
+  totalParameters: z.int(),
+});
+export type TrainOutput = z.infer<typeof TrainOutput>;
+
+export const ClassMetrics = z.object({
+  label: z.string(),
+  support: z.int(),
+  precision: z.number(),
+  recall: z.number(),
+  f1: z.number(),
+});
+export type ClassMetrics = z.infer<typeof ClassMetrics>;
+
+export const ClassificationMetrics = z.object({
+  images: z.int(),
+  loss: z.number(),
+  accuracy: z.number(),
+  top5: z.number(),
+  macroPrecision: z.number(),
+  macroRecall: z.number(),
+  macroF1: z.number(),
+  perClass: z.array(ClassMetrics),
+  /** Row: the true class; column: the predicted one. */
+  confusion: z.array(z.array(z.int())),
+});
+export type ClassificationMetrics = z.infer<typeof ClassificationMetrics>;
+
+export const EvaluateOutput = z.object({
+  metrics: ClassificationMetrics,
+  /** safetensors: `logits` float32 [rows, classes], `labels` int32 [rows], in the order of the test shards. */
+  logits: BlobRef,
+  findings: z.array(Finding),
+});
+export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
+
+export const GateRule = z.object({ rule: z.string(), passed: z.boolean(), explanation: z.string() });
+export type GateRule = z.infer<typeof GateRule>;
+
+export const GateOutput = z.object({
+  decision: z.enum(['promote', 'refuse']),
+  rules: z.array(GateRule),
+  champion: z
+    .object({ version: z.int(), weightsSha256: Sha256Field, metrics: z.record(GatedMetric, z.number()).nullable() })
+    .nullable(),
+});
+export type GateOutput = z.infer<typeof GateOutput>;
+
+export const PromoteOutput = z.object({
+  model: z.string(),
+  version: z.int().positive(),
+  promoted: z.boolean(),
+  alias: z.string(),
+  manifestKey: z.string(),
+});
+export type PromoteOutput = z.infer<typeof PromoteOutput>;

@@ -1,0 +1,213 @@
+import { z } from 'zod';
+
+/**
+ * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
+ * The type and its schema share one name.
+ */
+const slug = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits and inner dashes, at most 63 characters');
+const share = z.number().min(0).max(1);
+const positiveInt = z.int().positive();
+
+export const SplitConfig = z.strictObject({
+  test: share
+    .gt(0)
+    .lt(0.9)
+    .default(0.2)
+    .describe('Share of the items held out for the final test; 0.15 to 0.2 is usual.'),
+  validation: share
+    .gt(0)
+    .lt(0.9)
+    .default(0.1)
+    .describe('Share of the items that decides early stop and the best epoch.'),
+  stratify: z.boolean().default(true).describe('Keep the shares within every class.'),
+  groupBy: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'Regular expression over the relative path whose first group names what must stay on one side (patient, video).',
+    ),
+  seed: z.int().min(0).default(1).describe('Another seed is another split.'),
+});
+export type SplitConfig = z.infer<typeof SplitConfig>;
+
+export const DatasetConfig = z.strictObject({
+  source: z
+    .string()
+    .min(1)
+    .describe('A folder, a CSV file (path,label) or s3://bucket/prefix; relative to graft.yaml.'),
+  format: z
+    .enum(['auto', 'folder', 'csv'])
+    .default('auto')
+    .describe('folder: one folder a class; csv: columns path,label.'),
+  name: slug.optional().describe('Name of the data set in storage; the pipeline’s name where absent.'),
+  split: SplitConfig.prefault({}),
+  maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
+});
+export type DatasetConfig = z.infer<typeof DatasetConfig>;
+
+export const ImageConfig = z.strictObject({
+  size: z
+    .tuple([z.int().min(8).max(4096), z.int().min(8).max(4096)])
+    .optional()
+    .describe('[height, width] in pixels, the same for every image; the backbone’s own size where absent.'),
+  resize: z
+    .enum(['stretch', 'pad', 'crop'])
+    .default('stretch')
+    .describe('stretch changes the aspect ratio, pad adds black borders, crop cuts the centre.'),
+  color: z.enum(['rgb', 'gray']).default('rgb').describe('gray: one channel, repeated for the backbone’s three.'),
+  normalization: z
+    .string()
+    .default('auto')
+    .describe('auto takes what the backbone was trained with; any other name must equal it (NORMALIZATION_MISMATCH).'),
+});
+export type ImageConfig = z.infer<typeof ImageConfig>;
+
+export const AugmentConfig = z.strictObject({
+  flipHorizontal: share.default(0).describe('Probability of a left-right flip of a training image.'),
+});
+export type AugmentConfig = z.infer<typeof AugmentConfig>;
+
+export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'tiny-cnn']);
+export type BackboneId = z.infer<typeof BackboneId>;
+
+export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
+export type Strategy = z.infer<typeof Strategy>;
+
+export const ModelConfig = z.strictObject({
+  backbone: BackboneId.default('efficientnet-lite0').describe('The pretrained trunk.'),
+  weights: z
+    .string()
+    .default('imagenet')
+    .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
+  strategy: Strategy.default('head').describe(
+    'head: only the new layers; last-n: also the last blocks; full; scratch.',
+  ),
+  lastN: positiveInt.default(2).describe('How many blocks of the backbone last-n trains.'),
+  dropout: share.lt(1).default(0).describe('Dropout before the last dense layer.'),
+});
+export type ModelConfig = z.infer<typeof ModelConfig>;
+
+const learningRate = (value: number) => z.number().positive().max(100).default(value);
+const sgd = z.strictObject({ kind: z.literal('sgd'), learningRate: learningRate(0.01) });
+const momentum = z.strictObject({
+  kind: z.literal('momentum'),
+  learningRate: learningRate(0.01),
+  momentum: share.lt(1).default(0.9),
+  nesterov: z.boolean().default(false),
+});
+const adam = z.strictObject({
+  kind: z.literal('adam'),
+  learningRate: learningRate(1e-3),
+  beta1: share.lt(1).default(0.9),
+  beta2: share.lt(1).default(0.999),
+  epsilon: z.number().positive().default(1e-7),
+  weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay (AdamW) of kernels.'),
+});
+const rmsprop = z.strictObject({
+  kind: z.literal('rmsprop'),
+  learningRate: learningRate(1e-3),
+  decay: share.lt(1).default(0.9),
+  momentum: share.lt(1).default(0),
+  epsilon: z.number().positive().default(1e-7),
+  initialSquare: z
+    .union([z.literal(0), z.literal(1)])
+    .default(0)
+    .describe('TF1 starts the slot at one, tfjs at zero.'),
+});
+export const OptimizerConfig = z.discriminatedUnion('kind', [sgd, momentum, adam, rmsprop]);
+export type OptimizerConfig = z.infer<typeof OptimizerConfig>;
+
+export const ScheduleConfig = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant'), warmupSteps: z.int().min(0).default(0) }),
+  z.strictObject({ kind: z.literal('cosine'), warmupSteps: z.int().min(0).default(0), finalFactor: share.default(0) }),
+  z.strictObject({
+    kind: z.literal('one-cycle'),
+    pctStart: share.gt(0).lt(1).default(0.25),
+    div: z.number().gt(1).default(25),
+    finalDiv: z.number().gt(1).default(1e5),
+  }),
+  z.strictObject({
+    kind: z.literal('exponential'),
+    decaySteps: positiveInt,
+    decayRate: share.gt(0).default(0.95),
+    staircase: z.boolean().default(true),
+  }),
+]);
+export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
+
+export const CheckpointConfig = z.strictObject({
+  everySteps: positiveInt.default(50).describe('At most this many steps are done again after a crash.'),
+  everySeconds: z.number().positive().nullable().default(60).describe('Also by the clock, whichever comes first.'),
+  keepLast: positiveInt.default(3),
+  keepBest: z.boolean().default(true),
+});
+export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
+
+export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy']);
+export type WatchedMetric = z.infer<typeof WatchedMetric>;
+
+export const EarlyStopConfig = z.strictObject({
+  metric: WatchedMetric.default('validation.loss'),
+  patience: positiveInt.default(3).describe('Epochs without improvement before the run stops.'),
+  minDelta: z.number().min(0).default(0),
+});
+export type EarlyStopConfig = z.infer<typeof EarlyStopConfig>;
+
+export const TrainConfig = z.strictObject({
+  epochs: positiveInt.max(1_000_000).default(5),
+  batchSize: positiveInt.max(4096).default(32),
+  seed: z.int().min(0).default(1),
+  optimizer: OptimizerConfig.prefault({ kind: 'adam' }),
+  schedule: ScheduleConfig.prefault({ kind: 'constant' }),
+  labelSmoothing: share.lt(1).default(0),
+  clipNorm: z.number().positive().nullable().default(null).describe('Clip the gradients’ global norm.'),
+  bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
+  checkpoint: CheckpointConfig.prefault({}),
+  earlyStop: EarlyStopConfig.nullable().default(null),
+  threads: positiveInt
+    .max(256)
+    .nullable()
+    .default(null)
+    .describe('TensorFlow’s threads; part of what exact resume means. The machine’s cores where absent.'),
+  memoryLimitMb: positiveInt
+    .nullable()
+    .default(null)
+    .describe('Above it the trainer is recycled at its next checkpoint.'),
+});
+export type TrainConfig = z.infer<typeof TrainConfig>;
+
+export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
+export type GatedMetric = z.infer<typeof GatedMetric>;
+
+export const GateConfig = z.strictObject({
+  minimum: z.partialRecord(GatedMetric, share).default({}).describe('Floors on the test set, e.g. accuracy: 0.9.'),
+  noWorseThanChampion: z
+    .partialRecord(GatedMetric, share)
+    .default({ accuracy: 0 })
+    .describe('How much a metric may fall below the champion’s, both scored on the same test set.'),
+  allowClassMapChange: z.boolean().default(false).describe('Promote although the champion knows other classes.'),
+});
+export type GateConfig = z.infer<typeof GateConfig>;
+
+export const PromoteConfig = z.strictObject({
+  model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),
+  alias: slug.default('champion'),
+  gate: GateConfig.prefault({}),
+  approval: z.enum(['automatic']).default('automatic'),
+});
+export type PromoteConfig = z.infer<typeof PromoteConfig>;
+
+export const PipelineConfig = z.strictObject({
+  name: slug.describe('Names the runs, and the data set and the model where these have no name of their own.'),
+  task: z.enum(['classification']).default('classification'),
+  dataset: DatasetConfig,
+  image: ImageConfig.prefault({}),
+  augment: AugmentConfig.prefault({}),
+  model: ModelConfig.prefault({}),
+  train: TrainConfig.prefault({}),
+  promote: PromoteConfig.prefault({}),
+});
+export type PipelineConfig = z.infer<typeof PipelineConfig>;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { BlobRef, ClassificationMetrics, GateRule, ModelDescription, RunIdField, Sha256Field } from './manifests.ts';
+
+/** `models/<name>/versions/<n>/manifest.json`: everything needed to use, explain and reproduce a model version. */
+export const ModelVersion = z.object({
+  kind: z.literal('graft.model-version/1'),
+  name: z.string(),
+  version: z.int().positive(),
+  createdAt: z.string(),
+  runId: RunIdField,
+  weights: BlobRef,
+  model: ModelDescription,
+  metrics: ClassificationMetrics,
+  lineage: z.object({
+    dataset: z.object({ name: z.string(), version: z.string(), manifestKey: z.string() }),
+    splitKey: z.string(),
+    prepareKey: z.string(),
+    trainKey: z.string(),
+    evaluateKey: z.string(),
+    gateKey: z.string(),
+    graftVersion: z.string(),
+  }),
+});
+export type ModelVersion = z.infer<typeof ModelVersion>;
+
+/** `models/<name>/aliases.json`, moved by `If-Match`. */
+export const ModelAliases = z.object({
+  kind: z.literal('graft.aliases/1'),
+  aliases: z.record(z.string(), z.int().positive()),
+  /** The ledger entry that moved them last. */
+  ledgerSeq: z.int().min(0),
+});
+export type ModelAliases = z.infer<typeof ModelAliases>;
+
+/** `models/<name>/ledger/<seq>.json`, append-only by `If-None-Match: *`. */
+export const LedgerEntry = z.object({
+  kind: z.literal('graft.ledger/1'),
+  seq: z.int().positive(),
+  time: z.string(),
+  actor: z.string(),
+  action: z.enum(['promote', 'rollback']),
+  alias: z.string(),
+  from: z.int().positive().nullable(),
+  to: z.int().positive(),
+  reason: z.string(),
+  evidence: z.object({ runId: RunIdField, rules: z.array(GateRule), weightsSha256: Sha256Field }),
+});
+export type LedgerEntry = z.infer<typeof LedgerEntry>;

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { BlobRef, EpochMetrics, Finding, GateRule, RunIdField, Sha256Field, StageName } from './manifests.ts';
+import { GatedMetric, PipelineConfig } from './pipeline-config.ts';
+
+/** What starts a run. Small: references and numbers only, never secrets or images (architecture §2.1). */
+export const RetrainInput = z.object({
+  runId: RunIdField,
+  config: PipelineConfig,
+  requestedBy: z.string(),
+});
+export type RetrainInput = z.infer<typeof RetrainInput>;
+
+/** One finished stage, as the workflow and `graft run --json` show it. */
+export const StageSummary = z.object({
+  name: StageName,
+  cached: z.boolean(),
+  seconds: z.number(),
+  /** One line for people: "1,250 images in 10 classes". */
+  summary: z.string(),
+});
+export type StageSummary = z.infer<typeof StageSummary>;
+
+export const TrainingPhase = z.enum(['starting', 'features', 'training', 'finishing']);
+export type TrainingPhase = z.infer<typeof TrainingPhase>;
+
+/** Where a training is: in heartbeats (every few seconds) and, thinned, in the workflow's query. */
+export const TrainingProgress = z.object({
+  phase: TrainingPhase,
+  attempt: z.int(),
+  step: z.int(),
+  totalSteps: z.int(),
+  epoch: z.int(),
+  totalEpochs: z.int(),
+  /** Moving mean of the batch loss; null before the first step. */
+  loss: z.number().nullable(),
+  imagesPerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+  /** Share of the frozen features that are computed, 0–1, in the phase `features`. */
+  featuresDone: z.number().nullable(),
+  lastEpoch: EpochMetrics.nullable(),
+  checkpoint: z.object({ key: z.string(), sha256: Sha256Field, step: z.int() }).nullable(),
+  residentMb: z.number().nullable(),
+});
+export type TrainingProgress = z.infer<typeof TrainingProgress>;
+
+export const RunStatus = z.enum(['running', 'completed', 'failed', 'cancelled']);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+/** The answer of the workflow's `progress` query. */
+export const RunProgress = z.object({
+  runId: RunIdField,
+  status: RunStatus,
+  stage: StageName.nullable(),
+  stages: z.array(StageSummary),
+  training: TrainingProgress.nullable(),
+});
+export type RunProgress = z.infer<typeof RunProgress>;
+
+/** The result of the workflow; `graft run --json` prints it. */
+export const RunReport = z.object({
+  runId: RunIdField,
+  status: RunStatus,
+  weightsSha256: Sha256Field.nullable(),
+  metrics: z.partialRecord(z.enum([...GatedMetric.options, 'loss']), z.number()).nullable(),
+  model: z
+    .object({ name: z.string(), version: z.int().nullable(), promoted: z.boolean(), alias: z.string() })
+    .nullable(),
+  gate: z.array(GateRule),
+  stages: z.array(StageSummary),
+  dataset: z
+    .object({
+      name: z.string(),
+      version: z.string(),
+      images: z.int(),
+      quarantined: z.int(),
+      classes: z.array(z.string()),
+    })
+    .nullable(),
+  findings: z.array(Finding),
+});
+export type RunReport = z.infer<typeof RunReport>;
+
+/** `runs/<runId>/run.json`, written once at the start. */
+export const RunRecord = z.object({
+  kind: z.literal('graft.run/1'),
+  runId: RunIdField,
+  createdAt: z.string(),
+  requestedBy: z.string(),
+  graftVersion: z.string(),
+  config: PipelineConfig,
+});
+export type RunRecord = z.infer<typeof RunRecord>;
+
+/** `runs/<runId>/attempts/<n>.json`: claims attempt n by `If-None-Match: *`; a later claim fences this one off. */
+export const AttemptRecord = z.object({
+  kind: z.literal('graft.attempt/1'),
+  attempt: z.int().positive(),
+  startedAt: z.string(),
+  host: z.string(),
+  resumedFromStep: z.int().min(0),
+  /** The last step the attempt before had finished, if this machine knows it. */
+  reachedStep: z.int().min(0).nullable(),
+});
+export type AttemptRecord = z.infer<typeof AttemptRecord>;
+
+/** The part of the training state that is not tensors. */
+export const TrainCounters = z.object({
+  step: z.int().min(0),
+  /** Epochs finished. */
+  epoch: z.int().min(0),
+  /** Position within the epoch's order, in images: the data cursor. */
+  cursor: z.int().min(0),
+  /** Sums over the running epoch, so that its mean survives a resume exactly. */
+  lossSum: z.number(),
+  correct: z.int().min(0),
+  seen: z.int().min(0),
+  bestEpoch: z.int().min(0),
+  best: EpochMetrics.nullable(),
+  last: EpochMetrics.nullable(),
+  epochsWithoutImprovement: z.int().min(0),
+  stopped: z.boolean(),
+});
+export type TrainCounters = z.infer<typeof TrainCounters>;
+
+/** `runs/<runId>/checkpoints/<step>-<attempt>/manifest.json`, written last. */
+export const CheckpointManifest = z.object({
+  kind: z.literal('graft.checkpoint/1'),
+  runId: RunIdField,
+  trainKey: z.string(),
+  attempt: z.int().positive(),
+  createdAt: z.string(),
+  /** What the order of the data hangs on; a resume with another order is refused. */
+  dataOrderSha256: Sha256Field,
+  counters: TrainCounters,
+  /** Whether its epoch was the best so far when it was written. */
+  isBest: z.boolean(),
+  tensors: BlobRef,
+});
+export type CheckpointManifest = z.infer<typeof CheckpointManifest>;
