@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import type { z } from 'zod';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import type { Json } from '../../core/canonical-json.ts';
+import { transientError } from '../../core/errors.ts';
+import { asSha256, asStageKey } from '../../core/ids.ts';
+import type { StageKey } from '../../core/ids.ts';
+import { StageManifest } from '../../contracts/manifests.ts';
+import type { BlobRef, StageName } from '../../contracts/manifests.ts';
+import type { Clock } from '../../infra/ports/clock.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
+
+export interface StageRequest<T extends z.ZodType> {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly stage: StageName;
+  /** Raise it whenever the stage's code would give another result for the same input. */
+  readonly codeVersion: number;
+  /** Every input and parameter that can change the result; hashed into the key and shown by `graft cache explain`. */
+  readonly addressedBy: Readonly<Record<string, Json>>;
+  readonly output: T;
+  /** Writes its parts under keys that start with `partsPrefix` (unique to this attempt) and returns them. */
+  compute(partsPrefix: string): Promise<{ output: z.input<T>; parts: readonly BlobRef[] }>;
+}
+
+export interface StageAnswer<T> {
+  readonly key: StageKey;
+  readonly manifestKey: string;
+  readonly cached: boolean;
+  readonly output: T;
+}
+
+/** The content address of a stage's output (architecture §2.7). */
+export function stageKey(stage: StageName, codeVersion: number, addressedBy: Readonly<Record<string, Json>>): StageKey {
+  const text = canonicalJson({ stage, codeVersion, addressedBy });
+  return asStageKey(asSha256(createHash('sha256').update(text).digest('hex')));
+}
+
+export const stageManifestKey = (stage: StageName, key: StageKey): string => `stages/${stage}/${key}/manifest.json`;
+
+/**
+ * Runs a stage once for its content address: an existing manifest whose parts are all there is the answer; else the
+ * stage computes, and its manifest is written last (`If-None-Match: *`). Of two that compute at once the first wins.
+ */
+export async function cachedStage<T extends z.ZodType>(request: StageRequest<T>): Promise<StageAnswer<z.output<T>>> {
+  const { store, stage, codeVersion, addressedBy } = request;
+  const key = stageKey(stage, codeVersion, addressedBy);
+  const manifestKey = stageManifestKey(stage, key);
+  const hit = await readStage(store, manifestKey, request.output);
+  if (hit && (await partsExist(store, hit.parts, request.signal))) {
+    return { key, manifestKey, cached: true, output: hit.output };
+  }
+  const attempt = createHash('sha256').update(`${key}/${request.clock.nowMs()}/${process.pid}`).digest('hex');
+  const { output, parts } = await request.compute(`stages/${stage}/${key}/${attempt.slice(0, 16)}/`);
+  const manifest = {
+    kind: 'graft.stage/1' as const,
+    stage,
+    key,
+    codeVersion,
+    createdAt: new Date(request.clock.nowMs()).toISOString(),
+    addressedBy,
+    parts,
+    output,
+  };
+  const body = new TextEncoder().encode(JSON.stringify(manifest));
+  const json = { contentType: 'application/json', signal: request.signal };
+  if (hit) {
+    // The manifest is there but its parts are not: it is of no use to anybody, so it is replaced.
+    await store.put(manifestKey, body, json);
+  } else if ((await store.putIfAbsent(manifestKey, body, json)).kind === 'conflict') {
+    const winner = await readStage(store, manifestKey, request.output);
+    if (winner) return { key, manifestKey, cached: false, output: winner.output };
+    await store.put(manifestKey, body, json);
+  }
+  return { key, manifestKey, cached: false, output: request.output.parse(output) };
+}
+
+/** A stage's manifest, parsed; null where there is none or it does not parse (an older or foreign form). */
+export async function readStage<T extends z.ZodType>(
+  store: ObjectStore,
+  manifestKey: string,
+  output: T,
+): Promise<{ output: z.output<T>; parts: BlobRef[] } | null> {
+  const found = await store.get(manifestKey);
+  if (!found) return null;
+  const parsed = StageManifest(output).safeParse(parseJson(found.body));
+  return parsed.success ? { output: parsed.data.output as z.output<T>, parts: parsed.data.parts } : null;
+}
+
+/** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */
+export async function requireStage<T extends z.ZodType>(
+  store: ObjectStore,
+  manifestKey: string,
+  output: T,
+): Promise<z.output<T>> {
+  const found = await readStage(store, manifestKey, output);
+  if (found) return found.output;
+  throw transientError(
+    'STAGE_MISSING',
+    `${store.bucket}/${manifestKey}`,
+    'the manifest of an earlier stage is gone or unreadable',
+    'what the run wrote itself',
+    'start the run again: missing stages are computed anew',
+  );
+}
+
+const PARALLEL_HEADS = 16;
+
+/** Whether every part is in the store with its size: a hit on what is gone would be worse than a miss. */
+async function partsExist(store: ObjectStore, parts: readonly BlobRef[], signal: AbortSignal): Promise<boolean> {
+  for (let start = 0; start < parts.length; start += PARALLEL_HEADS) {
+    const heads = await Promise.all(
+      parts.slice(start, start + PARALLEL_HEADS).map(async (part) => {
+        const info = await store.head(part.key, { signal });
+        return info !== null && info.sizeBytes === part.sizeBytes;
+      }),
+    );
+    if (heads.includes(false)) return false;
+  }
+  return true;
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+}

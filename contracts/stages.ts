@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
+import { BackboneId, SplitConfig } from './pipeline-config.ts';
+import {
+  EvaluateOutput,
+  Finding,
+  GateOutput,
+  IngestOutput,
+  PrepareOutput,
+  PromoteOutput,
+  RunIdField,
+  Side,
+  SplitOutput,
+  StageName,
+  TrainOutput,
+  ValidateOutput,
+} from './manifests.ts';
+
+/** A stage's answer to the workflow: where its manifest lies, and the numbers that the next stages and people need. */
+const stageResult = <T extends z.ZodType>(output: T) =>
+  z.object({
+    stage: StageName,
+    key: z.string(),
+    manifestKey: z.string(),
+    cached: z.boolean(),
+    /** One line for people. */
+    summary: z.string(),
+    output,
+  });
+
+export const IngestInput = z.object({ dataset: DatasetConfig, datasetName: z.string(), runId: RunIdField });
+export type IngestInput = z.infer<typeof IngestInput>;
+export const IngestResult = stageResult(IngestOutput);
+export type IngestResult = z.infer<typeof IngestResult>;
+
+export const ValidateInput = z.object({
+  datasetManifestKey: z.string(),
+  quarantined: z.int(),
+  dataset: DatasetConfig,
+  image: ImageConfig,
+  backbone: BackboneId,
+});
+export type ValidateInput = z.infer<typeof ValidateInput>;
+export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.array(Finding).max(50) }));
+export type ValidateResult = z.infer<typeof ValidateResult>;
+
+export const SplitInput = z.object({ datasetManifestKey: z.string(), datasetName: z.string(), split: SplitConfig });
+export type SplitInput = z.infer<typeof SplitInput>;
+export const SplitResult = stageResult(SplitOutput);
+export type SplitResult = z.infer<typeof SplitResult>;
+
+export const PrepareInput = z.object({
+  datasetManifestKey: z.string(),
+  splitManifestKey: z.string(),
+  image: z.object({
+    heightPx: z.int(),
+    widthPx: z.int(),
+    channels: z.union([z.literal(1), z.literal(3)]),
+    resize: z.enum(['stretch', 'pad', 'crop']),
+  }),
+  sides: z.array(Side),
+});
+export type PrepareInput = z.infer<typeof PrepareInput>;
+/** The shards are in the manifest; only their counts travel through the workflow. */
+export const PrepareResult = stageResult(
+  PrepareOutput.omit({ sides: true }).extend({ rows: z.partialRecord(Side, z.int()) }),
+);
+export type PrepareResult = z.infer<typeof PrepareResult>;
+
+export const TrainInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export type TrainInput = z.infer<typeof TrainInput>;
+export const TrainStageResult = stageResult(TrainOutput);
+export type TrainStageResult = z.infer<typeof TrainStageResult>;
+
+export const EvaluateInput = z.object({ trainManifestKey: z.string(), prepareManifestKey: z.string() });
+export type EvaluateInput = z.infer<typeof EvaluateInput>;
+export const EvaluateResult = stageResult(EvaluateOutput);
+export type EvaluateResult = z.infer<typeof EvaluateResult>;
+
+/** The keys of everything a decision rests on. */
+export const Evidence = z.object({
+  runId: RunIdField,
+  datasetName: z.string(),
+  datasetManifestKey: z.string(),
+  splitManifestKey: z.string(),
+  prepareManifestKey: z.string(),
+  trainManifestKey: z.string(),
+  evaluateManifestKey: z.string(),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+export const GateInput = z.object({ model: z.string(), promote: PromoteConfig, evidence: Evidence });
+export type GateInput = z.infer<typeof GateInput>;
+export const GateResult = stageResult(GateOutput);
+export type GateResult = z.infer<typeof GateResult>;
+
+export const PromoteInput = z.object({
+  model: z.string(),
+  promote: PromoteConfig,
+  evidence: Evidence,
+  gateManifestKey: z.string(),
+  requestedBy: z.string(),
+});
+export type PromoteInput = z.infer<typeof PromoteInput>;
+export const PromoteResult = stageResult(PromoteOutput);
+export type PromoteResult = z.infer<typeof PromoteResult>;
