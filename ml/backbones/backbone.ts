@@ -1,0 +1,44 @@
+import type { Block, ParamSpec } from '../nn/module.ts';
+import type { Preprocessing } from '../nn/preprocessing.ts';
+
+export const backboneIds = ['tiny-cnn', 'mobilenet-v2', 'efficientnet-lite0'] as const;
+export type BackboneId = (typeof backboneIds)[number];
+
+/** A place where the network may be cut: blocks 0 … `afterBlock` before it, the rest after. */
+export interface CutPoint {
+  readonly name: string;
+  readonly afterBlock: number;
+  /** Pixels of the input a cell of the feature map stands for, along one side. */
+  readonly stridePx: number;
+  readonly channels: number;
+}
+
+/** A network without its head, from preprocessed pixels to a feature map [batch, height, width, featureChannels]. */
+export interface Backbone {
+  readonly id: BackboneId;
+  readonly blocks: readonly Block[];
+  /** From the input to the output; the last is the whole backbone. */
+  readonly cutPoints: readonly CutPoint[];
+  readonly featureChannels: number;
+  /** Side of the square input that the published weights were trained at. */
+  readonly defaultSizePx: number;
+  /** Smallest side it accepts. */
+  readonly minimumSizePx: number;
+  readonly preprocessing: Preprocessing;
+  /** Dropout before the classifier, as published. */
+  readonly defaultDropout: number;
+  readonly provenance: Provenance;
+}
+
+/** Where an architecture comes from, and its published size with a 1000-class head (learned values; no statistics). */
+export interface Provenance {
+  readonly source: string;
+  readonly publishedParameters: number | null;
+}
+
+/** Learned values (weights, not statistics). */
+export function countWeights(params: readonly ParamSpec[]): number {
+  return params
+    .filter((spec) => spec.kind === 'weight')
+    .reduce((sum, spec) => sum + spec.shape.reduce((product, size) => product * size, 1), 0);
+}

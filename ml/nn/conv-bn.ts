@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs';
+import { usesBatchStatistics } from './apply-blocks.ts';
+import { heFanOut, ones, zeros } from './initialize.ts';
+import type { ApplyContext, ParamSpec } from './module.ts';
+import { batchNormAffine, batchNormTraining } from './ops/batch-norm.ts';
+import type { Padding } from './ops/conv.ts';
+import { conv } from './ops/conv.ts';
+
+export type Activation = 'linear' | 'relu' | 'relu6';
+
+/** BatchNorm's constants; `momentum` in TensorFlow's sense (what is kept of the old value; PyTorch's is 1 minus it). */
+export interface BatchNormConstants {
+  readonly epsilon: number;
+  readonly momentum: number;
+}
+
+export interface ConvBnOptions {
+  /** Full name: the block's name, a slash, and the layer's: `backbone/blocks.3/expand`. */
+  readonly name: string;
+  readonly inChannels: number;
+  /** Equal to `inChannels` when depthwise. */
+  readonly outChannels: number;
+  /** Side of the square kernel. */
+  readonly kernelPx: number;
+  readonly stride: number;
+  readonly padding: Padding;
+  readonly depthwise?: boolean;
+  readonly activation: Activation;
+  readonly batchNorm: BatchNormConstants;
+}
+
+/** A part of a block. */
+export interface Layer {
+  readonly params: readonly ParamSpec[];
+  apply(x: tf.Tensor, ctx: ApplyContext, blockName: string): tf.Tensor;
+}
+
+/** Convolution without bias, BatchNorm, activation: `<name>/kernel`, `<name>/bn/{gamma,beta,moving_mean,moving_variance}`. */
+export function convBn(options: ConvBnOptions): Layer {
+  const { activation, batchNorm, stride, padding } = options;
+  const depthwise = options.depthwise ?? false;
+  const { kernel, gamma, beta, movingMean, movingVariance } = convBnParams(options);
+  return {
+    params: [kernel, gamma, beta, movingMean, movingVariance],
+    apply(x, ctx, blockName) {
+      const weights = ctx.param(kernel.name);
+      const p = {
+        gamma: ctx.param(gamma.name),
+        beta: ctx.param(beta.name),
+        movingMean: ctx.param(movingMean.name),
+        movingVariance: ctx.param(movingVariance.name),
+      };
+      const z = conv(x, weights, { stride, padding, depthwise });
+      if (!usesBatchStatistics(ctx, blockName)) {
+        const { scale, shift } = batchNormAffine(p, batchNorm.epsilon);
+        return activate(tf.add(tf.mul(z, scale), shift), activation);
+      }
+      const normalized = batchNormTraining(z, p, batchNorm.epsilon, batchNorm.momentum);
+      ctx.setStatistic(movingMean.name, normalized.movingMean);
+      ctx.setStatistic(movingVariance.name, normalized.movingVariance);
+      return activate(normalized.y, activation);
+    },
+  };
+}
+
+function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise }: ConvBnOptions) {
+  if (depthwise && inChannels !== outChannels) throw new Error(`${name}: a depthwise layer keeps its channels`);
+  const shape = [kernelPx, kernelPx, inChannels, depthwise ? 1 : outChannels];
+  // A depthwise output sees one input channel, so its true fan-out is the kernel's area.
+  const init = heFanOut(kernelPx, kernelPx, depthwise ? 1 : outChannels);
+  const channel = (suffix: string, kind: ParamSpec['kind'], start: typeof ones): ParamSpec => ({
+    name: `${name}/bn/${suffix}`,
+    shape: [outChannels],
+    init: start,
+    kind,
+    decay: false,
+  });
+  const kernel: ParamSpec = { name: `${name}/kernel`, shape, init, kind: 'weight', decay: true };
+  return {
+    kernel,
+    gamma: channel('gamma', 'weight', ones),
+    beta: channel('beta', 'weight', zeros),
+    movingMean: channel('moving_mean', 'statistic', zeros),
+    movingVariance: channel('moving_variance', 'statistic', ones),
+  };
+}
+
+function activate(x: tf.Tensor, activation: Activation): tf.Tensor {
+  if (activation === 'relu') return tf.relu(x);
+  if (activation === 'relu6') return tf.relu6(x);
+  return x;
+}

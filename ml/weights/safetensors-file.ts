@@ -1,0 +1,172 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
+import { elementBytes } from '../../core/checkpoint/tensor-data.ts';
+import type { SafetensorsHeader, TensorEntry } from '../../core/checkpoint/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensorsHeader,
+  parseSafetensorsHeader,
+  safetensorsHeaderBytes,
+  tensorParts,
+} from '../../core/checkpoint/safetensors.ts';
+import { errnoOf, GraftError, inputError, messageOf, transientError } from '../../core/errors.ts';
+import type { Sha256 } from '../../core/ids.ts';
+import { asSha256 } from '../../core/ids.ts';
+import { unwrap } from '../../core/result.ts';
+
+/** Large writes are cut so that hashing and writing take turns and no call holds the event loop for long. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Writes a file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder. Hashes on the way.
+ * DISK_FULL or DISK_WRITE (transient) where the system refuses; nothing is left behind.
+ */
+export async function writeSafetensorsFile(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<{ readonly sha256: Sha256; readonly sizeBytes: number }> {
+  const { header, order } = encodeSafetensorsHeader(tensors, metadata);
+  const parts = [header, ...tensorParts(tensors, order)];
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const written = await writeParts(temporary, parts);
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+    return written;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    const full = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
+    const remedy = full ? 'free some space; what was there before is untouched' : 'check the folder and its rights';
+    throw transientError(full ? 'DISK_FULL' : 'DISK_WRITE', path, messageOf(error), 'a written file', remedy, error);
+  }
+}
+
+async function writeParts(path: string, parts: readonly Uint8Array[]): Promise<{ sha256: Sha256; sizeBytes: number }> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  const file = await open(path, 'wx');
+  try {
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+        const chunk = part.subarray(at, at + CHUNK_BYTES);
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+      sizeBytes += part.length;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { sha256: asSha256(hash.digest('hex')), sizeBytes };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Reads a whole file into memory; tensors are views into it. MODEL_FILE where it can't be read, MODEL_HASH where
+ * `sha256` is given and differs, MODEL_FORMAT or MODEL_WEIGHTS where it is not a sound safetensors file.
+ */
+export async function readSafetensorsFile(
+  path: string,
+  options: { readonly sha256?: Sha256 } = {},
+): Promise<{ readonly tensors: Map<string, TensorData>; readonly metadata: Record<string, string> }> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  if (options.sha256 !== undefined) {
+    const seen = createHash('sha256').update(bytes).digest('hex');
+    if (seen !== options.sha256) {
+      throw inputError('MODEL_HASH', path, `SHA-256 ${seen}`, options.sha256, 'remove the file and fetch it again');
+    }
+  }
+  return unwrap(decodeSafetensors(bytes, path));
+}
+
+/** Random access to a file of any size. `close` it. */
+export interface SafetensorsFile {
+  readonly path: string;
+  readonly header: SafetensorsHeader;
+  /** Entry of a tensor; MODEL_WEIGHTS where the file has none of that name. */
+  entry(name: string): TensorEntry;
+  /**
+   * Rows [start, start + count) along the first dimension, as bytes, with one positional read. MODEL_WEIGHTS where the
+   * tensor is absent or the file ends early; throws on rows outside of it (a programming error).
+   */
+  readRows(name: string, start: number, count: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Opens a file and checks its header. Errors as in `readSafetensorsFile`. */
+export async function openSafetensorsFile(path: string): Promise<SafetensorsFile> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  try {
+    const header = await readHeader(file, path);
+    return randomAccess(file, path, header);
+  } catch (error) {
+    await file.close();
+    throw error instanceof GraftError ? error : unreadable(path, error);
+  }
+}
+
+async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
+  const { size } = await file.stat();
+  const prefix = await readExactly(file, 0, Math.min(8, size), path);
+  const headerBytes = unwrap(safetensorsHeaderBytes(prefix, size, path));
+  return unwrap(parseSafetensorsHeader(await readExactly(file, 0, headerBytes, path), size, path));
+}
+
+function randomAccess(file: FileHandle, path: string, header: SafetensorsHeader): SafetensorsFile {
+  const entry = (name: string): TensorEntry => {
+    const found = header.tensors.get(name);
+    if (found) return found;
+    const names = [...header.tensors.keys()].slice(0, 8).join(', ');
+    throw inputError('MODEL_WEIGHTS', path, `no tensor ${name}`, `one of ${names}`, 'make or download the file again');
+  };
+  return {
+    path,
+    header,
+    entry,
+    async readRows(name, start, count) {
+      const { shape, dtype, offsetBytes } = entry(name);
+      const [rows = 1, ...rest] = shape;
+      if (!(start >= 0 && count >= 0 && start + count <= rows)) {
+        throw new Error(`rows ${start}…${start + count} of ${rows} in ${name}`);
+      }
+      const rowBytes = rest.reduce((product, size) => product * size, elementBytes(dtype));
+      return readExactly(file, offsetBytes + start * rowBytes, count * rowBytes, path);
+    },
+    close: () => file.close(),
+  };
+}
+
+async function readExactly(file: FileHandle, offset: number, sizeBytes: number, path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(sizeBytes);
+  let done = 0;
+  while (done < sizeBytes) {
+    const { bytesRead } = await file.read(bytes, done, sizeBytes - done, offset + done);
+    if (bytesRead === 0) {
+      const seen = `the file ends at byte ${offset + done}`;
+      throw inputError('MODEL_WEIGHTS', path, seen, `${sizeBytes} bytes from ${offset}`, 'fetch the file again');
+    }
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+function unreadable(path: string, error: unknown): GraftError {
+  return inputError('MODEL_FILE', path, messageOf(error), 'a readable file', 'check the path and its rights');
+}
