@@ -17,17 +17,18 @@ export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'trai
 export type StageName = z.infer<typeof StageName>;
 
 /** `stages/<stage>/<key>/manifest.json`. `addressedBy` is what was hashed into the key: `graft cache explain` reads it. */
-export const StageManifest = <T extends z.ZodType>(output: T) =>
-  z.object({
-    kind: z.literal('graft.stage/1'),
-    stage: StageName,
-    key: StageKeyField,
-    codeVersion: z.int().positive(),
-    createdAt: z.string(),
-    addressedBy: z.record(z.string(), z.json()),
-    parts: z.array(BlobRef),
-    output,
-  });
+export const StageManifest = z.object({
+  kind: z.literal('graft.stage/1'),
+  stage: StageName,
+  key: StageKeyField,
+  codeVersion: z.int().positive(),
+  createdAt: z.string(),
+  addressedBy: z.record(z.string(), z.json()),
+  parts: z.array(BlobRef),
+  /** The stage's own schema reads it: IngestOutput, SplitOutput … */
+  output: z.unknown(),
+});
+export type StageManifest = z.infer<typeof StageManifest>;
 
 export const DatasetItem = z.object({
   /** Relative to the source, with `/`. */

@@ -84,8 +84,10 @@ export async function readStage<T extends z.ZodType>(
 ): Promise<{ output: z.output<T>; parts: BlobRef[] } | null> {
   const found = await store.get(manifestKey);
   if (!found) return null;
-  const parsed = StageManifest(output).safeParse(parseJson(found.body));
-  return parsed.success ? { output: parsed.data.output as z.output<T>, parts: parsed.data.parts } : null;
+  const manifest = StageManifest.safeParse(parseJson(found.body));
+  if (!manifest.success) return null;
+  const parsed = output.safeParse(manifest.data.output);
+  return parsed.success ? { output: parsed.data, parts: manifest.data.parts } : null;
 }
 
 /** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */
