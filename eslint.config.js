@@ -103,6 +103,12 @@ export default tseslint.config(
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-globals': ['error', 'process', 'Buffer', 'setTimeout', 'setInterval', 'fetch', 'performance'],
+    },
+  },
+  {
+    files: ['core/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'Randomness is addressed: core/rng.ts.' },

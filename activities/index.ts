@@ -1,0 +1,20 @@
+/** The activities by queue, as types: what workflows see of them. */
+import type { createEvaluateActivities } from './evaluate/evaluate.ts';
+import type { createGateActivities } from './gate/gate.ts';
+import type { createIngestActivities } from './ingest/ingest.ts';
+import type { createPrepareActivities } from './prepare/prepare.ts';
+import type { createPromoteActivities } from './promote/promote.ts';
+import type { createRunActivities } from './run-record/run-record.ts';
+import type { createSplitActivities } from './split/split.ts';
+import type { createTrainActivities } from './train/train.ts';
+import type { createValidateActivities } from './validate/validate.ts';
+
+export type DataActivities = ReturnType<typeof createIngestActivities> &
+  ReturnType<typeof createValidateActivities> &
+  ReturnType<typeof createSplitActivities> &
+  ReturnType<typeof createPrepareActivities>;
+export type RunActivities = ReturnType<typeof createRunActivities>;
+export type TrainActivities = ReturnType<typeof createTrainActivities>;
+/** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
+export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
+export type PromotionActivities = ReturnType<typeof createPromoteActivities>;

@@ -1,0 +1,32 @@
+/** What must be known of a backbone before TensorFlow is loaded: sizes for planning, normalization for checking. */
+export interface BackboneFacts {
+  /** Side of the square input it was trained with, in pixels. */
+  readonly defaultSizePx: number;
+  readonly minSizePx: number;
+  /** Name of the input range it wants; `image.normalization` must equal it (training.md §3). */
+  readonly normalization: 'lite-127-128' | 'torch-mean-std' | 'unit-range';
+  /** Whether pretrained weights are published under the name `imagenet`. */
+  readonly hasImagenet: boolean;
+}
+
+export const backboneFacts = {
+  'efficientnet-lite0': { defaultSizePx: 224, minSizePx: 32, normalization: 'lite-127-128', hasImagenet: true },
+  'mobilenet-v2': { defaultSizePx: 224, minSizePx: 32, normalization: 'torch-mean-std', hasImagenet: true },
+  'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'unit-range', hasImagenet: false },
+} as const satisfies Record<string, BackboneFacts>;
+
+export type BackboneName = keyof typeof backboneFacts;
+
+/** How pictures are rendered for a backbone: the configured size, or the backbone's own. */
+export function inputImage(
+  image: {
+    readonly size?: readonly [number, number] | undefined;
+    readonly resize: 'stretch' | 'pad' | 'crop';
+    readonly color: 'rgb' | 'gray';
+  },
+  backbone: BackboneName,
+): { heightPx: number; widthPx: number; channels: 1 | 3; resize: 'stretch' | 'pad' | 'crop' } {
+  const { defaultSizePx } = backboneFacts[backbone];
+  const [heightPx, widthPx] = image.size ?? [defaultSizePx, defaultSizePx];
+  return { heightPx, widthPx, channels: image.color === 'gray' ? 1 : 3, resize: image.resize };
+}

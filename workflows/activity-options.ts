@@ -1,0 +1,54 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import type {
+  DataActivities,
+  EvaluateActivities,
+  PromotionActivities,
+  RunActivities,
+  TrainActivities,
+} from '../activities/index.ts';
+import { taskQueues } from './workflow-ids.ts';
+
+/**
+ * Retries go on for a day with growing pauses: a server that is away for an hour must not cost a run. Errors that no
+ * retry can mend are marked non-retryable where they are thrown (activities/lib/error-boundary.ts).
+ */
+const patientRetry: NonNullable<ActivityOptions['retry']> = {
+  initialInterval: '1 second',
+  backoffCoefficient: 2,
+  maximumInterval: '1 minute',
+  maximumAttempts: 0,
+};
+
+/** A lost worker is noticed after `heartbeatTimeout`; data stages beat every few seconds. */
+export const dataStages = proxyActivities<DataActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '7 days',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});
+
+/** Bookkeeping: small reads and writes. */
+export const bookkeeping = proxyActivities<RunActivities & PromotionActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '5 minutes',
+  retry: patientRetry,
+});
+
+/** Training may take a month; what a crash costs is bounded by the checkpoint interval, not by the timeout. */
+export const training = proxyActivities<TrainActivities>({
+  taskQueue: taskQueues.train,
+  startToCloseTimeout: '60 days',
+  heartbeatTimeout: '20 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});
+
+export const evaluation = proxyActivities<EvaluateActivities>({
+  taskQueue: taskQueues.train,
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});

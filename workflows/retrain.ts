@@ -1,0 +1,110 @@
+import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
+import { inputImage } from '../core/backbone-facts.ts';
+import type { RetrainInput, RunReport } from '../contracts/run.ts';
+import type { Evidence } from '../contracts/stages.ts';
+import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
+import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
+import { RunTracker } from './run-tracker.ts';
+
+/**
+ * ingest → validate → split → prepare → train → evaluate → gate → promote. Every stage is an activity with its own
+ * content-addressed output; this code only passes references on. A refused promotion is a normal end.
+ */
+export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
+  const progress = new RunTracker(input);
+  setHandler(progressQuery, () => progress.snapshot());
+  setHandler(trainingProgressSignal, (update) => progress.trainingAt(update));
+
+  const scope = new CancellationScope();
+  setHandler(cancelRunSignal, ({ reason }) => {
+    log.info('cancel requested', { reason });
+    scope.cancel();
+  });
+
+  let outcome: RunReport;
+  try {
+    await scope.run(() => pipeline(input, progress));
+    progress.finish('completed');
+    outcome = progress.report();
+  } catch (error) {
+    const cancelled = isCancellation(error);
+    progress.finish(cancelled ? 'cancelled' : 'failed');
+    outcome = progress.report();
+    await CancellationScope.nonCancellable(() => bookkeeping.closeRun(outcome));
+    if (cancelled) return outcome;
+    throw error;
+  }
+  await bookkeeping.closeRun(outcome);
+  return outcome;
+}
+
+async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void> {
+  await bookkeeping.openRun(input);
+  const data = await prepareData(input, progress);
+  const trained = await progress.stage('train', () =>
+    training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
+  );
+  progress.weightsAre(trained.output.weights.sha256);
+  const evaluated = await progress.stage('evaluate', () =>
+    evaluation.evaluateModel({ trainManifestKey: trained.manifestKey, prepareManifestKey: data.prepareManifestKey }),
+  );
+  progress.scored(evaluated.output.metrics, evaluated.output.findings);
+  await judge(input, progress, {
+    runId: input.runId,
+    ...data,
+    trainManifestKey: trained.manifestKey,
+    evaluateManifestKey: evaluated.manifestKey,
+  });
+}
+
+type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
+
+async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+  const datasetName = config.dataset.name ?? config.name;
+  const ingested = await progress.stage('ingest', () =>
+    dataStages.ingestDataset({ runId, dataset: config.dataset, datasetName }),
+  );
+  const { manifestKey: datasetManifestKey, quarantined } = ingested.output;
+  progress.datasetIs(ingested.output);
+  const validated = await progress.stage('validate', () =>
+    dataStages.validateDataset({
+      datasetManifestKey,
+      quarantined,
+      dataset: config.dataset,
+      image: config.image,
+      backbone: config.model.backbone,
+    }),
+  );
+  progress.found(validated.output.findings);
+  const split = await progress.stage('split', () =>
+    dataStages.splitDataset({ datasetManifestKey, datasetName, split: config.dataset.split }),
+  );
+  const prepared = await progress.stage('prepare', () =>
+    dataStages.prepareImages({
+      datasetManifestKey,
+      splitManifestKey: split.manifestKey,
+      image: inputImage(config.image, config.model.backbone),
+      sides: ['train', 'validation', 'test'],
+    }),
+  );
+  return {
+    datasetName,
+    datasetManifestKey,
+    splitManifestKey: split.manifestKey,
+    prepareManifestKey: prepared.manifestKey,
+  };
+}
+
+async function judge(
+  { config: { name, promote }, requestedBy }: RetrainInput,
+  progress: RunTracker,
+  evidence: Evidence,
+): Promise<void> {
+  const model = promote.model ?? name;
+  const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
+  progress.decided(gated.output.rules);
+  const promoted = await progress.stage('promote', () =>
+    bookkeeping.promoteModel({ model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy }),
+  );
+  progress.modelIs(promoted.output);
+}

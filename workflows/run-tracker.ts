@@ -1,0 +1,119 @@
+import { upsertMemo } from '@temporalio/workflow';
+import type {
+  ClassificationMetrics,
+  Finding,
+  GateRule,
+  IngestOutput,
+  PromoteOutput,
+  StageName,
+} from '../contracts/manifests.ts';
+import type {
+  RetrainInput,
+  RunProgress,
+  RunReport,
+  RunStatus,
+  StageSummary,
+  TrainingProgress,
+} from '../contracts/run.ts';
+import type { Sha256 } from '../core/ids.ts';
+
+interface StageReply {
+  readonly cached: boolean;
+  readonly summary: string;
+}
+
+/** What a run knows of itself: the answer of its query, and piece by piece its report. */
+export class RunTracker {
+  private readonly input: RetrainInput;
+  private status: RunStatus = 'running';
+  private running: StageName | null = null;
+  private readonly stages: StageSummary[] = [];
+  private training: TrainingProgress | null = null;
+  private readonly findings: Finding[] = [];
+  private gate: readonly GateRule[] = [];
+  private dataset: RunReport['dataset'] = null;
+  private weightsSha256: Sha256 | null = null;
+  private metrics: RunReport['metrics'] = null;
+  private model: RunReport['model'] = null;
+
+  constructor(input: RetrainInput) {
+    this.input = input;
+  }
+
+  /** Runs one stage and notes its time. Workflow time is Temporal's, so a replay sees the same figures. */
+  async stage<T extends StageReply>(name: StageName, run: () => Promise<T>): Promise<T> {
+    this.running = name;
+    const startedMs = Date.now();
+    const reply = await run();
+    this.running = null;
+    this.stages.push({ name, cached: reply.cached, seconds: (Date.now() - startedMs) / 1000, summary: reply.summary });
+    return reply;
+  }
+
+  trainingAt(update: TrainingProgress): void {
+    this.training = update;
+  }
+
+  found(findings: readonly Finding[]): void {
+    this.findings.push(...findings);
+  }
+
+  datasetIs({ dataset, version, images, quarantined, classes }: IngestOutput): void {
+    this.dataset = { name: dataset, version, images, quarantined, classes: [...classes] };
+  }
+
+  weightsAre(sha256: Sha256): void {
+    this.weightsSha256 = sha256;
+  }
+
+  scored(metrics: ClassificationMetrics, findings: readonly Finding[]): void {
+    const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
+    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
+    this.found(findings);
+  }
+
+  decided(rules: readonly GateRule[]): void {
+    this.gate = rules;
+  }
+
+  modelIs({ model, version, promoted, alias }: PromoteOutput): void {
+    this.model = { name: model, version, promoted, alias };
+  }
+
+  /** Ends the run; lists show the outcome without asking the workflow. */
+  finish(status: RunStatus): void {
+    this.status = status;
+    upsertMemo({
+      outcome: {
+        status,
+        accuracy: this.metrics?.accuracy ?? null,
+        version: this.model?.version ?? null,
+        promoted: this.model?.promoted ?? false,
+      },
+    });
+  }
+
+  snapshot(): RunProgress {
+    return {
+      runId: this.input.runId,
+      status: this.status,
+      stage: this.running,
+      stages: [...this.stages],
+      training: this.training,
+    };
+  }
+
+  report(): RunReport {
+    return {
+      runId: this.input.runId,
+      status: this.status,
+      weightsSha256: this.weightsSha256,
+      metrics: this.metrics,
+      model: this.model,
+      gate: [...this.gate],
+      stages: [...this.stages],
+      dataset: this.dataset,
+      findings: [...this.findings],
+    };
+  }
+}
