@@ -42,3 +42,14 @@ export function countWeights(params: readonly ParamSpec[]): number {
     .filter((spec) => spec.kind === 'weight')
     .reduce((sum, spec) => sum + spec.shape.reduce((product, size) => product * size, 1), 0);
 }
+
+/**
+ * A cut after every block: `strides[i]` is the stride of block i. Named as the block without its prefix (`stem`, `blocks.3`, `top`).
+ */
+export function cutAfterEach(blocks: readonly Block[], strides: readonly number[]): CutPoint[] {
+  let stridePx = 1;
+  return blocks.map((block, afterBlock) => {
+    stridePx *= strides[afterBlock] ?? 1;
+    return { name: block.name.replace('backbone/', ''), afterBlock, stridePx, channels: block.outChannels };
+  });
+}

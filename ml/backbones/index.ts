@@ -1,5 +1,7 @@
 import { unreachable } from '../../core/errors.ts';
 import type { Backbone, BackboneId } from './backbone.ts';
+import { efficientnetLite0 } from './efficientnet-lite0.ts';
+import { mobilenetV2 } from './mobilenet-v2.ts';
 import { tinyCnn } from './tiny-cnn.ts';
 
 /** The architecture of a backbone; its parameters start from `initialize` or `loadBackboneWeights`. */
@@ -8,8 +10,9 @@ export function createBackbone(id: BackboneId): Backbone {
     case 'tiny-cnn':
       return tinyCnn();
     case 'mobilenet-v2':
+      return mobilenetV2();
     case 'efficientnet-lite0':
-      throw new Error(`${id} is being built`);
+      return efficientnetLite0();
     default:
       return unreachable(id);
   }
