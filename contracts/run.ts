@@ -118,6 +118,7 @@ export const TrainCounters = z.object({
   best: EpochMetrics.nullable(),
   last: EpochMetrics.nullable(),
   epochsWithoutImprovement: z.int().min(0),
+  stopBest: z.number().nullable(),
   stopped: z.boolean(),
 });
 export type TrainCounters = z.infer<typeof TrainCounters>;

@@ -4,15 +4,15 @@ export interface BackboneFacts {
   readonly defaultSizePx: number;
   readonly minSizePx: number;
   /** Name of the input range it wants; `image.normalization` must equal it (training.md §3). */
-  readonly normalization: 'lite-127-128' | 'torch-mean-std' | 'unit-range';
+  readonly normalization: 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1';
   /** Whether pretrained weights are published under the name `imagenet`. */
   readonly hasImagenet: boolean;
 }
 
 export const backboneFacts = {
-  'efficientnet-lite0': { defaultSizePx: 224, minSizePx: 32, normalization: 'lite-127-128', hasImagenet: true },
-  'mobilenet-v2': { defaultSizePx: 224, minSizePx: 32, normalization: 'torch-mean-std', hasImagenet: true },
-  'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'unit-range', hasImagenet: false },
+  'efficientnet-lite0': { defaultSizePx: 224, minSizePx: 32, normalization: 'minus127-over128', hasImagenet: true },
+  'mobilenet-v2': { defaultSizePx: 224, minSizePx: 32, normalization: 'imagenet-mean-std', hasImagenet: true },
+  'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', hasImagenet: false },
 } as const satisfies Record<string, BackboneFacts>;
 
 export type BackboneName = keyof typeof backboneFacts;
