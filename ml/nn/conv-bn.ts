@@ -3,10 +3,10 @@ import { usesBatchStatistics } from './apply-blocks.ts';
 import { heFanOut, ones, zeros } from './initialize.ts';
 import type { ApplyContext, ParamSpec } from './module.ts';
 import { batchNormAffine, batchNormTraining } from './ops/batch-norm.ts';
+import type { Activation } from './ops/activation.ts';
+import { activate } from './ops/activation.ts';
 import type { Padding } from './ops/conv.ts';
 import { conv } from './ops/conv.ts';
-
-export type Activation = 'linear' | 'relu' | 'relu6';
 
 /** BatchNorm's constants; `momentum` in TensorFlow's sense (what is kept of the old value; PyTorch's is 1 minus it). */
 export interface BatchNormConstants {
@@ -83,10 +83,4 @@ function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise }: Co
     movingMean: channel('moving_mean', 'statistic', zeros),
     movingVariance: channel('moving_variance', 'statistic', ones),
   };
-}
-
-function activate(x: tf.Tensor, activation: Activation): tf.Tensor {
-  if (activation === 'relu') return tf.relu(x);
-  if (activation === 'relu6') return tf.relu6(x);
-  return x;
 }

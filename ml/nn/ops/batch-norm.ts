@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { isNative, NATIVE_BACKEND, runNative } from './native.ts';
 
 /** Vectors of one value a channel. */
 export interface BatchNormParams {
@@ -14,17 +15,28 @@ export function batchNormAffine(p: BatchNormParams, epsilon: number): { scale: t
   return { scale, shift: tf.sub(p.beta, tf.mul(p.movingMean, scale)) };
 }
 
+export interface NormalizedBatch {
+  readonly y: tf.Tensor;
+  readonly movingMean: tf.Tensor;
+  readonly movingVariance: tf.Tensor;
+}
+
 /**
  * BatchNorm with the statistics of the batch (Ioffe and Szegedy 1502.03167, algorithm 1) of x [batch, height, width,
  * channels]. `momentum` is what the moving averages keep of their old value. As in TensorFlow and PyTorch, the moving
- * variance takes the unbiased variance, the normalization the biased one.
+ * variance takes the unbiased variance, the normalization the biased one. Gradients flow to x, gamma and beta.
  */
 export function batchNormTraining(
   x: tf.Tensor,
   p: BatchNormParams,
   epsilon: number,
   momentum: number,
-): { y: tf.Tensor; movingMean: tf.Tensor; movingVariance: tf.Tensor } {
+): NormalizedBatch {
+  return isNative() ? fusedBatchNorm(x, p, epsilon, momentum) : plainBatchNorm(x, p, epsilon, momentum);
+}
+
+/** The formula in tfjs's own operations: what the fused kernel is tested against. */
+export function plainBatchNorm(x: tf.Tensor, p: BatchNormParams, epsilon: number, momentum: number): NormalizedBatch {
   const axes = x.shape.slice(0, -1).map((_, axis) => axis);
   const count = axes.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1);
   const { mean, variance } = tf.moments(x, axes);
@@ -36,3 +48,48 @@ export function batchNormTraining(
     movingVariance: tf.add(tf.mul(p.movingVariance, momentum), tf.mul(unbiased, 1 - momentum)),
   };
 }
+
+const FUSED = 'GraftFusedBatchNorm';
+
+function fusedBatchNorm(x: tf.Tensor, p: BatchNormParams, epsilon: number, momentum: number): NormalizedBatch {
+  const inputs = { x, gamma: p.gamma, beta: p.beta, movingMean: p.movingMean, movingVariance: p.movingVariance };
+  const outputs = tf.engine().runKernel<tf.Tensor[]>(FUSED, inputs, { epsilon, momentum });
+  const [y, movingMean, movingVariance] = outputs;
+  if (y === undefined || movingMean === undefined || movingVariance === undefined) throw new Error(`${FUSED}: outputs`);
+  return { y, movingMean, movingVariance };
+}
+
+// Outputs of FusedBatchNormV3: y, the two moving averages, and three tensors that only its gradient understands.
+tf.registerKernel({
+  kernelName: FUSED,
+  backendName: NATIVE_BACKEND,
+  kernelFunc: ({ inputs, attrs }) => {
+    const { x, gamma, beta, movingMean, movingVariance } = inputs;
+    if (!x || !gamma || !beta || !movingMean || !movingVariance) throw new Error(`${FUSED}: inputs`);
+    const floats = { epsilon: Number(attrs?.['epsilon']), exponential_avg_factor: 1 - Number(attrs?.['momentum']) };
+    const all = [x, gamma, beta, movingMean, movingVariance];
+    return runNative('FusedBatchNormV3', all, { ...COMMON, floats }, 6);
+  },
+});
+
+tf.registerGradient({
+  kernelName: FUSED,
+  inputsToSave: ['x', 'gamma'],
+  outputsToSave: [false, false, false, true, true, true],
+  gradFunc: (dy, saved, attrs) => {
+    const dyOfY = Array.isArray(dy) ? dy[0] : dy;
+    const [x, gamma, ...reserved] = saved;
+    if (dyOfY === undefined || x === undefined || gamma === undefined) throw new Error(`${FUSED}: saved tensors`);
+    const floats = { epsilon: Number(attrs['epsilon']) };
+    const inputs = [dyOfY, x, gamma, ...reserved];
+    const [dx, dGamma, dBeta] = runNative('FusedBatchNormGradV3', inputs, { ...COMMON, floats }, 5);
+    if (dx === undefined || dGamma === undefined || dBeta === undefined) throw new Error(`${FUSED}: gradients`);
+    return { x: () => dx, gamma: () => dGamma, beta: () => dBeta };
+  },
+});
+
+const COMMON = {
+  floatTypes: ['T', 'U'],
+  strings: { data_format: 'NHWC' },
+  bools: { is_training: true },
+};

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import type { NativeAttributes } from './native.ts';
+import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
 
 /** `same`: TensorFlow's rule (the odd pixel goes below and right). `symmetric`: ⌊kernel/2⌋ on every side, as in PyTorch. */
 export type Padding = 'same' | 'symmetric';
@@ -11,21 +13,87 @@ export interface ConvOptions {
 
 /** Cross-correlation of x [batch, height, width, in] with a kernel [h, w, in, out], or [h, w, in, 1] when depthwise. */
 export function conv(x: tf.Tensor, kernel: tf.Tensor, { stride, padding, depthwise }: ConvOptions): tf.Tensor {
-  const x4 = asRank4(x);
   const k4 = asRank4(kernel);
-  const pad = padding === 'same' ? 'same' : Math.floor((kernel.shape[0] ?? 1) / 2);
+  const padPx = padding === 'same' ? SAME : Math.floor(k4.shape[0] / 2);
+  if (isNative()) {
+    return tf.engine().runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x, kernel }, { stride, padPx });
+  }
+  const x4 = asRank4(x);
+  const pad = padding === 'same' ? 'same' : padPx;
   return depthwise ? tf.depthwiseConv2d(x4, k4, stride, pad) : tf.conv2d(x4, k4, stride, pad);
+}
+
+/** `padPx` of TensorFlow's SAME padding. */
+const SAME = -1;
+
+/** TensorFlow's names for a convolution and its two gradients. */
+interface ConvOperations {
+  readonly kernelName: string;
+  readonly forward: string;
+  readonly backwardInput: string;
+  readonly backwardKernel: string;
+}
+
+const DENSE: ConvOperations = {
+  kernelName: 'GraftConv2D',
+  forward: 'Conv2D',
+  backwardInput: 'Conv2DBackpropInput',
+  backwardKernel: 'Conv2DBackpropFilter',
+};
+
+const DEPTHWISE: ConvOperations = {
+  kernelName: 'GraftDepthwiseConv2D',
+  forward: 'DepthwiseConv2dNative',
+  backwardInput: 'DepthwiseConv2dNativeBackpropInput',
+  backwardKernel: 'DepthwiseConv2dNativeBackpropFilter',
+};
+
+// tfjs-node's own kernels refuse explicit padding, and tfjs computes a depthwise gradient by other means on some backends.
+for (const operations of [DENSE, DEPTHWISE]) {
+  tf.registerKernel({
+    kernelName: operations.kernelName,
+    backendName: NATIVE_BACKEND,
+    kernelFunc: ({ inputs, attrs }) => runNativeOne(operations.forward, given(inputs), attributes(attrs)),
+  });
+  tf.registerGradient({
+    kernelName: operations.kernelName,
+    inputsToSave: ['x', 'kernel'],
+    gradFunc: (dy, saved, attrs) => {
+      const [x, kernel] = saved;
+      if (x === undefined || kernel === undefined || Array.isArray(dy)) throw new Error('no saved tensors');
+      const settings = attributes(attrs);
+      return {
+        x: () => runNativeOne(operations.backwardInput, [sizes(x), kernel, dy], settings),
+        kernel: () => runNativeOne(operations.backwardKernel, [x, sizes(kernel), dy], settings),
+      };
+    },
+  });
+}
+
+function given(inputs: { readonly [name: string]: tf.TensorInfo | undefined }): tf.TensorInfo[] {
+  const { x, kernel } = inputs;
+  if (x === undefined || kernel === undefined) throw new Error('a convolution takes x and kernel');
+  return [x, kernel];
+}
+
+function attributes(attrs: { readonly [name: string]: unknown } | undefined): NativeAttributes {
+  const stride = Number(attrs?.['stride']);
+  const padPx = Number(attrs?.['padPx']);
+  const strides = [1, stride, stride, 1];
+  const strings = { data_format: 'NHWC', padding: padPx === SAME ? 'SAME' : 'EXPLICIT' };
+  if (padPx === SAME) return { strings, ints: { strides } };
+  return { strings, ints: { strides, explicit_paddings: [0, 0, padPx, padPx, padPx, padPx, 0, 0] } };
+}
+
+function sizes(x: tf.Tensor): tf.Tensor {
+  return tf.tensor1d(x.shape, 'int32');
 }
 
 /** Narrows the static type; throws on another rank. */
 export function asRank4(x: tf.Tensor): tf.Tensor4D {
-  return x.as4D(...fourSizes(x.shape));
-}
-
-function fourSizes(shape: readonly number[]): [number, number, number, number] {
-  const [a, b, c, d] = shape;
-  if (a === undefined || b === undefined || c === undefined || d === undefined || shape.length !== 4) {
-    throw new Error(`shape [${shape.join(', ')}] is not of rank 4`);
+  const [a, b, c, d] = x.shape;
+  if (a === undefined || b === undefined || c === undefined || d === undefined || x.rank !== 4) {
+    throw new Error(`shape [${x.shape.join(', ')}] is not of rank 4`);
   }
-  return [a, b, c, d];
+  return x.as4D(a, b, c, d);
 }

@@ -1,0 +1,80 @@
+import { createBackbone } from '../backbones/index.ts';
+import type { Backbone, BackboneId } from '../backbones/backbone.ts';
+import { inputError } from '../../core/errors.ts';
+import { classificationHead } from '../nn/head.ts';
+import type { Block, ParamSpec } from '../nn/module.ts';
+
+export interface ModelShape {
+  readonly backbone: BackboneId;
+  readonly strategy: 'head' | 'last-n' | 'full' | 'scratch';
+  readonly classes: readonly string[];
+  readonly dropout: number;
+}
+
+/** A backbone with its head, cut where learning begins. */
+export interface Model {
+  readonly backbone: Backbone;
+  readonly blocks: readonly Block[];
+  /** Blocks before it are frozen: their BatchNorm keeps its stored statistics. */
+  readonly cut: number;
+  /** Blocks before it have nothing to learn and draw nothing: their output is computed once per image. At least `cut`. */
+  readonly prefix: number;
+  readonly trainable: readonly ParamSpec[];
+  /** BatchNorm statistics that training moves. */
+  readonly statistics: readonly ParamSpec[];
+  readonly all: readonly ParamSpec[];
+}
+
+/** Which blocks learn: none of the backbone's (`head`), its last `lastN` (`last-n`), or all (`full`, `scratch`). */
+export function buildModel(shape: ModelShape, lastN: number): Model {
+  const backbone = createBackbone(shape.backbone);
+  const head = classificationHead({
+    channels: backbone.featureChannels,
+    classes: shape.classes.length,
+    dropout: shape.dropout,
+  });
+  const blocks = [...backbone.blocks, ...head];
+  const cut = cutOf(shape, lastN, backbone);
+  const learning = blocks.slice(cut).flatMap((block) => block.params);
+  return {
+    backbone,
+    blocks,
+    cut,
+    prefix: prefixEnd(blocks, cut),
+    trainable: learning.filter((spec) => spec.kind === 'weight'),
+    statistics: learning.filter((spec) => spec.kind === 'statistic'),
+    all: blocks.flatMap((block) => block.params),
+  };
+}
+
+function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
+  switch (shape.strategy) {
+    case 'head':
+      return backbone.blocks.length;
+    case 'last-n':
+      if (lastN > backbone.blocks.length) {
+        throw inputError(
+          'CONFIG_VALUE',
+          'model.lastN',
+          String(lastN),
+          `at most ${backbone.blocks.length}, the blocks of ${backbone.id}`,
+          'lower it, or use strategy full',
+        );
+      }
+      return backbone.blocks.length - lastN;
+    case 'full':
+    case 'scratch':
+      return 0;
+  }
+}
+
+/** Goes on past the cut through pooling, which has no parameters, but not into dropout, which draws anew every step. */
+function prefixEnd(blocks: readonly Block[], cut: number): number {
+  let end = cut;
+  while (end > 0 && end < blocks.length && isPooling(blocks[end])) end++;
+  return end;
+}
+
+function isPooling(block: Block | undefined): boolean {
+  return block !== undefined && block.params.length === 0 && block.name.endsWith('/pool');
+}
