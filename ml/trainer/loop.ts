@@ -1,0 +1,207 @@
+import * as tf from '@tensorflow/tfjs';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TrainJob } from '../../contracts/ml-protocol.ts';
+import type { EpochMetrics } from '../../contracts/manifests.ts';
+import type { TrainCounters } from '../../contracts/run.ts';
+import { saveIsDue } from '../../core/checkpoint/policy.ts';
+import { GraftError } from '../../core/errors.ts';
+import { permutation } from '../../core/rng.ts';
+import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
+import { learningRateAt } from '../../core/training/schedule.ts';
+import { snapshot, stageCheckpoint } from './checkpoint-file.ts';
+import type { TrainTensors } from './checkpoint-file.ts';
+import type { Inputs, PendingBatch } from './inputs.ts';
+import { breathe } from './job.ts';
+import type { JobHost } from './job.ts';
+import { openMetricsLog } from './metrics-log.ts';
+import type { MetricsLog } from './metrics-log.ts';
+import type { Model } from './model.ts';
+import { createEagerStep } from './train-step.ts';
+import type { TrainStep } from './train-step.ts';
+import { validate } from './validate.ts';
+
+/** Steps are reported at most this often. */
+const REPORT_EVERY_MS = 500;
+/** Name of the file that says which step was finished last, for the attempt after a crash. */
+export const REACHED_FILE = 'reached-step';
+
+export interface LoopParts {
+  readonly job: TrainJob;
+  readonly model: Model;
+  readonly state: TrainTensors;
+  readonly inputs: Inputs;
+  readonly host: JobHost;
+}
+
+export type LoopEnd =
+  | { readonly kind: 'finished'; readonly counters: TrainCounters }
+  | { readonly kind: 'stopped'; readonly counters: TrainCounters; readonly reason: 'requested' | 'memory' };
+
+/** Epochs until the end, the early stop or the stop that was asked for. `start` may lie anywhere within an epoch. */
+export async function trainLoop(parts: LoopParts, start: TrainCounters): Promise<LoopEnd> {
+  const loop = new TrainingLoop(parts, start);
+  try {
+    return await loop.run();
+  } finally {
+    loop.close();
+  }
+}
+
+class TrainingLoop {
+  private readonly parts: LoopParts;
+  private readonly step: TrainStep;
+  private readonly log: MetricsLog;
+  private readonly totalSteps: number;
+  private readonly reachedFile: number;
+  private counters: TrainCounters;
+  private saved: { step: number; ms: number };
+  private reported = { ms: 0, images: 0 };
+  private images = 0;
+
+  constructor(parts: LoopParts, start: TrainCounters) {
+    const { job, model, state, inputs, host } = parts;
+    const { optimizer, labelSmoothing, clipNorm, seed, epochs, batchSize } = job.config;
+    this.parts = parts;
+    this.counters = start;
+    this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
+    this.step = createEagerStep(model, state.parameters, state.slots, { optimizer, labelSmoothing, clipNorm, seed });
+    this.log = openMetricsLog(job.workDir, this.totalSteps, start);
+    this.reachedFile = openSync(join(job.workDir, REACHED_FILE), 'w');
+    this.saved = { step: start.step, ms: host.nowMs() };
+    this.reported.ms = host.nowMs();
+    this.noteReached();
+  }
+
+  close(): void {
+    closeSync(this.reachedFile);
+  }
+
+  async run(): Promise<LoopEnd> {
+    const { job } = this.parts;
+    while (this.counters.epoch < job.config.epochs && !this.counters.stopped) {
+      const stop = await this.epoch();
+      if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
+      await this.endOfEpoch();
+    }
+    return { kind: 'finished', counters: this.counters };
+  }
+
+  /** The rest of the running epoch; the reason where it was left before its end. */
+  private async epoch(): Promise<'requested' | 'memory' | null> {
+    const { job, inputs, host } = this.parts;
+    const { rows } = inputs.train;
+    const { batchSize, seed } = job.config;
+    const { epoch } = this.counters;
+    const order = permutation(rows, seed, 'shuffle', epoch);
+    const fetchFrom = (cursor: number): PendingBatch | null => {
+      if (cursor >= rows) return null;
+      const indexes: number[] = [];
+      for (let i = cursor; i < Math.min(cursor + batchSize, rows); i++) indexes.push(order(i));
+      return inputs.train.prefetch(indexes);
+    };
+    let pending = fetchFrom(this.counters.cursor);
+    while (pending) {
+      const batch = pending;
+      const { features, labels } = await inputs.train.tensors(batch, epoch);
+      pending = fetchFrom(this.counters.cursor + batch.indexes.length);
+      this.oneStep(features, labels, batch);
+      await breathe();
+      const stop = host.stopRequested() ? ('requested' as const) : await this.saveWhenDue();
+      if (stop === 'requested') await this.save(false);
+      if (stop) {
+        await pending?.bytes;
+        return stop;
+      }
+    }
+    return null;
+  }
+
+  private oneStep(features: tf.Tensor, labels: tf.Tensor1D, batch: PendingBatch): void {
+    const { job } = this.parts;
+    const { epoch, step } = this.counters;
+    const { schedule, optimizer } = job.config;
+    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps);
+    try {
+      const outcome = this.step.run(features, labels, { epoch, step, learningRate });
+      this.counters = afterBatch(this.counters, { ...outcome, size: batch.indexes.length });
+      this.images += batch.indexes.length;
+      this.noteReached();
+      this.log.step({ step: this.counters.step, epoch: epoch + 1, loss: outcome.loss, learningRate });
+      this.report(outcome.loss);
+    } catch (error) {
+      throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, batch.indexes) : error;
+    } finally {
+      features.dispose();
+      labels.dispose();
+    }
+  }
+
+  private async saveWhenDue(): Promise<'memory' | null> {
+    const { job, host } = this.parts;
+    const now = { step: this.counters.step, ms: host.nowMs() };
+    if (!saveIsDue(job.config.checkpoint, now, this.saved)) return null;
+    await this.save(false);
+    const limitMb = job.config.memoryLimitMb;
+    return limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024 ? 'memory' : null;
+  }
+
+  private async save(isBest: boolean): Promise<void> {
+    const { job, model, state, host } = this.parts;
+    const staged = await stageCheckpoint(join(job.workDir, 'checkpoints'), model, state, this.counters, isBest);
+    this.saved = { step: this.counters.step, ms: host.nowMs() };
+    host.emit({ kind: 'checkpoint', staged });
+    await breathe();
+  }
+
+  private async endOfEpoch(): Promise<void> {
+    const { job, model, state, inputs, host } = this.parts;
+    const { seen, lossSum, correct, epoch, step } = this.counters;
+    const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
+    const validation = await validate(model, state.parameters, inputs.validation, batchSize);
+    const metrics: EpochMetrics = {
+      epoch: epoch + 1,
+      step,
+      learningRate: learningRateAt(schedule, optimizer.learningRate, Math.max(0, step - 1), this.totalSteps),
+      trainLoss: lossSum / seen,
+      trainAccuracy: correct / seen,
+      validationLoss: validation.loss,
+      validationAccuracy: validation.accuracy,
+    };
+    const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop });
+    this.counters = next.counters;
+    if (next.improved) state.best = snapshot(model, state.parameters);
+    this.log.epoch(metrics);
+    host.emit({ kind: 'epoch', metrics });
+    if (next.improved && checkpoint.keepBest) await this.save(true);
+  }
+
+  private noteReached(): void {
+    writeSync(this.reachedFile, String(this.counters.step).padStart(12), 0);
+  }
+
+  private report(loss: number): void {
+    const { host } = this.parts;
+    const now = host.nowMs();
+    const { step, epoch } = this.counters;
+    const elapsedMs = now - this.reported.ms;
+    if (elapsedMs < REPORT_EVERY_MS && step !== this.totalSteps) return;
+    host.emit({
+      kind: 'step',
+      step,
+      totalSteps: this.totalSteps,
+      epoch: epoch + 1,
+      loss,
+      imagesPerSecond: ((this.images - this.reported.images) * 1000) / Math.max(1, elapsedMs),
+      residentMb: host.residentBytes() / 1024 / 1024,
+      tensors: tf.memory().numTensors,
+    });
+    this.reported = { ms: now, images: this.images };
+  }
+}
+
+/** Names the rows of the batch, so that a broken picture or label can be looked at. */
+function withItems(error: GraftError, indexes: readonly number[]): GraftError {
+  const where = `${error.parts.where}, training rows ${indexes.slice(0, 16).join(', ')}${indexes.length > 16 ? ' …' : ''}`;
+  return new GraftError(error.code, { ...error.parts, where }, { cause: error });
+}

@@ -1,0 +1,84 @@
+import type { LocalSide } from '../../contracts/ml-protocol.ts';
+import { asInt32 } from '../../core/checkpoint/tensor-data.ts';
+import { inputError } from '../../core/errors.ts';
+import { openSafetensorsFile } from '../weights/safetensors-file.ts';
+import type { SafetensorsFile } from '../weights/safetensors-file.ts';
+
+/** Rows of prepared data in random access, straight from disk: memory holds the labels and one batch, never the set. */
+export interface SampleReader {
+  readonly rows: number;
+  /** Shape of one row: [height, width, channels] of images. */
+  readonly shape: readonly number[];
+  readonly labels: Int32Array;
+  /** The rows' bytes back to back, in the order asked for. */
+  read(indexes: readonly number[]): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+interface OpenShard {
+  readonly file: SafetensorsFile;
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** Opens every shard of a side. `tensor` is `images` (uint8) of prepared data or `codes` (float32) of frozen features. */
+export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): Promise<SampleReader> {
+  const shards: OpenShard[] = [];
+  const labels = new Int32Array(side.rows);
+  let rows = 0;
+  let shape: readonly number[] = [];
+  for (const shard of side.shards) {
+    const file = await openSafetensorsFile(shard.path);
+    shards.push({ file, start: rows, rows: shard.rows });
+    const entry = file.entry(tensor);
+    if (entry.shape[0] !== shard.rows || rows + shard.rows > side.rows) {
+      throw inputError('SHARD_ROWS', shard.path, `${entry.shape[0]} rows`, `${shard.rows} rows as its manifest says`);
+    }
+    shape = entry.shape.slice(1);
+    const bytes = await file.readRows('labels', 0, shard.rows);
+    labels.set(asInt32({ dtype: 'I32', shape: [shard.rows], data: bytes }), rows);
+    rows += shard.rows;
+  }
+  const find = (index: number): OpenShard => {
+    let low = 0;
+    let high = shards.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((shards[middle]?.start ?? 0) <= index) low = middle;
+      else high = middle - 1;
+    }
+    const shard = shards[low];
+    if (!shard || index < shard.start || index >= shard.start + shard.rows) throw new Error(`row ${index} of ${rows}`);
+    return shard;
+  };
+  return {
+    rows,
+    shape,
+    labels,
+    async read(indexes) {
+      const parts = await Promise.all(
+        indexes.map((index) => {
+          const shard = find(index);
+          return shard.file.readRows(tensor, index - shard.start, 1);
+        }),
+      );
+      const rowBytes = parts[0]?.length ?? 0;
+      const out = new Uint8Array(rowBytes * parts.length);
+      for (const [i, part] of parts.entries()) out.set(part, i * rowBytes);
+      return out;
+    },
+    async close() {
+      for (const { file } of shards) await file.close();
+    },
+  };
+}
+
+/** The labels of these rows. */
+export function labelsOf(samples: SampleReader, indexes: readonly number[]): Int32Array {
+  return Int32Array.from(indexes, (index) => samples.labels[index] ?? 0);
+}
+
+/** `count` whole numbers from `start`. */
+export function range(start: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => start + i);
+}
