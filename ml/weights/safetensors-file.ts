@@ -22,20 +22,22 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /**
  * Writes a file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder. Hashes on the way.
+ * Without `fsync` it is whole for every process at once, but a loss of power may take it: for what the hash guards anyway.
  * DISK_FULL or DISK_WRITE (transient) where the system refuses; nothing is left behind.
  */
 export async function writeSafetensorsFile(
   path: string,
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Readonly<Record<string, string>> = {},
+  options: { readonly fsync: boolean } = { fsync: true },
 ): Promise<{ readonly sha256: Sha256; readonly sizeBytes: number }> {
   const { header, order } = encodeSafetensorsHeader(tensors, metadata);
   const parts = [header, ...tensorParts(tensors, order)];
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    const written = await writeParts(temporary, parts);
+    const written = await writeParts(temporary, parts, options.fsync);
     await rename(temporary, path);
-    await syncFolder(dirname(path));
+    if (options.fsync) await syncFolder(dirname(path));
     return written;
   } catch (error) {
     await rm(temporary, { force: true });
@@ -45,7 +47,11 @@ export async function writeSafetensorsFile(
   }
 }
 
-async function writeParts(path: string, parts: readonly Uint8Array[]): Promise<{ sha256: Sha256; sizeBytes: number }> {
+async function writeParts(
+  path: string,
+  parts: readonly Uint8Array[],
+  fsync: boolean,
+): Promise<{ sha256: Sha256; sizeBytes: number }> {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   const file = await open(path, 'wx');
@@ -58,7 +64,7 @@ async function writeParts(path: string, parts: readonly Uint8Array[]): Promise<{
       }
       sizeBytes += part.length;
     }
-    await file.sync();
+    if (fsync) await file.sync();
   } finally {
     await file.close();
   }
