@@ -33,10 +33,10 @@ export function elementBytes(dtype: SafeDType): number {
 export function elementCount(shape: readonly number[]): number {
   let count = 1;
   for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) return Number.NaN;
     count *= size;
+    if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(count)) return Number.NaN;
   }
-  return Number.isSafeInteger(count) ? count : Number.NaN;
+  return count;
 }
 
 /** Float32 values as a tensor, without a copy. Throws where the shape does not fit: a programming error. */

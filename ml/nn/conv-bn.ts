@@ -50,11 +50,12 @@ export function convBn(options: ConvBnOptions): Layer {
         movingMean: ctx.param(movingMean.name),
         movingVariance: ctx.param(movingVariance.name),
       };
-      const z = conv(x, weights, { stride, padding, depthwise });
       if (!usesBatchStatistics(ctx, blockName)) {
         const { scale, shift } = batchNormAffine(p, batchNorm.epsilon);
-        return activate(tf.add(tf.mul(z, scale), shift), activation);
+        const folded = tf.mul(weights, depthwise ? tf.reshape(scale, [-1, 1]) : scale);
+        return activate(tf.add(conv(x, folded, { stride, padding, depthwise }), shift), activation);
       }
+      const z = conv(x, weights, { stride, padding, depthwise });
       const normalized = batchNormTraining(z, p, batchNorm.epsilon, batchNorm.momentum);
       ctx.setStatistic(movingMean.name, normalized.movingMean);
       ctx.setStatistic(movingVariance.name, normalized.movingVariance);

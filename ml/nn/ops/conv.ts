@@ -13,14 +13,17 @@ export interface ConvOptions {
 
 /** Cross-correlation of x [batch, height, width, in] with a kernel [h, w, in, out], or [h, w, in, 1] when depthwise. */
 export function conv(x: tf.Tensor, kernel: tf.Tensor, { stride, padding, depthwise }: ConvOptions): tf.Tensor {
-  const k4 = asRank4(kernel);
-  const padPx = padding === 'same' ? SAME : Math.floor(k4.shape[0] / 2);
+  if (!isRank4(x) || !isRank4(kernel)) throw new Error(`[${x.shape.join(', ')}] by [${kernel.shape.join(', ')}]`);
+  const padPx = padding === 'same' ? SAME : Math.floor(kernel.shape[0] / 2);
   if (isNative()) {
     return tf.engine().runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x, kernel }, { stride, padPx });
   }
-  const x4 = asRank4(x);
   const pad = padding === 'same' ? 'same' : padPx;
-  return depthwise ? tf.depthwiseConv2d(x4, k4, stride, pad) : tf.conv2d(x4, k4, stride, pad);
+  return depthwise ? tf.depthwiseConv2d(x, kernel, stride, pad) : tf.conv2d(x, kernel, stride, pad);
+}
+
+function isRank4(x: tf.Tensor): x is tf.Tensor4D {
+  return x.rank === 4;
 }
 
 /** `padPx` of TensorFlow's SAME padding. */
@@ -87,13 +90,4 @@ function attributes(attrs: { readonly [name: string]: unknown } | undefined): Na
 
 function sizes(x: tf.Tensor): tf.Tensor {
   return tf.tensor1d(x.shape, 'int32');
-}
-
-/** Narrows the static type; throws on another rank. */
-export function asRank4(x: tf.Tensor): tf.Tensor4D {
-  const [a, b, c, d] = x.shape;
-  if (a === undefined || b === undefined || c === undefined || d === undefined || x.rank !== 4) {
-    throw new Error(`shape [${x.shape.join(', ')}] is not of rank 4`);
-  }
-  return x.as4D(a, b, c, d);
 }

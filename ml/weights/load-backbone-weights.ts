@@ -1,0 +1,1 @@
+export const loadBackboneWeights = async () => new Map<string, Float32Array>();
