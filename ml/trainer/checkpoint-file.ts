@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StagedCheckpoint, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
@@ -44,13 +45,13 @@ export async function stageCheckpoint(
     ...state.slots.read('slot/'),
     ...[...(state.best ?? [])].map(([name, data]): [string, TensorData] => [`best/${name}`, data]),
   ]);
-  const path = join(
-    dir,
-    `${String(counters.step).padStart(12, '0')}-${String(counters.epoch).padStart(6, '0')}.safetensors`,
-  );
   const metadata = { counters: JSON.stringify(counters), isBest: String(isBest) };
-  // No fsync: S3 is the truth, and a copy that a power cut has torn does not verify.
-  const written = await writeSafetensorsFile(path, tensors, metadata, { fsync: false });
+  const name = `${String(counters.step).padStart(12, '0')}-${String(counters.epoch).padStart(6, '0')}`;
+  const unnamed = join(dir, `${name}.part`);
+  // No fsync: S3 is the truth, and a copy that a power cut has torn does not verify against its name.
+  const written = await writeSafetensorsFile(unnamed, tensors, metadata, { fsync: false });
+  const path = join(dir, `${name}-${written.sha256}.safetensors`);
+  await rename(unnamed, path);
   return { path, ...written, counters, isBest };
 }
 

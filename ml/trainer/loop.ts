@@ -7,6 +7,7 @@ import type { TrainCounters } from '../../contracts/run.ts';
 import { saveIsDue } from '../../core/checkpoint/policy.ts';
 import { GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
+import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
 import { learningRateAt } from '../../core/training/schedule.ts';
 import { snapshot, stageCheckpoint } from './checkpoint-file.ts';
@@ -23,8 +24,6 @@ import { validate } from './validate.ts';
 
 /** Steps are reported at most this often. */
 const REPORT_EVERY_MS = 500;
-/** Name of the file that says which step was finished last, for the attempt after a crash. */
-export const REACHED_FILE = 'reached-step';
 
 export interface LoopParts {
   readonly job: TrainJob;
@@ -67,7 +66,7 @@ class TrainingLoop {
     this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
     this.step = createEagerStep(model, state.parameters, state.slots, { optimizer, labelSmoothing, clipNorm, seed });
     this.log = openMetricsLog(job.workDir, this.totalSteps, start);
-    this.reachedFile = openSync(join(job.workDir, REACHED_FILE), 'w');
+    this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
     this.saved = { step: start.step, ms: host.nowMs() };
     this.reported.ms = host.nowMs();
     this.noteReached();
@@ -80,16 +79,15 @@ class TrainingLoop {
   async run(): Promise<LoopEnd> {
     const { job } = this.parts;
     while (this.counters.epoch < job.config.epochs && !this.counters.stopped) {
-      const stop = await this.epoch();
+      const stop = (await this.epoch()) ?? (await this.endOfEpoch());
       if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
-      await this.endOfEpoch();
     }
     return { kind: 'finished', counters: this.counters };
   }
 
   /** The rest of the running epoch; the reason where it was left before its end. */
   private async epoch(): Promise<'requested' | 'memory' | null> {
-    const { job, inputs, host } = this.parts;
+    const { job, inputs } = this.parts;
     const { rows } = inputs.train;
     const { batchSize, seed } = job.config;
     const { epoch } = this.counters;
@@ -107,10 +105,11 @@ class TrainingLoop {
       pending = fetchFrom(this.counters.cursor + batch.indexes.length);
       this.oneStep(features, labels, batch);
       await breathe();
-      const stop = host.stopRequested() ? ('requested' as const) : await this.saveWhenDue();
-      if (stop === 'requested') await this.save(false);
+      // The last step of an epoch is saved after its validation, or the same step would be saved twice.
+      if (!pending) break;
+      const stop = await this.saveOrStop(false);
       if (stop) {
-        await pending?.bytes;
+        await pending.bytes;
         return stop;
       }
     }
@@ -137,24 +136,27 @@ class TrainingLoop {
     }
   }
 
-  private async saveWhenDue(): Promise<'memory' | null> {
+  /** Saves where it is due or wanted; the reason where the loop must end here. */
+  private async saveOrStop(isBest: boolean): Promise<'requested' | 'memory' | null> {
     const { job, host } = this.parts;
     const now = { step: this.counters.step, ms: host.nowMs() };
-    if (!saveIsDue(job.config.checkpoint, now, this.saved)) return null;
-    await this.save(false);
+    const requested = host.stopRequested();
+    if (!requested && !isBest && !saveIsDue(job.config.checkpoint, now, this.saved)) return null;
+    await this.save(isBest);
+    if (requested) return 'requested';
     const limitMb = job.config.memoryLimitMb;
     return limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024 ? 'memory' : null;
   }
 
   private async save(isBest: boolean): Promise<void> {
     const { job, model, state, host } = this.parts;
-    const staged = await stageCheckpoint(join(job.workDir, 'checkpoints'), model, state, this.counters, isBest);
+    const staged = await stageCheckpoint(join(job.workDir, runFiles.checkpoints), model, state, this.counters, isBest);
     this.saved = { step: this.counters.step, ms: host.nowMs() };
     host.emit({ kind: 'checkpoint', staged });
     await breathe();
   }
 
-  private async endOfEpoch(): Promise<void> {
+  private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
     const { job, model, state, inputs, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
     const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
@@ -173,7 +175,7 @@ class TrainingLoop {
     if (next.improved) state.best = snapshot(model, state.parameters);
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
-    if (next.improved && checkpoint.keepBest) await this.save(true);
+    return this.saveOrStop(next.improved && checkpoint.keepBest);
   }
 
   private noteReached(): void {

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import { join } from 'node:path';
 import type { EpochMetrics } from '../../contracts/manifests.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
+import { runFiles } from '../../core/training/run-files.ts';
 
 /** At most this many step lines, however long the run: every n-th step is written. */
 const MAX_STEP_LINES = 20_000;
@@ -16,11 +17,9 @@ export interface MetricsLog {
   epoch(metrics: EpochMetrics): void;
 }
 
-export const METRICS_FILE = 'metrics.jsonl';
-
 /** Opens the log; lines beyond `counters` were written by an attempt that died after its last checkpoint, and go. */
 export function openMetricsLog(workDir: string, totalSteps: number, counters: TrainCounters): MetricsLog {
-  const path = join(workDir, METRICS_FILE);
+  const path = join(workDir, runFiles.metrics);
   const kept = existsSync(path)
     ? readFileSync(path, 'utf8')
         .split('\n')

@@ -8,6 +8,7 @@ import { elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.t
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
+import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
 import { createBackbone } from '../backbones/index.ts';
 import { initialize } from '../nn/initialize.ts';
@@ -30,7 +31,7 @@ export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
   const model = buildModel(job.model, job.lastN);
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
-  await mkdir(join(job.workDir, 'checkpoints'), { recursive: true });
+  await mkdir(join(job.workDir, runFiles.checkpoints), { recursive: true });
   const state: TrainTensors = { parameters: new TensorStore(), slots: new TensorStore(), best: null };
   const frozen = await startingValues(job, model, state);
   let inputs: Inputs;
@@ -99,7 +100,7 @@ async function finish(
     if (!data) throw new Error(`no value for ${spec.name}`);
     tensors.set(spec.name, data);
   }
-  const weightsPath = join(job.workDir, 'model.safetensors');
+  const weightsPath = join(job.workDir, runFiles.model);
   const written = await writeSafetensorsFile(weightsPath, tensors, { graft: 'model/1', backbone: job.model.backbone });
   return {
     weightsPath,
