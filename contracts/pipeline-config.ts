@@ -90,28 +90,32 @@ export const ModelConfig = z.strictObject({
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
-const learningRate = (value: number) => z.number().positive().max(100).default(value);
-const sgd = z.strictObject({ kind: z.literal('sgd'), learningRate: learningRate(0.01) });
+const learningRate = (value: number) =>
+  z.number().positive().max(100).default(value).describe('The schedule’s highest rate.');
+const kind = <const K extends string>(name: K) => z.literal(name).describe('Which one; the other keys belong to it.');
+const momentumShare = share.lt(1).describe('How much of the last update is kept.');
+const warmupSteps = z.int().min(0).default(0).describe('Steps of linear warm-up from zero.');
+const sgd = z.strictObject({ kind: kind('sgd'), learningRate: learningRate(0.01) });
 const momentum = z.strictObject({
-  kind: z.literal('momentum'),
+  kind: kind('momentum'),
   learningRate: learningRate(0.01),
-  momentum: share.lt(1).default(0.9),
-  nesterov: z.boolean().default(false),
+  momentum: momentumShare.default(0.9),
+  nesterov: z.boolean().default(false).describe('Look ahead along the momentum.'),
 });
 const adam = z.strictObject({
-  kind: z.literal('adam'),
+  kind: kind('adam'),
   learningRate: learningRate(1e-3),
-  beta1: share.lt(1).default(0.9),
-  beta2: share.lt(1).default(0.999),
-  epsilon: z.number().positive().default(1e-7),
+  beta1: share.lt(1).default(0.9).describe('Decay of the mean of gradients.'),
+  beta2: share.lt(1).default(0.999).describe('Decay of the mean of squared gradients.'),
+  epsilon: z.number().positive().default(1e-7).describe('Keeps the divisor from zero.'),
   weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay (AdamW) of kernels.'),
 });
 const rmsprop = z.strictObject({
-  kind: z.literal('rmsprop'),
+  kind: kind('rmsprop'),
   learningRate: learningRate(1e-3),
-  decay: share.lt(1).default(0.9),
-  momentum: share.lt(1).default(0),
-  epsilon: z.number().positive().default(1e-7),
+  decay: share.lt(1).default(0.9).describe('Decay of the mean of squared gradients.'),
+  momentum: momentumShare.default(0),
+  epsilon: z.number().positive().default(1e-7).describe('Keeps the divisor from zero.'),
   initialSquare: z
     .union([z.literal(0), z.literal(1)])
     .default(0)
@@ -121,19 +125,23 @@ export const OptimizerConfig = z.discriminatedUnion('kind', [sgd, momentum, adam
 export type OptimizerConfig = z.infer<typeof OptimizerConfig>;
 
 export const ScheduleConfig = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('constant'), warmupSteps: z.int().min(0).default(0) }),
-  z.strictObject({ kind: z.literal('cosine'), warmupSteps: z.int().min(0).default(0), finalFactor: share.default(0) }),
+  z.strictObject({ kind: kind('constant'), warmupSteps }),
   z.strictObject({
-    kind: z.literal('one-cycle'),
-    pctStart: share.gt(0).lt(1).default(0.25),
-    div: z.number().gt(1).default(25),
-    finalDiv: z.number().gt(1).default(1e5),
+    kind: kind('cosine'),
+    warmupSteps,
+    finalFactor: share.default(0).describe('Last rate as a share of the highest.'),
   }),
   z.strictObject({
-    kind: z.literal('exponential'),
-    decaySteps: positiveInt,
-    decayRate: share.gt(0).default(0.95),
-    staircase: z.boolean().default(true),
+    kind: kind('one-cycle'),
+    pctStart: share.gt(0).lt(1).default(0.25).describe('Share of the steps in which the rate rises.'),
+    div: z.number().gt(1).default(25).describe('Highest rate divided by the first.'),
+    finalDiv: z.number().gt(1).default(1e5).describe('Highest rate divided by the last.'),
+  }),
+  z.strictObject({
+    kind: kind('exponential'),
+    decaySteps: positiveInt.describe('Steps from one decay to the next.'),
+    decayRate: share.gt(0).default(0.95).describe('Factor of each decay.'),
+    staircase: z.boolean().default(true).describe('Decay in stairs; else a little with each step.'),
   }),
 ]);
 export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
@@ -141,8 +149,8 @@ export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
 export const CheckpointConfig = z.strictObject({
   everySteps: positiveInt.default(50).describe('At most this many steps are done again after a crash.'),
   everySeconds: z.number().positive().nullable().default(60).describe('Also by the clock, whichever comes first.'),
-  keepLast: positiveInt.default(3),
-  keepBest: z.boolean().default(true),
+  keepLast: positiveInt.default(3).describe('How many of the newest checkpoints are kept.'),
+  keepBest: z.boolean().default(true).describe('Keep the best epoch’s as well.'),
 });
 export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
 
@@ -150,23 +158,27 @@ export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy']);
 export type WatchedMetric = z.infer<typeof WatchedMetric>;
 
 export const EarlyStopConfig = z.strictObject({
-  metric: WatchedMetric.default('validation.loss'),
+  metric: WatchedMetric.default('validation.loss').describe('What must improve.'),
   patience: positiveInt.default(3).describe('Epochs without improvement before the run stops.'),
-  minDelta: z.number().min(0).default(0),
+  minDelta: z.number().min(0).default(0).describe('Smaller changes are no improvement.'),
 });
 export type EarlyStopConfig = z.infer<typeof EarlyStopConfig>;
 
 export const TrainConfig = z.strictObject({
-  epochs: positiveInt.max(1_000_000).default(5),
-  batchSize: positiveInt.max(4096).default(32),
-  seed: z.int().min(0).default(1),
-  optimizer: OptimizerConfig.prefault({ kind: 'adam' }),
-  schedule: ScheduleConfig.prefault({ kind: 'constant' }),
-  labelSmoothing: share.lt(1).default(0),
+  epochs: positiveInt.max(1_000_000).default(5).describe('Passes over the training images.'),
+  batchSize: positiveInt.max(4096).default(32).describe('Images in a step.'),
+  seed: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('Of order, augmentation, dropout and new weights: the same seed, the same bits.'),
+  optimizer: OptimizerConfig.prefault({ kind: 'adam' }).describe('How gradients become updates.'),
+  schedule: ScheduleConfig.prefault({ kind: 'constant' }).describe('The learning rate over the steps.'),
+  labelSmoothing: share.lt(1).default(0).describe('Share of the target spread over all classes.'),
   clipNorm: z.number().positive().nullable().default(null).describe('Clip the gradients’ global norm.'),
   bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
-  checkpoint: CheckpointConfig.prefault({}),
-  earlyStop: EarlyStopConfig.nullable().default(null),
+  checkpoint: CheckpointConfig.prefault({}).describe('How much a crash may cost.'),
+  earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),
   threads: positiveInt
     .max(256)
     .nullable()
@@ -194,16 +206,16 @@ export type GateConfig = z.infer<typeof GateConfig>;
 
 export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),
-  alias: slug.default('champion'),
+  alias: slug.default('champion').describe('The name that moves to the new version.'),
   gate: GateConfig.prefault({}),
-  approval: z.enum(['automatic']).default('automatic'),
+  approval: z.enum(['automatic']).default('automatic').describe('automatic: the gate alone decides.'),
 });
 export type PromoteConfig = z.infer<typeof PromoteConfig>;
 
 export const PipelineConfig = z.strictObject({
   name: slug.describe('Names the runs, and the data set and the model where these have no name of their own.'),
-  task: z.enum(['classification']).default('classification'),
-  dataset: DatasetConfig,
+  task: z.enum(['classification']).default('classification').describe('What is learnt.'),
+  dataset: DatasetConfig.describe('The labelled pictures.'),
   image: ImageConfig.prefault({}),
   augment: AugmentConfig.prefault({}),
   model: ModelConfig.prefault({}),

@@ -5,14 +5,28 @@ export interface BackboneFacts {
   readonly minSizePx: number;
   /** Name of the input range it wants; `image.normalization` must equal it (training.md §3). */
   readonly normalization: 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1';
+  /** How many blocks it has, stem and top included: what `model.lastN` counts. */
+  readonly blocks: number;
   /** Whether pretrained weights are published under the name `imagenet`. */
   readonly hasImagenet: boolean;
 }
 
 export const backboneFacts = {
-  'efficientnet-lite0': { defaultSizePx: 224, minSizePx: 32, normalization: 'minus127-over128', hasImagenet: true },
-  'mobilenet-v2': { defaultSizePx: 224, minSizePx: 32, normalization: 'imagenet-mean-std', hasImagenet: true },
-  'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', hasImagenet: false },
+  'efficientnet-lite0': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus127-over128',
+    blocks: 18,
+    hasImagenet: true,
+  },
+  'mobilenet-v2': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'imagenet-mean-std',
+    blocks: 19,
+    hasImagenet: true,
+  },
+  'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', blocks: 4, hasImagenet: false },
 } as const satisfies Record<string, BackboneFacts>;
 
 export type BackboneName = keyof typeof backboneFacts;

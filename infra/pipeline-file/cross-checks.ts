@@ -1,0 +1,126 @@
+import { backboneFacts } from '../../core/backbone-facts.ts';
+import type { GraftError } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Finding } from '../../contracts/manifests.ts';
+import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { problem, shown } from './problems.ts';
+import type { Path } from './yaml-source.ts';
+
+export interface CrossChecks {
+  readonly problems: GraftError[];
+  readonly warnings: Finding[];
+}
+
+interface Context {
+  readonly config: PipelineConfig;
+  place(path: Path): string;
+}
+
+type Check = (context: Context, out: CrossChecks) => void;
+
+/** What no single key can say: combinations that can't work are refused before anything is computed. */
+export function crossChecks(context: Context): CrossChecks {
+  const out: CrossChecks = { problems: [], warnings: [] };
+  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop]) check(context, out);
+  return out;
+}
+
+/** What the published weights expect, in a formula. */
+const formulas = {
+  'minus127-over128': '(x − 127) / 128',
+  'imagenet-mean-std': '(x / 255 − mean) / std of ImageNet, for each channel',
+  'minus1-to-1': 'x / 127.5 − 1',
+} as const;
+
+const normalization: Check = ({ config, place }, { problems }) => {
+  const { backbone } = config.model;
+  const wanted = backboneFacts[backbone].normalization;
+  const given = config.image.normalization;
+  if (given === 'auto' || given === wanted) return;
+  problems.push(
+    problem('NORMALIZATION_MISMATCH', {
+      where: place(['image', 'normalization']),
+      seen: shown(given),
+      expected: `${backbone} was trained with ${wanted}: ${formulas[wanted]}`,
+      remedy: `write auto or ${wanted}, or choose another backbone`,
+    }),
+  );
+};
+
+const imageSize: Check = ({ config, place }, { problems }) => {
+  const { minSizePx } = backboneFacts[config.model.backbone];
+  const size = config.image.size;
+  if (size === undefined || Math.min(...size) >= minSizePx) return;
+  const expected = `at least ${minSizePx} pixels on each side for ${config.model.backbone}`;
+  const remedy = 'raise it, or choose a smaller backbone';
+  problems.push(problem('CONFIG_VALUE', { where: place(['image', 'size']), seen: shown(size), expected, remedy }));
+};
+
+const weights: Check = ({ config, place }, { problems, warnings }) => {
+  const { backbone, strategy, weights: given } = config.model;
+  const where = place(['model', 'weights']);
+  if (given === 'imagenet' && !backboneFacts[backbone].hasImagenet) {
+    const expected = `random or a file: no ImageNet weights of ${backbone} are published`;
+    const withThem = Object.entries(backboneFacts).flatMap(([name, facts]) => (facts.hasImagenet ? [name] : []));
+    const remedy = `leave weights out, or choose ${withThem.join(' or ')}`;
+    problems.push(problem('CONFIG_VALUE', { where, seen: given, expected, remedy }));
+  } else if (strategy === 'scratch' && given !== 'random') {
+    const expected = 'strategy scratch starts from random weights';
+    const remedy = 'leave weights out, or write strategy: full to start from them';
+    problems.push(problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
+  }
+  if (given === 'random' && (strategy === 'head' || strategy === 'last-n')) {
+    const message = `the frozen part of ${backbone} keeps random weights and learns nothing: strategy: scratch trains all of it`;
+    warnings.push({ level: 'warning', code: 'WEIGHTS_RANDOM', message });
+  }
+};
+
+const lastBlocks: Check = ({ config, place }, { problems }) => {
+  const { backbone, strategy, lastN } = config.model;
+  const { blocks } = backboneFacts[backbone];
+  if (strategy !== 'last-n' || lastN <= blocks) return;
+  problems.push(
+    problem('CONFIG_VALUE', {
+      where: place(['model', 'lastN']),
+      seen: String(lastN),
+      expected: `at most ${blocks}, the blocks of ${backbone}`,
+      remedy: 'lower it, or write strategy: full',
+    }),
+  );
+};
+
+const split: Check = ({ config, place }, { problems }) => {
+  const { test, validation } = config.dataset.split;
+  if (test + validation < 1) return;
+  problems.push(
+    problem('CONFIG_VALUE', {
+      where: place(['dataset', 'split']),
+      seen: `test ${test} and validation ${validation} leave nothing to train on`,
+      expected: 'a sum below 1',
+      remedy: 'lower them; 0.2 and 0.1 are usual',
+    }),
+  );
+};
+
+const grouping: Check = ({ config, place }, { problems }) => {
+  const { groupBy } = config.dataset.split;
+  if (groupBy === null) return;
+  const where = place(['dataset', 'split', 'groupBy']);
+  const expected = 'a regular expression with a group, such as (patient\\d+)';
+  const remedy = 'correct it';
+  try {
+    // With an empty alternative the match always succeeds and shows how many groups there are.
+    const groups = (new RegExp(`${groupBy}|`, 'u').exec('')?.length ?? 1) - 1;
+    if (groups > 0) return;
+    problems.push(problem('CONFIG_VALUE', { where, seen: `${shown(groupBy)} has no group`, expected, remedy }));
+  } catch (error) {
+    problems.push(problem('CONFIG_VALUE', { where, seen: messageOf(error), expected, remedy }));
+  }
+};
+
+const earlyStop: Check = ({ config }, { warnings }) => {
+  const { epochs, earlyStop: stop } = config.train;
+  if (stop === null || stop.patience < epochs) return;
+  const message = `train.earlyStop.patience ${stop.patience} is not reached within ${epochs} epochs: it never stops the run`;
+  warnings.push({ level: 'warning', code: 'EARLY_STOP_IDLE', message });
+};
