@@ -81,13 +81,14 @@ export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
-): Promise<{ output: z.output<T>; parts: BlobRef[] } | null> {
+): Promise<{ output: z.output<T>; parts: BlobRef[]; addressedBy: StageManifest['addressedBy'] } | null> {
   const found = await store.get(manifestKey);
   if (!found) return null;
   const manifest = StageManifest.safeParse(parseJson(found.body));
   if (!manifest.success) return null;
   const parsed = output.safeParse(manifest.data.output);
-  return parsed.success ? { output: parsed.data, parts: manifest.data.parts } : null;
+  const { parts, addressedBy } = manifest.data;
+  return parsed.success ? { output: parsed.data, parts, addressedBy } : null;
 }
 
 /** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */

@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { EvaluateOutput, PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
+import type { BlobRef, Finding, ModelDescription } from '../../contracts/manifests.ts';
+import type { EvaluateInput, EvaluateResult } from '../../contracts/stages.ts';
+import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
+import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
+import { GraftError, transientError } from '../../core/errors.ts';
+import { unwrap } from '../../core/result.ts';
+import { overfitFindings } from '../../core/metrics/overfit.ts';
+import { scoreLogits } from '../../core/metrics/classification.ts';
+import type { ClassificationFigures } from '../../core/metrics/classification.ts';
+import { currentActivity } from '../lib/activity-context.ts';
+import type { RunningActivity } from '../lib/activity-context.ts';
+import { uploadFile } from '../lib/blobs.ts';
+import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
+import { localSide } from '../lib/local-side.ts';
+import { failureOf } from '../lib/ml-failure.ts';
+import { preparedHash } from '../lib/prepared-hash.ts';
+import { cachedStage, requireStage } from '../lib/stage.ts';
+import type { StageAnswer } from '../lib/stage.ts';
+import type { TrainPorts } from '../ports.ts';
+
+const CODE_VERSION = 1;
+const BATCH_SIZE = 32;
+const STOP_DEADLINE_MS = 10_000;
+
+/** Scores the trained model on the untouched test side. */
+export function createEvaluateActivities(ports: TrainPorts) {
+  return {
+    evaluateModel: atActivityEdge(async (input: EvaluateInput): Promise<EvaluateResult> => {
+      const trained = await requireStage(ports.store, input.trainManifestKey, TrainOutput);
+      const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
+      const answer = await evaluateOnTest(
+        ports,
+        { model: trained.model, weights: trained.weights },
+        prepared,
+        (figures) => overfitFindings(trained.best, figures.accuracy),
+      );
+      const { accuracy, loss, images, macroF1 } = answer.output.metrics;
+      const summary = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
+      return { stage: 'evaluate', ...answer, summary };
+    }),
+  };
+}
+
+/** Any model on the test side of a prepared set: its own, or a challenger's. Addressed by weights, input and pixels. */
+export function evaluateOnTest(
+  ports: TrainPorts,
+  candidate: { readonly model: ModelDescription; readonly weights: BlobRef },
+  prepared: PrepareOutput,
+  findings: (figures: ClassificationFigures) => Finding[] = () => [],
+): Promise<StageAnswer<EvaluateOutput>> {
+  const activity = currentActivity();
+  return cachedStage({
+    store: ports.store,
+    clock: ports.clock,
+    signal: activity.signal,
+    stage: 'evaluate',
+    codeVersion: CODE_VERSION,
+    addressedBy: {
+      weightsSha256: candidate.weights.sha256,
+      model: candidate.model,
+      test: preparedHash(prepared, ['test']),
+    },
+    output: EvaluateOutput,
+    async compute(partsPrefix) {
+      const path = await writeLogits(ports, candidate, prepared, activity);
+      const { tensors } = unwrap(decodeSafetensors(await readFile(path), path));
+      const logits = tensors.get('logits');
+      const labels = tensors.get('labels');
+      if (!logits || !labels) throw transientError('EVALUATE_OUTPUT', path, 'no logits or labels', 'both');
+      const metrics = scoreLogits(asFloat32(logits), asInt32(labels), prepared.classes);
+      const part = await uploadFile(ports.store, `${partsPrefix}logits.safetensors`, path, { signal: activity.signal });
+      await rm(path, { force: true });
+      return { output: { metrics, logits: part, findings: findings(metrics) }, parts: [part] };
+    },
+  });
+}
+
+async function writeLogits(
+  ports: TrainPorts,
+  { model, weights }: { readonly model: ModelDescription; readonly weights: BlobRef },
+  prepared: PrepareOutput,
+  activity: RunningActivity,
+): Promise<string> {
+  const outputPath = join(await ports.files.scratch('evaluate'), `${randomUUID()}.safetensors`);
+  const job = {
+    kind: 'evaluate' as const,
+    model,
+    weightsPath: await ports.files.fetch(weights, activity.signal),
+    side: await localSide(ports, prepared.sides.test, activity),
+    batchSize: BATCH_SIZE,
+    outputPath,
+  };
+  const session = ports.ml.start(job, { threads: ports.ml.defaultThreads });
+  const onAbort = (): void => void session.stop(STOP_DEADLINE_MS);
+  activity.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for await (const event of session.events) {
+      if (event.kind === 'features') activity.heartbeat({ done: event.done, total: event.total });
+      if (event.kind === 'failed') throw failureOf(event);
+      if (event.kind === 'evaluated') return outputPath;
+    }
+    throw activity.signal.aborted
+      ? stoppedByRequest(activity)
+      : new GraftError('ML_CRASHED', { kind: 'transient', where: 'evaluation', seen: 'it ended without a result' });
+  } finally {
+    activity.signal.removeEventListener('abort', onAbort);
+    await session.stop(STOP_DEADLINE_MS);
+  }
+}

@@ -1,0 +1,61 @@
+import { activityInfo, Context } from '@temporalio/activity';
+import type { TrainingProgress } from '../../contracts/run.ts';
+import { TRAINING_PROGRESS_SIGNAL } from '../../core/signal-names.ts';
+
+/** What an activity may ask of Temporal; a stand-in outside of it, so that stages run in unit tests as they are. */
+export interface RunningActivity {
+  /** Aborted on cancellation and on the worker's shutdown. */
+  readonly signal: AbortSignal;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  heartbeat(details: unknown): void;
+  warn(message: string): void;
+  /** Why `signal` was aborted: the run was cancelled, or only this worker goes. */
+  abortReason(): 'cancelled' | 'worker-shutdown';
+}
+
+export function currentActivity(): RunningActivity {
+  const context = contextOrNull();
+  if (!context) {
+    return {
+      signal: new AbortController().signal,
+      attempt: 1,
+      heartbeat: () => undefined,
+      warn: () => undefined,
+      abortReason: () => 'cancelled',
+    };
+  }
+  return {
+    signal: context.cancellationSignal,
+    attempt: context.info.attempt,
+    heartbeat: (details) => {
+      context.heartbeat(details);
+    },
+    warn: (message) => {
+      context.log.warn(message);
+    },
+    abortReason: () => (context.cancellationDetails?.workerShutdown === true ? 'worker-shutdown' : 'cancelled'),
+  };
+}
+
+/** Sends training progress to the workflow that this activity belongs to; a failure to tell costs nothing. */
+export function tellWorkflow(activity: RunningActivity, progress: TrainingProgress): void {
+  const context = contextOrNull();
+  if (!context) return;
+  const { workflowId, runId } = activityInfo().workflowExecution ?? {};
+  if (workflowId === undefined) return;
+  context.client.workflow
+    .getHandle(workflowId, runId)
+    .signal(TRAINING_PROGRESS_SIGNAL, progress)
+    .catch((error: unknown) => {
+      activity.warn(`progress was not delivered: ${String(error)}`);
+    });
+}
+
+function contextOrNull(): Context | null {
+  try {
+    return Context.current();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,192 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
+import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
+import type { TrainJob } from '../../contracts/ml-protocol.ts';
+import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
+import { backboneFacts } from '../../core/backbone-facts.ts';
+import { canonicalJson } from '../../core/canonical-json.ts';
+import type { Json } from '../../core/canonical-json.ts';
+import { inputError } from '../../core/errors.ts';
+import type { StageKey } from '../../core/ids.ts';
+import { progressIsDue } from '../../core/training/thinning.ts';
+import { runFiles } from '../../core/training/run-files.ts';
+import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
+import type { RunningActivity } from '../lib/activity-context.ts';
+import { uploadFile } from '../lib/blobs.ts';
+import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
+import { sha256Of } from '../lib/hash.ts';
+import { localSide } from '../lib/local-side.ts';
+import { preparedHash } from '../lib/prepared-hash.ts';
+import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
+import type { TrainPorts } from '../ports.ts';
+import { claimAttempt } from './attempt.ts';
+import { findResumePoint } from './checkpoints.ts';
+import { superviseTraining } from './training-session.ts';
+
+/** Raise it when the trainer would give other bits for the same input. */
+const CODE_VERSION = 1;
+
+/** The training stage: a child process that can die at any point and goes on from its last checkpoint, bit for bit. */
+export function createTrainActivities(ports: TrainPorts) {
+  return {
+    trainModel: atActivityEdge(async (input: TrainInput): Promise<TrainStageResult> => {
+      const activity = currentActivity();
+      const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
+      const plan = await planTraining(ports, input, prepared);
+      const answer = await cachedStage({
+        store: ports.store,
+        clock: ports.clock,
+        signal: activity.signal,
+        stage: 'train',
+        codeVersion: CODE_VERSION,
+        addressedBy: plan.addressedBy,
+        output: TrainOutput,
+        compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
+      });
+      // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
+      await ports.files.removeScratch('runs', input.runId);
+      const { steps, epochs, best, bestEpoch } = answer.output;
+      const summary = `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: validation loss ${best.validationLoss.toFixed(4)}, accuracy ${best.validationAccuracy.toFixed(4)}`;
+      return { stage: 'train', ...answer, summary };
+    }),
+  };
+}
+
+interface TrainPlan {
+  readonly model: ModelDescription;
+  readonly weightsPath: string | null;
+  readonly threads: number;
+  readonly addressedBy: Readonly<Record<string, Json>>;
+  readonly key: StageKey;
+}
+
+/** Everything that can change a bit of the result goes into the key; checkpoint and memory policy do not. */
+async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
+  const { config } = input;
+  const normalization = checkedNormalization(config);
+  const weights =
+    config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
+  const { checkpoint, memoryLimitMb, threads: wanted, ...training } = config.train;
+  const threads = wanted ?? ports.ml.defaultThreads;
+  const model: ModelDescription = {
+    backbone: config.model.backbone,
+    strategy: config.model.strategy,
+    classes: prepared.classes,
+    image: prepared.image,
+    normalization,
+    dropout: config.model.dropout,
+  };
+  const addressedBy = {
+    prepared: preparedHash(prepared, ['train', 'validation']),
+    model,
+    lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
+    weightsSha256: weights?.sha256 ?? null,
+    train: training,
+    augment: config.augment,
+    threads,
+    arch: process.arch,
+  } satisfies Record<string, Json>;
+  const key = stageKey('train', CODE_VERSION, addressedBy);
+  return { model, weightsPath: weights?.path ?? null, threads, addressedBy, key };
+}
+
+/** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
+function checkedNormalization(config: PipelineConfig): string {
+  const { normalization } = backboneFacts[config.model.backbone];
+  const { normalization: wanted } = config.image;
+  if (wanted === 'auto' || wanted === normalization) return normalization;
+  throw inputError(
+    'NORMALIZATION_MISMATCH',
+    'image.normalization',
+    wanted,
+    `${normalization}, which ${config.model.backbone} was trained with`,
+    'set it to auto',
+  );
+}
+
+async function train(
+  ports: TrainPorts,
+  { runId, config }: TrainInput,
+  prepared: PrepareOutput,
+  plan: TrainPlan,
+  activity: RunningActivity,
+  partsPrefix: string,
+): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
+  const { seed } = config.train;
+  const dataOrderSha256 = sha256Of(
+    canonicalJson({ order: 'feistel-philox/1', seed, data: plan.addressedBy['prepared'] ?? null }),
+  );
+  const identity = { runId, trainKey: plan.key, dataOrderSha256 };
+  const workDir = await ports.files.scratch('runs', runId, plan.key.slice(0, 16));
+  const featureDir = await ports.files.scratch('features', featureKey(plan));
+  const resume = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
+    activity.warn(`checkpoint ${key} is skipped: ${reason}`);
+  });
+  const reachedStep = await readReachedStep(workDir);
+  const { attempt } = await claimAttempt(ports, runId, { resumedFromStep: resume?.counters.step ?? 0, reachedStep });
+  const job: TrainJob = {
+    kind: 'train',
+    workDir,
+    featureDir,
+    model: plan.model,
+    lastN: config.model.lastN,
+    weightsPath: plan.weightsPath,
+    train: await localSide(ports, prepared.sides.train, activity),
+    validation: await localSide(ports, prepared.sides.validation, activity),
+    config: config.train,
+    augment: config.augment,
+    dataOrderSha256,
+    resume,
+  };
+  const tell = progressTeller(ports, activity);
+  const end = await superviseTraining({
+    ports,
+    identity,
+    attempt,
+    threads: plan.threads,
+    job,
+    signal: activity.signal,
+    onProgress: (progress) => {
+      activity.heartbeat(progress);
+      tell(progress);
+    },
+  });
+  if (end.kind === 'stopped') throw stoppedByRequest(activity);
+  const { result, environment } = end;
+  const { weightsPath, weightsSha256, sizeBytes, ...figures } = result;
+  const options = { sha256: weightsSha256, signal: activity.signal };
+  const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
+  return { output: { weights, model: plan.model, environment, ...figures }, parts: [weights] };
+}
+
+/** Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). */
+function progressTeller(ports: TrainPorts, activity: RunningActivity) {
+  const startedMs = ports.clock.nowMs();
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (progress: Parameters<typeof tellWorkflow>[1]): void => {
+    const now = ports.clock.nowMs();
+    if (!progressIsDue(now, startedMs, lastMs)) return;
+    lastMs = now;
+    tellWorkflow(activity, progress);
+  };
+}
+
+/** Frozen features hang on the pixels, the frozen weights and the cut; not on the optimizer or the number of epochs. */
+function featureKey({ addressedBy, model, threads }: TrainPlan): string {
+  const { prepared, weightsSha256, lastN, train } = addressedBy;
+  const seed =
+    weightsSha256 === null && typeof train === 'object' && train !== null && 'seed' in train ? train.seed : null;
+  const { backbone, strategy, image, normalization } = model;
+  const parts = { prepared, weightsSha256, lastN, seed, backbone, strategy, image, normalization, threads, version: 1 };
+  return sha256Of(canonicalJson(parts as Json));
+}
+
+async function readReachedStep(workDir: string): Promise<number | null> {
+  const path = join(workDir, runFiles.reachedStep);
+  if (!existsSync(path)) return null;
+  const step = Number.parseInt(await readFile(path, 'utf8'), 10);
+  return Number.isInteger(step) && step >= 0 ? step : null;
+}

@@ -1,0 +1,76 @@
+/**
+ * The ML child process: loads TensorFlow, runs one job, speaks with its parent over IPC (contracts/ml-protocol.ts).
+ * It has no storage credentials in its environment and exits when its parent is gone.
+ */
+import { MlCommand } from '../contracts/ml-protocol.ts';
+import type { MlEvent, MlJob } from '../contracts/ml-protocol.ts';
+import { GraftError, messageOf } from '../core/errors.ts';
+import { loadTensorFlow } from './native/load-tensorflow.ts';
+
+let stopRequested = false;
+
+function emit(event: MlEvent): void {
+  process.send?.(event);
+}
+
+async function run(job: MlJob, threads: number): Promise<void> {
+  const native = await loadTensorFlow({ threads });
+  // After TensorFlow: ml imports tfjs, which must find the native backend registered.
+  const { runJob } = await import('../ml/trainer/run-job.ts');
+  emit({
+    kind: 'ready',
+    environment: {
+      backend: native.backend,
+      tensorflow: native.tensorflowVersion,
+      device: native.device,
+      threads: native.threads,
+      oneDnn: native.backend !== 'cpu-js',
+      arch: process.arch,
+    },
+  });
+  await runJob(job, {
+    emit,
+    stopRequested: () => stopRequested,
+    nowMs: () => Date.now(),
+    residentBytes: () => process.memoryUsage.rss(),
+  });
+}
+
+function fail(error: unknown): void {
+  const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
+  if (error instanceof GraftError) {
+    const { kind, ...parts } = error.parts;
+    emit({ kind: 'failed', code: error.code, errorKind: kind, ...parts, ...stack });
+  } else {
+    emit({
+      kind: 'failed',
+      code: 'ML_FAILED',
+      errorKind: 'transient',
+      where: 'ML process',
+      seen: messageOf(error),
+      ...stack,
+    });
+  }
+}
+
+process.on('disconnect', () => process.exit(1));
+// The worker decides about signals that a terminal sends to the whole group.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => {
+  stopRequested = true;
+});
+
+process.on('message', (message) => {
+  const command = MlCommand.parse(message);
+  if (command.kind === 'stop') {
+    stopRequested = true;
+    return;
+  }
+  run(command.job, command.threads)
+    .catch(fail)
+    // Messages are sent before the channel closes: disconnect waits for them.
+    .finally(() => {
+      process.removeAllListeners('disconnect');
+      process.disconnect();
+    });
+});

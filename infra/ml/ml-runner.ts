@@ -1,0 +1,137 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { GraftError} from '../../core/errors.ts';
+import { messageOf, transientError } from '../../core/errors.ts';
+import { MlEvent } from '../../contracts/ml-protocol.ts';
+import type { MlJob } from '../../contracts/ml-protocol.ts';
+import { tensorFlowEnv } from '../native/load-tensorflow.ts';
+import type { MlRunner, MlSession } from '../ports/ml-runner.ts';
+
+const ENTRY = fileURLToPath(new URL('../ml-process.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+/** How much of what a dying child wrote to stderr goes into the error. */
+const STDERR_KEPT = 4000;
+
+export interface MlRunnerOptions {
+  /** The child's whole environment besides TensorFlow's own variables: no credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly defaultThreads?: number;
+}
+
+/** Starts each job in a child process of its own: native TensorFlow holds the thread, and may take the process with it. */
+export function createMlRunner(options: MlRunnerOptions): MlRunner {
+  return {
+    defaultThreads: options.defaultThreads ?? availableParallelism(),
+    start: (job, { threads }) => startSession(job, threads, options.env),
+  };
+}
+
+function startSession(job: MlJob, threads: number, env: Readonly<Record<string, string>>): MlSession {
+  const child = fork(ENTRY, [], {
+    execArgv: ['--import', TSX],
+    env: { ...env, ...tensorFlowEnv({ threads }) },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'json',
+  });
+  const queue = new EventQueue();
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_KEPT);
+  });
+  let said = false;
+  child.on('message', (message) => {
+    const event = MlEvent.parse(message);
+    said ||= isLast(event);
+    queue.push(event);
+  });
+  const gone = new Promise<void>((resolve) => {
+    child.once('close', (code, signal) => {
+      if (said) queue.end();
+      else queue.fail(crashed(child.pid, code, signal, stderr));
+      resolve();
+    });
+  });
+  child.once('error', (error) => {
+    queue.fail(
+      transientError('ML_START', ENTRY, messageOf(error), 'a child process', 'check memory and process limits', error),
+    );
+  });
+  child.send({ kind: 'run', job, threads });
+  return {
+    pid: child.pid ?? -1,
+    events: queue,
+    stop: (deadlineMs) => stopWithin(child, gone, deadlineMs),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+/** Whether the job has said all it has to say. */
+function isLast(event: MlEvent): boolean {
+  return ['stopped', 'trained', 'evaluated', 'predicted', 'failed'].includes(event.kind);
+}
+
+async function stopWithin(child: ChildProcess, gone: Promise<void>, deadlineMs: number): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.connected) child.send({ kind: 'stop' });
+  const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
+  await gone;
+  clearTimeout(timer);
+}
+
+function crashed(pid: number | undefined, code: number | null, signal: string | null, stderr: string): GraftError {
+  const how = signal ? `killed by ${signal}` : `exited with ${code}`;
+  const tail = stderr.trim().split('\n').slice(-3).join(' | ');
+  const remedy =
+    signal === 'SIGKILL'
+      ? 'it is started again from its last checkpoint; if this repeats, it may lack memory: lower train.batchSize'
+      : 'it is started again from its last checkpoint; graft doctor checks TensorFlow';
+  return transientError(
+    'ML_CRASHED',
+    `ML process ${pid ?? ''}`,
+    tail ? `${how} (${tail})` : how,
+    'an orderly end',
+    remedy,
+  );
+}
+
+/** An unbounded queue is right here: a child says a few small things a second, and the reader only waits for uploads. */
+class EventQueue implements AsyncIterable<MlEvent> {
+  private readonly waiting: MlEvent[] = [];
+  private state: { kind: 'open' } | { kind: 'ended' } | { kind: 'failed'; error: GraftError } = { kind: 'open' };
+  private wake: () => void = () => undefined;
+
+  push(event: MlEvent): void {
+    this.waiting.push(event);
+    this.wake();
+  }
+
+  end(): void {
+    if (this.state.kind === 'open') this.state = { kind: 'ended' };
+    this.wake();
+  }
+
+  fail(error: GraftError): void {
+    if (this.state.kind === 'open') this.state = { kind: 'failed', error };
+    this.wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<MlEvent> {
+    for (;;) {
+      const event = this.waiting.shift();
+      if (event) {
+        yield event;
+        continue;
+      }
+      if (this.state.kind === 'failed') throw this.state.error;
+      if (this.state.kind === 'ended') return;
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+  }
+}
