@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { datasetFindings } from './findings.ts';
+import { groupRule, identityLine } from './items.ts';
+import { extensionOf, isContainedPath, isHiddenName, isItemName, labelProblem } from './names.ts';
+import { compareText, sortedClasses } from './order.ts';
+import { StatisticsCollector } from './statistics.ts';
+import type { MeasuredItem } from './statistics.ts';
+
+describe('compareText', () => {
+  it('is the order of UTF-8 bytes', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'é', '\u{ffff}', '\u{e000}', '\u{1f600}'), maxLength: 6 });
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(Math.sign(compareText(a, b))).toBe(Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b))));
+      }),
+    );
+    expect(compareText('\u{1f600}', '\uff5e')).toBeGreaterThan(0);
+  });
+
+  it('sorts classes without repeats', () => {
+    expect(sortedClasses(['b', 'a', 'b', 'B'])).toEqual(['B', 'a', 'b']);
+  });
+});
+
+describe('names', () => {
+  it.each([
+    ['x'.repeat(10_000), 'LABEL_SIZE'],
+    [' ', 'LABEL_SIZE'],
+    ['a\nb', 'LABEL_TEXT'],
+    ['__proto__', 'LABEL_TEXT'],
+    ['<script>', null],
+    ['=cmd()', null],
+    ['constructor', null],
+  ])('judges the label %j', (label, code) => {
+    expect(labelProblem(label, 'labels.csv')?.code ?? null).toBe(code);
+  });
+
+  it.each(['../a', 'a/../../b', '/etc/passwd', 'a\\b', 'C:/a', '', 'a//b', './a', 'a\0'])('refuses path %j', (path) => {
+    expect(isContainedPath(path)).toBe(false);
+  });
+
+  it('accepts ordinary paths', () => {
+    for (const path of ['a.jpg', 'cats/a b/..c.jpg', 'ä/ö.png']) expect(isContainedPath(path)).toBe(true);
+  });
+
+  it('knows hidden files, sidecars and items', () => {
+    expect([extensionOf('a/b.JPG'), extensionOf('a.b/c'), extensionOf('.hidden')]).toEqual(['jpg', '', '']);
+    expect(isHiddenName('.DS_Store') && isHiddenName('Thumbs.db')).toBe(true);
+    expect(['a.jpg', 'a.svg', 'a', 'a.jpg_', 'a.txt', '.a.jpg', 'a.xml'].map(isItemName)).toEqual([
+      ...[true, true, true, true],
+      ...[false, false, false],
+    ]);
+  });
+});
+
+describe('groupRule', () => {
+  it('takes the first group of the expression', () => {
+    const rule = groupRule('^[^/]+/(p[0-9]+)_');
+    expect(rule.ok && [rule.value('cat/p12_3.jpg'), rule.value('cat/x.jpg')]).toEqual(['p12', undefined]);
+  });
+
+  it.each(['(', 'p[0-9]+', '(?:a)'])('refuses %j', (pattern) => {
+    const rule = groupRule(pattern);
+    expect(!rule.ok && rule.error.code).toBe('DATASET_GROUP');
+  });
+});
+
+const item = (path: string, more: Partial<MeasuredItem> = {}): MeasuredItem => ({
+  path,
+  label: path.split('/')[0] ?? '',
+  sha256: path,
+  sizeBytes: 10,
+  width: 100,
+  height: 100,
+  channels: 3,
+  format: 'jpeg',
+  ...more,
+});
+
+describe('statistics and findings', () => {
+  const findings = (items: readonly MeasuredItem[], quarantined = 0, grouped = false) => {
+    const target = { heightPx: 96, widthPx: 96 };
+    const collector = new StatisticsCollector(target);
+    for (const each of items) collector.add(each);
+    return datasetFindings(collector.finish(), { target, resize: 'stretch', quarantined, grouped });
+  };
+  const many = (label: string, count: number) => Array.from({ length: count }, (_, i) => item(`${label}/${i}.jpg`));
+
+  it('finds nothing in a plain data set', () => {
+    expect(findings([...many('a', 30), ...many('b', 30)])).toEqual([]);
+  });
+
+  it('names each thing worth a word', () => {
+    const codes = findings(
+      [
+        ...many('a', 200),
+        ...many('b', 5),
+        item('a/copy.jpg', { sha256: 'a/0.jpg' }),
+        item('b/conflict.jpg', { sha256: 'a/1.jpg' }),
+        item('a/gray.png', { channels: 1 }),
+        item('a/alpha.png', { channels: 4, width: 10 }),
+      ],
+      3,
+      true,
+    ).map(({ code }) => code);
+    expect(codes).toEqual([
+      'QUARANTINED',
+      'LABEL_CONFLICT',
+      'DUPLICATES',
+      'CLASS_TINY',
+      'CLASS_IMBALANCE',
+      'GROUP_UNMATCHED',
+      'IMAGE_SMALL',
+      'IMAGE_CHANNELS',
+      'IMAGE_ALPHA',
+    ]);
+  });
+
+  it('counts surplus copies and conflicting contents apart', () => {
+    const collector = new StatisticsCollector({ heightPx: 96, widthPx: 96 });
+    for (const path of ['a/1', 'a/2', 'a/3']) collector.add(item(path, { sha256: 'same' }));
+    for (const path of ['a/4', 'b/4']) collector.add(item(path, { sha256: 'both' }));
+    const { copies, conflicts, examplesOfConflicts } = collector.finish();
+    expect({ copies, conflicts }).toEqual({ copies: 2, conflicts: 1 });
+    expect(examplesOfConflicts).toEqual([{ sha256: 'both', labels: ['a', 'b'], paths: ['a/4', 'b/4'] }]);
+  });
+
+  it('holds a class named constructor', () => {
+    const collector = new StatisticsCollector({ heightPx: 96, widthPx: 96 });
+    collector.add(item('constructor/1'));
+    expect(collector.finish().perClass).toEqual({ constructor: 1 });
+  });
+});
+
+describe('identityLine', () => {
+  it('tells items apart, and their groups', () => {
+    const plain = identityLine({ path: 'a/1', label: 'a', sha256: 'x' });
+    expect(plain).toBe('["a/1","a","x"]\n');
+    expect(identityLine({ path: 'a/1', label: 'a', sha256: 'x', group: 'g' })).not.toBe(plain);
+  });
+});
