@@ -45,8 +45,9 @@ export const training = proxyActivities<TrainActivities>({
   retry: patientRetry,
 });
 
+/** On the data queue: a short evaluation must not wait behind somebody else's long training. */
 export const evaluation = proxyActivities<EvaluateActivities>({
-  taskQueue: taskQueues.train,
+  taskQueue: taskQueues.data,
   startToCloseTimeout: '1 day',
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',

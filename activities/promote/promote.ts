@@ -1,11 +1,12 @@
-import { EvaluateOutput, GateOutput, PrepareOutput, PromoteOutput, TrainOutput } from '../../contracts/manifests.ts';
+import { EvaluateOutput, GateOutput, PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
+import type { PromoteOutput } from '../../contracts/manifests.ts';
 import { DatasetManifest } from '../../contracts/manifests.ts';
 import type { PromoteInput, PromoteResult } from '../../contracts/stages.ts';
 import { transientError } from '../../core/errors.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { listVersions, readAliases, readVersion, registryKeys } from '../lib/registry.ts';
-import { requireStage, stageKey, stageManifestKey } from '../lib/stage.ts';
+import { requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { moveAlias } from './move-alias.ts';
 
@@ -49,7 +50,7 @@ export function createPromoteActivities(ports: PromotePorts) {
         : `${model} version ${version} is kept, ${promote.alias} stays ${holder === undefined ? 'empty' : `version ${holder}`}`;
       // Nothing was entered and nothing moved: all of it stood already.
       const cached = !registered.fresh && !moved;
-      return { stage: 'promote', key, manifestKey: stageManifestKey('promote', key), cached, summary, output };
+      return { stage: 'promote', key, manifestKey: output.manifestKey, cached, summary, output };
     }),
   };
 }

@@ -13,7 +13,7 @@ import { freshCounters } from '../../core/training/progress.ts';
 import { createBackbone } from '../backbones/index.ts';
 import { initialize } from '../nn/initialize.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
-import { loadBackboneWeights } from '../weights/load-backbone-weights.ts';
+import { loadBackboneWeights } from '../weights/load.ts';
 import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { restoreCheckpoint } from './checkpoint-file.ts';
 import type { TrainTensors } from './checkpoint-file.ts';

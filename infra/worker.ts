@@ -1,0 +1,138 @@
+/** The composition root: real adapters behind the ports, and a Temporal worker for each queue. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createEvaluateActivities } from '../activities/evaluate/evaluate.ts';
+import { createGateActivities } from '../activities/gate/gate.ts';
+import { createIngestActivities } from '../activities/ingest/ingest.ts';
+import type { TrainPorts } from '../activities/ports.ts';
+import { createPrepareActivities } from '../activities/prepare/prepare.ts';
+import { createPromoteActivities } from '../activities/promote/promote.ts';
+import { createRunActivities } from '../activities/run-record/run-record.ts';
+import { createSplitActivities } from '../activities/split/split.ts';
+import { createTrainActivities } from '../activities/train/train.ts';
+import { createValidateActivities } from '../activities/validate/validate.ts';
+import { unwrap } from '../core/result.ts';
+import { taskQueues } from '../workflows/workflow-ids.ts';
+import type { QueueRole } from '../workflows/workflow-ids.ts';
+import { childEnvironment, settings } from './config.ts';
+import type { Connections } from './config.ts';
+import { createImageDecoder } from './images/image-decoder.ts';
+import { createLocalFiles } from './local-files.ts';
+import { createMlRunner } from './ml/ml-runner.ts';
+import { fetchWeights } from './native/weights-fetch.ts';
+import { ensureBucket } from './s3/ensure-bucket.ts';
+import { probeConditionalWrites } from './s3/probe.ts';
+import { createS3ObjectStore } from './s3/s3-object-store.ts';
+import { openDatasetSource } from './sources/open-source.ts';
+import { systemClock } from './system-clock.ts';
+import { tlsOptions } from './temporal/connect.ts';
+import { workflowBundle } from './temporal/workflow-bundle.ts';
+import { graftVersion } from './version.ts';
+
+export interface WorkerOptions {
+  readonly connections: Connections;
+  readonly queues: readonly QueueRole[];
+  /** Aborted to drain: training writes a checkpoint, then the workers stop. */
+  readonly signal: AbortSignal;
+  /** Called once all queues are polled. */
+  onReady?(): void;
+}
+
+/** How often progress reaches the server: the SDK would hold heartbeats back for most of their timeout. */
+const HEARTBEAT_EVERY = '2 seconds';
+/** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */
+const FORCE_AFTER = '90 seconds';
+
+/** Runs until `signal` is aborted and everything under way has come to a stop. Throws what keeps it from starting. */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const { connections, queues, signal } = options;
+  Runtime.install({ logger: new DefaultLogger('INFO'), shutdownSignals: [] });
+  const store = createS3ObjectStore(connections.s3);
+  unwrap(await ensureBucket(store));
+  unwrap(await probeConditionalWrites(store));
+  const ports = createPorts(store);
+  const connection = await connect(connections);
+  try {
+    const workers = await Promise.all(queues.map((role) => createWorker(role, connection, connections, ports)));
+    const running = workers.map((worker) => worker.run());
+    const stop = (): void => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    options.onReady?.();
+    await Promise.all(running);
+  } finally {
+    await connection.close();
+    await ports.images.close();
+    store.close();
+  }
+}
+
+async function connect({ temporal }: Connections): Promise<NativeConnection> {
+  const tls = await tlsOptions(temporal);
+  return NativeConnection.connect({
+    address: temporal.address,
+    tls: tls ?? null,
+    ...(temporal.apiKey === undefined ? {} : { apiKey: temporal.apiKey }),
+  });
+}
+
+function createPorts(store: TrainPorts['store']): TrainPorts {
+  const known = settings();
+  return {
+    store,
+    clock: systemClock,
+    images: createImageDecoder({ env: childEnvironment({}, { secrets: false }) }),
+    openSource: openDatasetSource(store),
+    files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),
+    ml: createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads }),
+    fetchWeights: (backbone, weights) => fetchWeights(backbone, weights, known),
+    graftVersion,
+    host: hostname(),
+  };
+}
+
+async function createWorker(
+  role: QueueRole,
+  connection: NativeConnection,
+  { temporal }: Connections,
+  ports: TrainPorts,
+): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace: temporal.namespace,
+    taskQueue: taskQueues[role],
+    shutdownGraceTime: '1 second',
+    shutdownForceTime: FORCE_AFTER,
+    maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY,
+    ...(await duties(role, ports)),
+  });
+}
+
+/** What a queue's worker does: workflows alone, everything that needs data and a processor, or training on its device. */
+async function duties(role: QueueRole, ports: TrainPorts) {
+  switch (role) {
+    case 'workflow':
+      return { workflowBundle: { codePath: await workflowBundle(settings().cacheDir) } };
+    case 'data':
+      return {
+        maxConcurrentActivityTaskExecutions: 8,
+        activities: {
+          ...createRunActivities(ports),
+          ...createIngestActivities(ports),
+          ...createValidateActivities(ports),
+          ...createSplitActivities(ports),
+          ...createPrepareActivities(ports),
+          ...createEvaluateActivities(ports),
+          ...createGateActivities(ports),
+          ...createPromoteActivities(ports),
+        },
+      };
+    case 'train':
+      // One training at a time has the device to itself; the others wait their turn in the queue.
+      return { maxConcurrentActivityTaskExecutions: 1, activities: createTrainActivities(ports) };
+  }
+}
