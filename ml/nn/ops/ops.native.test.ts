@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { stream } from '../../../core/rng.ts';
+import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
+import { activate } from './activation.ts';
+import type { BatchNormParams } from './batch-norm.ts';
+import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
+import type { Padding } from './conv.ts';
+import { conv } from './conv.ts';
+import { isNative } from './native.ts';
+
+beforeAll(async () => {
+  await loadTensorFlow();
+  expect(isNative()).toBe(true);
+});
+
+function values(name: string, shape: number[], scale = 1, shift = 0): tf.Tensor {
+  const random = stream(3, name);
+  const count = shape.reduce((product, size) => product * size, 1);
+  return tf.tensor(
+    Float32Array.from({ length: count }, (_, i) => random.normal(0, i) * scale + shift),
+    shape,
+  );
+}
+
+/** Largest difference, relative to the largest value. */
+function distance(a: tf.Tensor, b: tf.Tensor): number {
+  expect(a.shape).toEqual(b.shape);
+  return tf.tidy(() => {
+    const scale = tf.maximum(tf.max(tf.abs(b)), 1e-6);
+    return tf.div(tf.max(tf.abs(tf.sub(a, b))), scale).dataSync()[0]!;
+  });
+}
+
+/** Gradients of Σ w ∘ f(inputs) with fixed random w. */
+function gradients(f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] {
+  return tf.grads((...given: tf.Tensor[]) => {
+    const y = f(...given);
+    return tf.sum(tf.mul(y, values('w', y.shape)));
+  })(inputs);
+}
+
+describe('batchNormTraining', () => {
+  const params = (channels: number): BatchNormParams => ({
+    gamma: values('gamma', [channels], 0.3, 1),
+    beta: values('beta', [channels]),
+    movingMean: values('mean', [channels]),
+    movingVariance: tf.abs(values('variance', [channels], 1, 2)),
+  });
+
+  it.each([
+    [4, 5, 7, 3],
+    [2, 1, 1, 8],
+    [8, 16, 16, 24],
+  ])('TensorFlow’s fused kernel gives the formula: batch %i, %i × %i, %i channels', (...shape) => {
+    const x = values('x', shape, 3, 1);
+    const p = params(shape[3]);
+    const fused = batchNormTraining(x, p, 1e-3, 0.9);
+    const plain = plainBatchNorm(x, p, 1e-3, 0.9);
+    expect(distance(fused.y, plain.y)).toBeLessThan(1e-5);
+    expect(distance(fused.movingMean, plain.movingMean)).toBeLessThan(1e-5);
+    expect(distance(fused.movingVariance, plain.movingVariance)).toBeLessThan(1e-5);
+  });
+
+  it('gradients to x, gamma and beta are those of the formula', () => {
+    const x = values('x', [4, 6, 5, 8], 2, 1);
+    const p = params(8);
+    const through = (normalize: typeof plainBatchNorm) =>
+      gradients(
+        (x_, gamma, beta) => normalize(x_!, { ...p, gamma: gamma!, beta: beta! }, 1e-3, 0.9).y,
+        [x, p.gamma, p.beta],
+      );
+    const [fused, plain] = [through(batchNormTraining), through(plainBatchNorm)];
+    for (const [index, gradient] of fused.entries()) expect(distance(gradient, plain[index]!)).toBeLessThan(1e-5);
+  });
+});
+
+describe('conv', () => {
+  const cases: [Padding, boolean, number, number, number][] = [];
+  for (const padding of ['same', 'symmetric'] as const) {
+    for (const depthwise of [false, true]) {
+      for (const kernelPx of [1, 3, 5])
+        for (const stride of [1, 2]) cases.push([padding, depthwise, kernelPx, stride, 8]);
+      cases.push([padding, depthwise, 3, 2, 7]);
+    }
+  }
+
+  it.each(cases)('%s, depthwise %s, kernel %i, stride %i, side %i: as tfjs pads and computes', (...args) => {
+    const [padding, depthwise, kernelPx, stride, sidePx] = args;
+    const x = values('x', [2, sidePx, sidePx + 2, 6]);
+    const kernel = values('k', [kernelPx, kernelPx, 6, depthwise ? 1 : 4], 0.3);
+    const reference = (x_: tf.Tensor, k: tf.Tensor): tf.Tensor => {
+      const pad = padding === 'symmetric' ? (kernelPx - 1) / 2 : 0;
+      const padded = tf.pad(x_, [
+        [0, 0],
+        [pad, pad],
+        [pad, pad],
+        [0, 0],
+      ]) as tf.Tensor4D;
+      const mode = padding === 'symmetric' ? 'valid' : 'same';
+      return depthwise
+        ? tf.depthwiseConv2d(padded, k as tf.Tensor4D, stride, mode)
+        : tf.conv2d(padded, k as tf.Tensor4D, stride, mode);
+    };
+    const own = (x_: tf.Tensor, k: tf.Tensor): tf.Tensor => conv(x_, k, { stride, padding, depthwise });
+    expect(distance(own(x, kernel), reference(x, kernel))).toBeLessThan(1e-5);
+    const wanted = gradients((a, b) => reference(a!, b!), [x, kernel]);
+    const seen = gradients((a, b) => own(a!, b!), [x, kernel]);
+    expect(distance(seen[0]!, wanted[0]!)).toBeLessThan(1e-5);
+    expect(distance(seen[1]!, wanted[1]!)).toBeLessThan(1e-5);
+  });
+});
+
+describe('activate', () => {
+  it.each(['relu', 'relu6'] as const)('%s and its gradient', (kind) => {
+    const x = values('x', [3, 50], 5, 2);
+    const top = kind === 'relu6' ? 6 : Number.POSITIVE_INFINITY;
+    const xs = x.dataSync();
+    expect([...activate(x, kind).dataSync()]).toEqual([...xs].map((value) => Math.min(Math.max(value, 0), top)));
+    const slope = tf.grad((x_) => tf.sum(activate(x_, kind)))(x);
+    expect([...slope.dataSync()]).toEqual([...xs].map((value) => (value > 0 && value < top ? 1 : 0)));
+  });
+});

@@ -1,1 +1,0 @@
-export const loadBackboneWeights = async () => new Map<string, Float32Array>();
