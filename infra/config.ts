@@ -48,6 +48,8 @@ export interface Settings {
   /** Shared by all clones of a user: absolute. */
   readonly cacheDir: string;
   readonly tensorflowDir: string | null;
+  /** A URL or a folder that holds published weights under their own names, instead of their homes. */
+  readonly weightsMirror: string | null;
   readonly temporalBin: string | null;
   readonly s3Bin: string | null;
   readonly temporalPort: number | null;
@@ -55,6 +57,8 @@ export interface Settings {
   readonly device: DeviceRequest;
   /** Threads that TensorFlow may use, ≥ 1. Results are bit-identical for a fixed number. */
   readonly threads: number;
+  /** TF_CPP_MIN_LOG_LEVEL=0: somebody wants to read all that the native libraries say. */
+  readonly verboseNative: boolean;
   readonly proxies: { readonly http: string | null; readonly https: string | null; readonly no: string | null };
   /** The folders of PATH, in order. */
   readonly searchPath: readonly string[];
@@ -89,6 +93,7 @@ const Environment = z.object({
   XDG_CACHE_HOME: Text.optional(),
   GRAFT_STATE_DIR: Text.optional(),
   GRAFT_TENSORFLOW_DIR: Text.optional(),
+  GRAFT_WEIGHTS_MIRROR: Text.optional(),
   GRAFT_TEMPORAL_BIN: Text.optional(),
   GRAFT_S3_BIN: Text.optional(),
   GRAFT_TEMPORAL_PORT: Port.optional(),
@@ -113,12 +118,14 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     stateDir: resolve(cwd, env.GRAFT_STATE_DIR ?? '.graft'),
     cacheDir: join(cacheHome(env), 'graft'),
     tensorflowDir: env.GRAFT_TENSORFLOW_DIR === undefined ? null : resolve(cwd, env.GRAFT_TENSORFLOW_DIR),
+    weightsMirror: env.GRAFT_WEIGHTS_MIRROR ?? null,
     temporalBin: env.GRAFT_TEMPORAL_BIN ?? null,
     s3Bin: env.GRAFT_S3_BIN ?? null,
     temporalPort: env.GRAFT_TEMPORAL_PORT ?? null,
     s3Port: env.GRAFT_S3_PORT ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     threads: env.GRAFT_THREADS ?? availableParallelism(),
+    verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',
     proxies: {
       http: either(source, 'http_proxy'),
       https: either(source, 'https_proxy'),
