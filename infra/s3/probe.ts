@@ -4,7 +4,10 @@ import { err, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { S3ObjectStore } from './s3-object-store.ts';
 
-export type ProbedStore = Pick<S3ObjectStore, 'bucket' | 'endpoint' | 'putIfAbsent' | 'putWhen' | 'get' | 'delete'>;
+export type ProbedStore = Pick<
+  S3ObjectStore,
+  'bucket' | 'endpoint' | 'put' | 'putIfAbsent' | 'putWhen' | 'get' | 'delete'
+>;
 
 const text = (words: string): Uint8Array => new TextEncoder().encode(words);
 const WRONG_ETAG = '"00000000000000000000000000000000"';
@@ -20,10 +23,25 @@ export async function probeConditionalWrites(store: ProbedStore): Promise<Result
     const fault = await ignoredCondition(store, key);
     return fault === undefined ? ok(undefined) : err(refusal(store, fault));
   } catch (error) {
-    if (error instanceof GraftError) return err(error);
-    throw error;
+    if (!(error instanceof GraftError)) throw error;
+    const onlyConditions = REFUSALS.has(error.code) && (await plainWritesWork(store, key));
+    return err(
+      onlyConditions ? refusal(store, `plain writes work, conditional ones do not: ${error.parts.seen}`) : error,
+    );
   } finally {
     await store.delete(key).catch(() => undefined);
+  }
+}
+
+/** A header that was changed on the way breaks the signature, and some stores answer `NotImplemented`. */
+const REFUSALS = new Set(['STORE_DENIED', 'STORE_REFUSED']);
+
+async function plainWritesWork(store: ProbedStore, key: string): Promise<boolean> {
+  try {
+    await store.put(key, text('plain'));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@ import { resolveOptions } from './options.ts';
 import type { S3Options } from './options.ts';
 import { getObject, getObjectFile, headObject, streamObject } from './reading.ts';
 import type { RetryTools } from './retry.ts';
-import { createWire, drain, readText } from './wire.ts';
+import { createWire, drain, escapeQuery, readText } from './wire.ts';
 import type { Wire } from './wire.ts';
 import { abortUpload, putObjectFile, putOnce } from './writing.ts';
 import type { Condition } from './writing.ts';
@@ -77,8 +77,8 @@ async function* listObjects(wire: Wire, prefix: string, signal: AbortSignal | un
   checkPrefix(wire.options.bucket, prefix);
   let after = '';
   for (;;) {
-    const start = after === '' ? '' : `&start-after=${encodeURIComponent(after)}`;
-    const query = `list-type=2&encoding-type=url&max-keys=${PAGE}&prefix=${encodeURIComponent(prefix)}${start}`;
+    const start = after === '' ? '' : `&start-after=${escapeQuery(after)}`;
+    const query = `list-type=2&encoding-type=url&max-keys=${PAGE}&prefix=${escapeQuery(prefix)}${start}`;
     const page = await wire.perform(undefined, signal, async () =>
       parseList(await readText(await wire.send({ method: 'GET', query, signal }))),
     );
@@ -93,14 +93,14 @@ async function* listUploads(wire: Wire, prefix: string): AsyncGenerator<ListedUp
   checkPrefix(wire.options.bucket, prefix);
   let marker = '';
   for (;;) {
-    const query = `uploads&encoding-type=url&max-uploads=${PAGE}&prefix=${encodeURIComponent(prefix)}${marker}`;
+    const query = `uploads&encoding-type=url&max-uploads=${PAGE}&prefix=${escapeQuery(prefix)}${marker}`;
     const page = await wire.perform(undefined, undefined, async () =>
       parseUploads(await readText(await wire.send({ method: 'GET', query }))),
     );
     yield* page.uploads;
     if (page.next === null) return;
     const { keyMarker, uploadIdMarker } = page.next;
-    marker = `&key-marker=${encodeURIComponent(keyMarker)}&upload-id-marker=${encodeURIComponent(uploadIdMarker)}`;
+    marker = `&key-marker=${escapeQuery(keyMarker)}&upload-id-marker=${escapeQuery(uploadIdMarker)}`;
   }
 }
 

@@ -141,6 +141,11 @@ export async function drain(response: http.IncomingMessage): Promise<void> {
   });
 }
 
+/** RFC 3986, as the signature wants it: encodeURIComponent leaves !'()* as they are. */
+export function escapeQuery(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
 export function headerOf(response: http.IncomingMessage, name: string): string {
   const value = response.headers[name];
   return typeof value === 'string' ? value : '';

@@ -6,7 +6,7 @@ import type { Sha256 } from '../../core/ids.ts';
 import type { PutOptions } from '../ports/object-store.ts';
 import { HttpFault } from './faults.ts';
 import { HASH_HEADER, headObject, onDisk } from './reading.ts';
-import { drain, headerOf, readText } from './wire.ts';
+import { drain, escapeQuery, headerOf, readText } from './wire.ts';
 import type { Wire } from './wire.ts';
 import { completeBody, parseErrorBody, parseUploadId, unquote } from './xml.ts';
 
@@ -132,7 +132,7 @@ async function putPart(
   body: Uint8Array,
   signal: AbortSignal,
 ): Promise<string> {
-  const query = `partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`;
+  const query = `partNumber=${number}&uploadId=${escapeQuery(uploadId)}`;
   const response = await wire.send({ method: 'PUT', key, query, body, signal });
   await drain(response);
   return unquote(headerOf(response, 'etag'));
@@ -147,7 +147,7 @@ async function complete(
   source: Source,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const query = `uploadId=${encodeURIComponent(uploadId)}`;
+  const query = `uploadId=${escapeQuery(uploadId)}`;
   await wire.perform(key, signal, async () => {
     try {
       const response = await wire.send({
@@ -175,7 +175,7 @@ export async function abortUpload(wire: Wire, key: string, uploadId: string): Pr
   const signal = AbortSignal.timeout(ABORT_TIMEOUT_MS);
   await wire.perform(key, signal, async () => {
     try {
-      const query = `uploadId=${encodeURIComponent(uploadId)}`;
+      const query = `uploadId=${escapeQuery(uploadId)}`;
       await drain(await wire.send({ method: 'DELETE', key, query, signal }));
     } catch (error) {
       if (!(error instanceof HttpFault) || error.status !== 404) throw error;

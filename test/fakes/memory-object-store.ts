@@ -96,8 +96,8 @@ export function createMemoryObjectStore(options: MemoryStoreOptions = {}): Memor
     },
     async getFile(key, path, get = {}) {
       await enter('getFile', key, get.signal);
-      const entry = read(key, get) ?? missing(bucket, key);
       await mkdir(dirname(path), { recursive: true });
+      const entry = read(key, get) ?? missing(bucket, key);
       const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
       try {
         await writeFile(temporary, entry.body);
