@@ -116,11 +116,12 @@ class Net:
     """Building blocks on tf.nn; `training` takes batch statistics and remembers the moving ones."""
 
     def __init__(self, weights, epsilon, symmetric, training=False):
+        # Double precision: the golden values are then exact to the digits written, whatever the order of sums.
         self.weights, self.epsilon, self.symmetric, self.training = weights, epsilon, symmetric, training
         self.variables, self.moving = {}, {}
 
     def variable(self, name, shape):
-        self.variables[name] = tf.Variable(self.weights.get(name, shape))
+        self.variables[name] = tf.Variable(self.weights.get(name, shape).astype(np.float64))
         return self.variables[name]
 
     def conv(self, x, name, out, kernel, stride, depthwise=False):
@@ -137,7 +138,8 @@ class Net:
     def norm(self, x, name):
         channels = [x.shape[-1]]
         gamma, beta = self.variable(f"{name}.weight", channels), self.variable(f"{name}.bias", channels)
-        mean, variance = self.weights.get(f"{name}.running_mean", channels), self.weights.get(f"{name}.running_var", channels)
+        mean = self.weights.get(f"{name}.running_mean", channels).astype(np.float64)
+        variance = self.weights.get(f"{name}.running_var", channels).astype(np.float64)
         if self.training:
             count = x.shape[0] * x.shape[1] * x.shape[2]
             batch_mean, batch_variance = tf.nn.moments(x, [0, 1, 2])
@@ -151,7 +153,7 @@ class Net:
 
 
 def efficientnet_lite0(net, pixels):
-    x = (tf.cast(pixels, tf.float32) - 127.0) / 128.0
+    x = (tf.cast(pixels, tf.float64) - 127.0) / 128.0
     x = tf.nn.relu6(net.norm(net.conv(x, "_conv_stem", 32, 3, 2), "_bn0"))
     index = 0
     for kernel, first_stride, expand, out, repeats in [
@@ -172,7 +174,7 @@ def efficientnet_lite0(net, pixels):
 
 
 def mobilenet_v2(net, pixels, classes):
-    x = (tf.cast(pixels, tf.float32) / 255.0 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    x = (tf.cast(pixels, tf.float64) / 255.0 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     x = tf.nn.relu6(net.norm(net.conv(x, "features.0.0", 32, 3, 2), "features.0.1"))
     index = 1
     for expand, out, repeats, first_stride in [
@@ -251,7 +253,7 @@ def main(path):
     for size in (96, 75):
         made_up = MadeUp()
         cases.append(forward_case(size, *mobilenet_v2(Net(made_up, 1e-5, symmetric=True), image(size)[None], 1000)))
-    write("mobilenet-v2.json", {"shapes": made_up.shapes, "cases": cases, "training": training_case(64, 5)})
+    write("mobilenet-v2.json", {"shapes": made_up.shapes, "cases": cases, "training": training_case(96, 5)})
 
 
 if __name__ == "__main__":

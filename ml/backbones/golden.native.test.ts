@@ -1,0 +1,177 @@
+import { readFile } from 'node:fs/promises';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { float32Tensor } from '../../core/checkpoint/tensor-data.ts';
+import { purposeWord } from '../../core/rng.ts';
+import { settings } from '../../infra/config.ts';
+import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
+import { fetchWeights } from '../../infra/native/weights-fetch.ts';
+import { applyBlocks, paramsOf } from '../nn/apply-blocks.ts';
+import { inferenceContext, paramTensors, trainingContext } from '../nn/contexts.ts';
+import { classificationHead } from '../nn/head.ts';
+import type { Block } from '../nn/module.ts';
+import { preprocess } from '../nn/preprocessing.ts';
+import { loadBackboneWeights } from '../weights/load.ts';
+import { matchTensors } from '../weights/match.ts';
+import { torchNames } from '../weights/torch/names.ts';
+import type { Backbone } from './backbone.ts';
+import { createBackbone } from './index.ts';
+
+// Golden values from another implementation, in Python on TensorFlow's own API: test/golden/backbones/make_golden.py.
+
+interface ForwardCase {
+  readonly sizePx: number;
+  readonly featureShape: number[];
+  readonly features: number[];
+  readonly featureMean: number;
+  readonly topClasses: number[];
+  readonly topLogits: number[];
+  readonly logits: number[];
+}
+
+interface Golden {
+  readonly shapes: Record<string, number[]>;
+  readonly cases: ForwardCase[];
+  readonly training: {
+    readonly sizePx: number;
+    readonly loss: number;
+    readonly gradients: Record<string, { readonly norm: number; readonly values: number[] }>;
+    readonly moving: Record<string, number[]>;
+  };
+}
+
+async function golden(name: string): Promise<Golden> {
+  return JSON.parse(
+    await readFile(new URL(`../../test/golden/backbones/${name}.json`, import.meta.url), 'utf8'),
+  ) as Golden;
+}
+
+beforeAll(() => loadTensorFlow());
+
+/** A made-up picture from whole numbers alone: float32 0–255 [1, size, size, 3]. */
+function image(size: number): tf.Tensor4D {
+  const pixels = new Float32Array(size * size * 3);
+  for (let y = 0, at = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      for (let c = 0; c < 3; c++) pixels[at++] = ((x * x * (c + 1) + y * y * (3 - c) + 31 * x * y) >> 5) & 255;
+    }
+  }
+  return tf.tensor4d(pixels, [1, size, size, 3]);
+}
+
+/** In [−1, 1): Murmur3's finalizer over FNV-1a of the name and the index. */
+function uniform(name: string, i: number): number {
+  let h = (Math.imul(i, 2654435761) + purposeWord(name)) >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) >>> 0;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) >>> 0;
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 31 - 1;
+}
+
+/** The made-up weights of the golden script, under PyTorch's names and in its layout. */
+function madeUp(name: string, shape: readonly number[]): Float32Array {
+  const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
+  const element = (value: number): number => {
+    if (shape.length > 1) return value * Math.sqrt(6 / fanIn);
+    return name.endsWith('running_var') || name.endsWith('.weight') ? 1 + 0.5 * value : 0.1 * value;
+  };
+  return Float32Array.from({ length: (shape[0] ?? 1) * fanIn }, (_, i) => element(uniform(name, i)));
+}
+
+function withHead(backbone: Backbone, classes: number): Block[] {
+  return [...backbone.blocks, ...classificationHead({ channels: backbone.featureChannels, classes, dropout: 0 })];
+}
+
+/** Every k-th value, as the golden script samples them. */
+function sample(tensor: tf.Tensor, count = 24): number[] {
+  const values = tensor.dataSync();
+  const step = Math.max(1, Math.floor(values.length / count));
+  return Array.from({ length: count }, (_, i) => values[i * step]).filter((value) => value !== undefined);
+}
+
+/** Within `tolerance` × the largest wanted value, or × 1 where that is larger. */
+function expectClose(seen: ArrayLike<number>, wanted: readonly number[], tolerance: number): void {
+  expect(seen.length).toBe(wanted.length);
+  const worst = wanted.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (seen[i] ?? Number.NaN))), 0);
+  const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  expect(worst).toBeLessThan(tolerance * largest);
+}
+
+function expectForward(backbone: Backbone, weights: Map<string, Float32Array>, wanted: ForwardCase): void {
+  const blocks = withHead(backbone, 1000);
+  const ctx = inferenceContext(paramTensors(paramsOf(blocks), weights));
+  const pixels = preprocess(backbone.preprocessing, image(wanted.sizePx));
+  const features = applyBlocks(blocks, 0, backbone.blocks.length, pixels, ctx);
+  const logits = applyBlocks(blocks, backbone.blocks.length, blocks.length, features, ctx);
+  expect(features.shape).toEqual(wanted.featureShape);
+  expectClose(sample(features), wanted.features, 1e-4);
+  expect(tf.mean(features).dataSync()[0]).toBeCloseTo(wanted.featureMean, 5);
+  expectClose(sample(logits), wanted.logits, 1e-4);
+  const top = tf.topk(logits, 10);
+  expect([...top.indices.dataSync()]).toEqual(wanted.topClasses);
+  expectClose(top.values.dataSync(), wanted.topLogits, 1e-4);
+}
+
+describe('efficientnet-lite0 with its ImageNet weights', () => {
+  it('gives the features and logits of an independent implementation at 224 and 96 pixels', async () => {
+    const backbone = createBackbone('efficientnet-lite0');
+    const file = await fetchWeights('efficientnet-lite0', 'imagenet', settings());
+    const weights = await loadBackboneWeights(backbone, file!.path, { classes: 1000 });
+    for (const wanted of (await golden('efficientnet-lite0')).cases) expectForward(backbone, weights, wanted);
+  });
+});
+
+describe('mobilenet-v2 with made-up weights', () => {
+  const weightsFor = async (backbone: Backbone, classes: number) => {
+    const { shapes } = await golden('mobilenet-v2');
+    const tensors = Object.entries(shapes).map(([name, shape]) => {
+      const cut = name.startsWith('classifier.') ? [classes, ...shape.slice(1)] : shape;
+      return [name, float32Tensor(madeUp(name, cut), cut)] as const;
+    });
+    const specs = paramsOf(withHead(backbone, classes));
+    return matchTensors(new Map(tensors), torchNames('mobilenet-v2')!, specs, 'made-up');
+  };
+
+  it('gives the features and logits of an independent implementation at an even and an odd size', async () => {
+    const backbone = createBackbone('mobilenet-v2');
+    const weights = await weightsFor(backbone, 1000);
+    for (const wanted of (await golden('mobilenet-v2')).cases) expectForward(backbone, weights, wanted);
+  });
+
+  it('gives the loss, gradients and moving averages of an independent training step', async () => {
+    const { training } = await golden('mobilenet-v2');
+    const backbone = createBackbone('mobilenet-v2');
+    const blocks = withHead(backbone, 5);
+    const specs = paramsOf(blocks);
+    const tensors = paramTensors(specs, await weightsFor(backbone, 5));
+    const one = image(training.sizePx);
+    const pixels = preprocess(backbone.preprocessing, tf.concat([one, tf.reverse(one, [1, 2])]));
+    const labels = tf.oneHot([1, 2], 5).toFloat();
+    const { ctx, statistics } = trainingContext(tensors, { frozenBlocks: new Set(), dropoutSeed: () => 0 });
+    const wanted = new Map((torchNames('mobilenet-v2') ?? []).map((name) => [name.torch, name]));
+    const names = Object.keys(training.gradients);
+    const params = names.map((name) => tensors.get(wanted.get(name)!.param)!);
+    const { value, grads } = tf.valueAndGrads(() =>
+      tf.losses.softmaxCrossEntropy(labels, applyBlocks(blocks, 0, blocks.length, pixels, ctx)).asScalar(),
+    )(params);
+    expect(value.dataSync()[0]).toBeCloseTo(training.loss, 4);
+    for (const [index, name] of names.entries()) {
+      const { norm, values } = training.gradients[name]!;
+      const gradient = toTorch(grads[index]!, wanted.get(name)!.transposition);
+      expect(Math.abs(tf.norm(gradient).dataSync()[0]! / norm - 1)).toBeLessThan(2e-3);
+      // Single precision flips a few gates of ReLU6, which moves single gradients by some thousandths; see ops.native.test.ts.
+      const scale = Math.sqrt(gradient.size) / norm;
+      expectClose(scaled(sample(gradient), scale), scaled(values, scale), 1e-2);
+    }
+    for (const [name, values] of Object.entries(training.moving)) {
+      expectClose(sample(statistics.get(wanted.get(name)!.param)!), values, 1e-4);
+    }
+  });
+});
+
+const scaled = (values: readonly number[], factor: number): number[] => values.map((value) => value * factor);
+
+function toTorch(gradient: tf.Tensor, transposition: string): tf.Tensor {
+  if (transposition === 'convolution') return tf.transpose(gradient, [3, 2, 0, 1]);
+  if (transposition === 'depthwise') return tf.transpose(gradient, [2, 3, 0, 1]);
+  return transposition === 'linear' ? tf.transpose(gradient) : gradient;
+}
