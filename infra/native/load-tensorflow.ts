@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import util from 'node:util';
-import * as tf from '@tensorflow/tfjs';
+import type * as Tfjs from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { GraftError, failedError, messageOf } from '../../core/errors.ts';
 import { defaultEnvironment, settings as currentSettings } from '../config.ts';
@@ -14,7 +14,10 @@ import type { DeviceChoice } from './devices.ts';
 import type { OnProvision } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findTensorFlow } from './tensorflow-cache.ts';
+import { tensorFlowEnv } from './tensorflow-env.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
+
+export { tensorFlowEnv } from './tensorflow-env.ts';
 
 /** What this process computes with. */
 export interface LoadedTensorFlow {
@@ -37,23 +40,6 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Where the one loud line about the JavaScript backend goes: stderr by default. */
   readonly warn?: (line: string) => void;
-}
-
-/**
- * The environment in which a child that loads TensorFlow is to be started: TensorFlow reads it as it loads, malloc before.
- * oneDNN nearly doubles compiled graphs on CPUs with AVX-512; with a fixed number of threads results are bit-identical.
- */
-export function tensorFlowEnv({ threads }: { readonly threads: number }): Record<string, string> {
-  return {
-    TF_ENABLE_ONEDNN_OPTS: '1',
-    TF_NUM_INTRAOP_THREADS: String(threads),
-    TF_NUM_INTEROP_THREADS: String(threads),
-    OMP_NUM_THREADS: String(threads),
-    TF_CPP_MIN_LOG_LEVEL: '2',
-    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    // Two arenas: glibc's default of 8 a core keeps freed tensors resident.
-    MALLOC_ARENA_MAX: '2',
-  };
 }
 
 let loading: Promise<LoadedTensorFlow> | undefined;
@@ -98,7 +84,9 @@ async function loadNative(
   }
   // For a process that was started without them; the memory settings come too late here.
   defaultEnvironment(tensorFlowEnv({ threads }));
-  const facts = requireBinding(install, known.verboseNative ? unhushed : hushed);
+  // Loaded here and not above, so that a process which only asks for the environment stays light.
+  const tf = await import('@tensorflow/tfjs');
+  const facts = requireBinding(tf, install, known.verboseNative ? unhushed : hushed);
   const device = facts.usesGpu ? 'gpu' : 'cpu';
   const unused =
     variant === 'gpu' && device === 'cpu' ? ', but TensorFlow can’t use it (CUDA 12 libraries missing?)' : '';
@@ -117,7 +105,11 @@ const Backend = z.object({ isUsingGpuDevice: z.boolean() });
 const PreGyp = z.object({ find: z.custom<(packageJson: string) => string>((value) => typeof value === 'function') });
 
 /** Loads tfjs-node with the addon of `install`, without a file in node_modules. */
-function requireBinding(install: TensorFlowInstall, around: typeof hushed): { version: string; usesGpu: boolean } {
+function requireBinding(
+  tf: typeof Tfjs,
+  install: TensorFlowInstall,
+  around: typeof hushed,
+): { version: string; usesGpu: boolean } {
   restoreRemovedUtilities();
   const folder = packageFolder(nodePackageOf(install.variant)) ?? '';
   const require = createRequire(`${folder}/package.json`);
@@ -162,12 +154,11 @@ function restoreRemovedUtilities(): void {
 
 async function useJavaScript(why: string, options: LoadOptions): Promise<LoadedTensorFlow> {
   const warn = options.warn ?? ((line: string) => process.stderr.write(`${line}\n`));
-  warn(
-    `WARNING: computing in plain JavaScript, 10 to 100 times slower than native TensorFlow — ${why} — run graft doctor`,
-  );
+  warn(`WARNING: computing in plain JavaScript, 10 to 100 times slower than native TensorFlow — ${why}`);
+  const tf = await import('@tensorflow/tfjs');
   await tf.setBackend('cpu');
   await tf.ready();
-  quietFirstUse();
+  quietFirstUse(tf);
   return {
     backend: 'cpu-js',
     tensorflowVersion: tf.version.tfjs,
@@ -179,7 +170,7 @@ async function useJavaScript(why: string, options: LoadOptions): Promise<LoadedT
 }
 
 /** The first operation of the JavaScript backend prints an advertisement for tfjs-node; our own line has said it. */
-function quietFirstUse(): void {
+function quietFirstUse(tf: typeof Tfjs): void {
   const { warn } = console;
   console.warn = () => undefined;
   try {
