@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { picture } from '../../test/fakes/image-fixtures.ts';
+import type { ImageDecoder } from '../ports/image-decoder.ts';
+import { createImageDecoder } from './image-decoder.ts';
+import type { ImageDecoderOptions } from './image-decoder.ts';
+
+const CRASHING = fileURLToPath(new URL('../../test/fakes/crashing-image-process.ts', import.meta.url));
+const env = { PATH: process.env['PATH'] ?? '', AWS_SECRET_ACCESS_KEY: 'canary' };
+
+let folder: string;
+const open: ImageDecoder[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'graft-decoder-'));
+});
+afterEach(async () => {
+  for (const decoder of open.splice(0)) await decoder.close();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function decoderOf(options: Partial<ImageDecoderOptions> = {}): ImageDecoder {
+  const decoder = createImageDecoder({ env, ...options });
+  open.push(decoder);
+  return decoder;
+}
+
+/** Format or error code, in order. */
+async function verdicts(decoder: ImageDecoder, names: readonly string[]): Promise<string[]> {
+  const results = await decoder.inspect(names.map((name) => join(folder, name)));
+  return results.map((result) => (result.ok ? result.value.format : result.error.code));
+}
+
+describe('createImageDecoder', { timeout: 60_000 }, () => {
+  it('inspects and renders in the order given, bad pictures among good ones', async () => {
+    const decoder = decoderOf();
+    const names: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      names.push(`${i}.jpg`);
+      const bytes =
+        i % 4 === 3
+          ? Buffer.from('text')
+          : await picture(20 + i, 10)
+              .jpeg()
+              .toBuffer();
+      await writeFile(join(folder, `${i}.jpg`), bytes);
+    }
+    const paths = names.map((name) => join(folder, name));
+    const infos = await decoder.inspect(paths);
+    infos.forEach((info, i) => {
+      if (i % 4 === 3) expect(!info.ok && info.error.message).toContain(`IMAGE_TYPE_MISMATCH: ${paths[i]} — text`);
+      else expect(info.ok && info.value.width).toBe(20 + i);
+    });
+    const spec = { heightPx: 5, widthPx: 7, channels: 3, resize: 'stretch' } as const;
+    const rendered = await decoder.render(paths, spec);
+    expect(rendered.map((result) => (result.ok ? result.value.length : result.error.code))).toEqual(
+      paths.map((_, i) => (i % 4 === 3 ? 'IMAGE_TYPE_MISMATCH' : 5 * 7 * 3)),
+    );
+    expect(await decoder.render(paths, spec)).toEqual(rendered);
+  });
+
+  it('blames the picture that takes the decoder down, and no other', async () => {
+    const decoder = decoderOf({ entry: CRASHING, inFlight: 4 });
+    expect(await verdicts(decoder, ['a', 'b', 'crash', 'c', 'once', 'd'])).toEqual([
+      ...['a', 'b', 'IMAGE_CRASHED'],
+      ...['c', 'once', 'd'],
+    ]);
+    expect(await verdicts(decoder, ['f'])).toEqual(['f']);
+  });
+
+  it('gives up on a picture that takes too long, and on no other', async () => {
+    const decoder = decoderOf({ entry: CRASHING, inFlight: 4, timeoutMs: 300 });
+    expect(await verdicts(decoder, ['a', 'hang', 'b', 'c'])).toEqual(['a', 'IMAGE_TIMEOUT', 'b', 'c']);
+  });
+
+  it('says so when the child cannot start', async () => {
+    const entry = join(folder, 'never-starts.ts');
+    await writeFile(entry, 'throw new Error("no decoder here");');
+    const asked = decoderOf({ entry }).inspect([join(folder, 'a')]);
+    await expect(asked).rejects.toMatchObject({ code: 'IMAGE_DECODER', kind: 'failed' });
+    await expect(asked).rejects.toThrow('no decoder here');
+  });
+
+  it('stops waiting when asked to, and works on', async () => {
+    const decoder = decoderOf({ entry: CRASHING, inFlight: 1, timeoutMs: 60_000 });
+    const stop = new AbortController();
+    const asked = decoder.inspect([join(folder, 'hang'), join(folder, 'a')], stop.signal);
+    stop.abort();
+    await expect(asked).rejects.toMatchObject({ code: 'CANCELLED', kind: 'cancelled' });
+    await expect(decoder.inspect([join(folder, 'b')], stop.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(await verdicts(decoder, ['b'])).toEqual(['b']);
+  });
+
+  it('rejects what is under way when it is closed', async () => {
+    const decoder = decoderOf({ entry: CRASHING });
+    const asked = decoder.inspect([join(folder, 'hang')]);
+    const refused = expect(asked).rejects.toMatchObject({ code: 'CANCELLED' });
+    await decoder.close();
+    await refused;
+  });
+
+  it('gives the child no credentials', async () => {
+    const entry = join(folder, 'environment.ts');
+    const seen = join(folder, 'environment.json');
+    await writeFile(
+      entry,
+      `import { writeFileSync } from 'node:fs';
+       writeFileSync(${JSON.stringify(seen)}, JSON.stringify(process.env));
+       process.on('message', (m: any) => process.send!({ kind: 'info', id: m.id, info: { format: 'x', width: 1, height: 1, channels: 1 } }));
+       process.on('disconnect', () => process.exit());
+       process.send!({ kind: 'ready' });`,
+    );
+    expect(await verdicts(decoderOf({ entry }), ['a'])).toEqual(['x']);
+    const environment = await readFile(seen, 'utf8');
+    expect(environment).toContain('PATH');
+    expect(environment).not.toContain('canary');
+  });
+
+  it('keeps no process alive that forgot to close it, and the child goes with its parent', async () => {
+    const module = pathToFileURL(fileURLToPath(new URL('image-decoder.ts', import.meta.url))).href;
+    const script = join(folder, 'forgetful.mts');
+    await writeFile(join(folder, 'last.jpg'), await picture().jpeg().toBuffer());
+    await writeFile(
+      script,
+      `const { createImageDecoder } = await import(${JSON.stringify(module)});
+       const [seen] = await createImageDecoder({ env: {} }).inspect([${JSON.stringify(join(folder, 'last.jpg'))}]);
+       console.log(seen.value.format);`,
+    );
+    const tsx = import.meta.resolve('tsx');
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', tsx, script], { timeout: 20_000 });
+    expect(stdout.trim()).toBe('jpeg');
+  });
+});
