@@ -61,6 +61,11 @@ describe('toFloat32', () => {
     expect([...asInt32({ dtype: 'I32', shape: [2], data: buffer.subarray(1) })]).toHaveLength(2);
   });
 
+  it('reads a Buffer at an odd offset', () => {
+    const data = Buffer.concat([Buffer.of(0), bytes(Float32Array.of(1.5, 2.5))]).subarray(1);
+    expect([...asFloat32({ dtype: 'F32', shape: [2], data })]).toEqual([1.5, 2.5]);
+  });
+
   it('refuses to take one type for another', () => {
     expect(() => asFloat32({ dtype: 'I32', shape: [1], data: new Uint8Array(4) })).toThrow('I32 is not F32');
     expect(() => float32Tensor(new Float32Array(3), [2])).toThrow('3 values for shape [2]');

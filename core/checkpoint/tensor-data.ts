@@ -108,5 +108,6 @@ export function bfloat16ToNumber(bits: number): number {
 }
 
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
-  return bytes.byteOffset % alignment === 0 ? bytes : bytes.slice();
+  // Not slice(): a Node Buffer's gives a view.
+  return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }

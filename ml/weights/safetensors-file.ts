@@ -97,7 +97,8 @@ export async function readSafetensorsFile(
       throw inputError('MODEL_HASH', path, `SHA-256 ${seen}`, options.sha256, 'remove the file and fetch it again');
     }
   }
-  return unwrap(decodeSafetensors(bytes, path));
+  // A plain array: a view of a Buffer would be a Buffer, with another slice().
+  return unwrap(decodeSafetensors(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), path));
 }
 
 /** Random access to a file of any size. `close` it. */

@@ -26,7 +26,8 @@ export async function readTorchFile(path: string): Promise<Map<string, TensorDat
   try {
     const { size } = await stat(path);
     if (size > MAX_FILE_BYTES) throw malformed(path, `${size} bytes`, `at most ${MAX_FILE_BYTES} bytes`);
-    return readTorchBytes(await readFile(path), path);
+    const { buffer, byteOffset, length } = await readFile(path);
+    return readTorchBytes(new Uint8Array(buffer, byteOffset, length), path);
   } catch (error) {
     if (error instanceof GraftError) throw error;
     throw inputError('MODEL_FILE', path, messageOf(error), 'a readable file', 'check the path and its rights');
