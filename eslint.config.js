@@ -31,11 +31,11 @@ const rooms = {
   },
 };
 
-/** Matches a relative import that goes into `folder` (but not into one of `except` below it). */
+/** Matches a relative import that goes into `folder` (but not into one of `except` below it); infra/ml is infra's own. */
 const into = (folder, except = []) => {
   const inner = except.filter((e) => e.startsWith(`${folder}/`)).map((e) => e.slice(folder.length + 1));
   const not = inner.length ? `(?!${inner.join('|')})` : '';
-  return String.raw`^\.{1,2}/(.*/)?${folder}/${not}`;
+  return String.raw`^\.{1,2}/(?!(.*/)?infra/ml/)(.*/)?${folder}/${not}`;
 };
 
 function importRules(name, { may, typesOnly, packages }) {
