@@ -66,11 +66,29 @@ for (const operations of [DENSE, DEPTHWISE]) {
       if (x === undefined || kernel === undefined || Array.isArray(dy)) throw new Error('no saved tensors');
       const settings = attributes(attrs);
       return {
-        x: () => runNativeOne(operations.backwardInput, [sizes(x), kernel, dy], settings),
+        x: () =>
+          isPointwise(operations, kernel, attrs)
+            ? pointwiseInputGradient(x, kernel, dy)
+            : runNativeOne(operations.backwardInput, [sizes(x), kernel, dy], settings),
         kernel: () => runNativeOne(operations.backwardKernel, [x, sizes(kernel), dy], settings),
       };
     },
   });
+}
+
+function isPointwise(
+  operations: ConvOperations,
+  kernel: tf.Tensor,
+  attrs: { readonly [name: string]: unknown },
+): boolean {
+  return operations === DENSE && kernel.shape[0] === 1 && kernel.shape[1] === 1 && attrs['stride'] === 1;
+}
+
+/** dy · kernelᵀ over all pixels: up to twice as fast as Conv2DBackpropInput, which builds patches of one pixel. */
+function pointwiseInputGradient(x: tf.Tensor, kernel: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+  const [inChannels = 1, outChannels = 1] = kernel.shape.slice(2);
+  const rows = dy.reshape([-1, outChannels]);
+  return tf.matMul(rows, kernel.reshape([inChannels, outChannels]), false, true).reshape(x.shape);
 }
 
 function given(inputs: { readonly [name: string]: tf.TensorInfo | undefined }): tf.TensorInfo[] {
