@@ -1,0 +1,183 @@
+import pc from 'picocolors';
+import { z } from 'zod';
+import type { Finding, GateRule, StageName } from '../../contracts/manifests.ts';
+import { TrainingProgress } from '../../contracts/run.ts';
+import type { RunReport, StageSummary } from '../../contracts/run.ts';
+import type { Output, ProgressBar } from '../output.ts';
+import type { Observation, PendingWork } from './runs-client.ts';
+import { count, duration, figure } from './units.ts';
+
+const Amount = z.object({ done: z.number(), total: z.number() });
+
+/** Which stage an activity belongs to, for the time when no worker answers the workflow's query. */
+const stageOf: Readonly<Record<string, StageName>> = {
+  ingestDataset: 'ingest',
+  validateDataset: 'validate',
+  splitDataset: 'split',
+  prepareImages: 'prepare',
+  trainModel: 'train',
+  evaluateModel: 'evaluate',
+  decidePromotion: 'gate',
+  promoteModel: 'promote',
+};
+
+/** How many lines a training leaves behind where every epoch would be too many. */
+const EPOCH_LINES = 20;
+
+/** Shows a run as it goes: a line for each finished stage and epoch, and a bar for what is under way. */
+export class RunView {
+  private readonly output: Output;
+  /** Whether a bar is redrawn in place; else it is lines, which must be few. */
+  private readonly live: boolean;
+  private bar: { readonly stage: StageName; readonly bar: ProgressBar; tenth: number } | null = null;
+  private shown = 0;
+  private epoch = 0;
+  private trouble = '';
+
+  constructor(output: Output, live: boolean) {
+    this.output = output;
+    this.live = live;
+  }
+
+  update({ progress, pending }: Observation): void {
+    if (progress) this.showStages(progress.stages);
+    this.showTrouble(pending);
+    const work = pending.find(({ started }) => started);
+    const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
+    if (stage === null) return;
+    const training =
+      stage === 'train' ? newest(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
+    if (training) this.showTraining(training);
+    else {
+      const amount = Amount.safeParse(work?.heartbeat);
+      if (amount.success) this.advance(stage, amount.data.done, amount.data.total, '');
+    }
+  }
+
+  /** A line between the others. */
+  note(text: string): void {
+    this.lift();
+    this.output.warn(text);
+  }
+
+  /** The last lines, from the report: nothing is left out, however short the run was. */
+  end(stages: readonly StageSummary[]): void {
+    this.showStages(stages);
+    this.lift();
+  }
+
+  private showStages(stages: readonly StageSummary[]): void {
+    for (const stage of stages.slice(this.shown)) {
+      this.lift();
+      this.output.say(stageLine(stage));
+    }
+    this.shown = Math.max(this.shown, stages.length);
+  }
+
+  private showTraining(training: TrainingProgress): void {
+    const { phase, step, totalSteps, featuresDone, lastEpoch, totalEpochs } = training;
+    if (lastEpoch && lastEpoch.epoch > this.epoch) {
+      const every = Math.ceil(totalEpochs / EPOCH_LINES);
+      if (Math.floor(lastEpoch.epoch / every) > Math.floor(this.epoch / every)) {
+        this.lift();
+        this.output.say(epochLine(lastEpoch, totalEpochs));
+      }
+      this.epoch = lastEpoch.epoch;
+    }
+    if (phase === 'features' && featuresDone !== null) {
+      this.advance('train', Math.round(featuresDone * 100), 100, 'frozen features');
+    } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training));
+  }
+
+  private showTrouble(pending: readonly PendingWork[]): void {
+    const failing = pending.find(({ lastFailure }) => lastFailure !== null);
+    const text = failing ? `${failing.lastFailure ?? ''}` : '';
+    if (text === this.trouble) return;
+    this.trouble = text;
+    if (!failing) return;
+    this.note(pc.yellow(`${stageOf[failing.activity] ?? failing.activity}: ${text} — try ${failing.attempt} follows`));
+  }
+
+  private advance(stage: StageName, done: number, total: number, note: string): void {
+    if (this.bar?.stage !== stage) {
+      this.lift();
+      this.bar = { stage, bar: this.output.progress(stage.padEnd(8)), tenth: -1 };
+    }
+    const tenth = total === 0 ? 0 : Math.floor((done / total) * 10);
+    if (!this.live && tenth === this.bar.tenth) return;
+    this.bar.tenth = tenth;
+    this.bar.bar.update(done, total, note);
+  }
+
+  /** Takes the bar away, so that a line does not land in it. */
+  private lift(): void {
+    this.bar?.bar.stop();
+    this.bar = null;
+  }
+}
+
+/** Heartbeats are newer than the thinned signals that the query tells of, except just after a restart. */
+function newest(
+  heartbeat: TrainingProgress | undefined,
+  told: TrainingProgress | null | undefined,
+): TrainingProgress | null {
+  if (!heartbeat || !told) return heartbeat ?? told ?? null;
+  const ahead = heartbeat.attempt !== told.attempt ? heartbeat.attempt > told.attempt : heartbeat.step >= told.step;
+  return ahead ? heartbeat : told;
+}
+
+export function stageLine({ name, cached, seconds, summary }: StageSummary): string {
+  const time = cached ? pc.cyan('cached'.padStart(9)) : pc.dim(duration(seconds).padStart(9));
+  return `${pc.green('✓')} ${name.padEnd(8)} ${time}  ${summary}`;
+}
+
+function epochLine(epoch: NonNullable<TrainingProgress['lastEpoch']>, totalEpochs: number): string {
+  const { trainLoss, validationLoss, validationAccuracy } = epoch;
+  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, accuracy ${figure(validationAccuracy)}`;
+  return pc.dim(`  epoch ${epoch.epoch} of ${totalEpochs}: ${figures}`);
+}
+
+function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, attempt }: TrainingProgress): string {
+  return [
+    `epoch ${Math.min(epoch + 1, totalEpochs)}/${totalEpochs}`,
+    ...(loss === null ? [] : [`loss ${figure(loss)}`]),
+    ...(imagesPerSecond === null ? [] : [`${count(Math.round(imagesPerSecond))} images/s`]),
+    ...(etaSeconds === null ? [] : [`${duration(etaSeconds)} left`]),
+    ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+  ].join('  ');
+}
+
+/** What is said at the end: figures, the decision with its reasons, what to heed and where to look. */
+export function showReport(report: RunReport, output: Output): void {
+  const { metrics, model, gate, findings, runId } = report;
+  if (metrics) {
+    const names = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const row = names.map((name) => (metrics[name] === undefined ? null : figure(metrics[name])));
+    output.table(
+      names.map((name) => (name === 'top5' ? 'top-5' : name)),
+      [row],
+    );
+  }
+  for (const finding of findings) output.say(findingLine(finding));
+  if (model) {
+    const { name, version, promoted, alias } = model;
+    const text = promoted
+      ? pc.green(`promoted: ${name} version ${version ?? '?'} is ${alias}`)
+      : pc.yellow(`not promoted: ${name} version ${version ?? '?'} is kept, ${alias} stays`);
+    output.say(text);
+  }
+  for (const rule of gate) output.say(ruleLine(rule));
+  output.say(
+    pc.dim(
+      `look again: graft runs show ${runId}${model?.version ? `   ·   graft eval ${model.name}@${model.version}` : ''}`,
+    ),
+  );
+}
+
+export function ruleLine({ rule, passed, explanation }: GateRule): string {
+  return `  ${passed ? pc.green('✓') : pc.red('✗')} ${rule}: ${explanation}`;
+}
+
+export function findingLine({ level, code, message }: Finding): string {
+  return level === 'warning' ? pc.yellow(`! ${code}: ${message}`) : pc.dim(`  ${code}: ${message}`);
+}

@@ -1,0 +1,68 @@
+import { inputError } from '../../core/errors.ts';
+import { connections } from '../../infra/config.ts';
+import type { Connections, S3Connection, TemporalConnection } from '../../infra/config.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
+import { connectTemporal } from '../../infra/temporal/connect.ts';
+import { temporalFault } from '../../infra/temporal/faults.ts';
+import type { Output } from '../output.ts';
+import { createRunsClient } from './runs-client.ts';
+import type { RunsClient } from './runs-client.ts';
+
+/** Starts the embedded services where nothing else is configured and they are not up. */
+export async function startServices(output: Output): Promise<void> {
+  void output;
+}
+
+/** What commands about runs stand on. */
+export interface Services {
+  readonly runs: RunsClient;
+  readonly store: ObjectStore;
+}
+
+/** Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. */
+export async function withServices<T>(work: (services: Services) => Promise<T>): Promise<T> {
+  const options = temporalConnection();
+  const store = createS3ObjectStore(storeConnection());
+  const temporal = await connectTemporal(options);
+  try {
+    return await work({ runs: createRunsClient(temporal), store });
+  } catch (error) {
+    throw temporalFault(error, options) ?? error;
+  } finally {
+    store.close();
+    await temporal.close();
+  }
+}
+
+/** The same with storage alone. */
+export async function withStore<T>(work: (store: ObjectStore) => Promise<T>): Promise<T> {
+  const store = createS3ObjectStore(storeConnection());
+  try {
+    return await work(store);
+  } finally {
+    store.close();
+  }
+}
+
+/** Both connections, or NOT_CONFIGURED (input). */
+export function requiredConnections(): Connections {
+  return { temporal: temporalConnection(), s3: storeConnection() };
+}
+
+function temporalConnection(): TemporalConnection {
+  const { temporal } = connections();
+  if (temporal) return temporal;
+  throw missing('Temporal', 'TEMPORAL_ADDRESS');
+}
+
+function storeConnection(): S3Connection {
+  const { s3 } = connections();
+  if (s3) return s3;
+  throw missing('the object store', 'S3_ENDPOINT');
+}
+
+function missing(what: string, variable: string) {
+  const seen = `neither ${variable} is set nor has graft up run in this folder`;
+  return inputError('NOT_CONFIGURED', what, seen, 'a service to work with', `run graft up, or set ${variable}`);
+}

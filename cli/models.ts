@@ -1,0 +1,103 @@
+import { Command } from 'commander';
+import type { ModelVersion } from '../contracts/registry.ts';
+import { listModels, readModel } from './lib/registry.ts';
+import { withStore } from './lib/services.ts';
+import { figure, moment } from './lib/units.ts';
+import { outputOf, withCommonOptions } from './output.ts';
+
+/** `graft models …`: the registry. */
+export function modelsCommand(): Command {
+  return new Command('models')
+    .description('List and show registered models.')
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addHelpText('after', '\nExamples:\n  graft models list\n  graft models show digits --json');
+}
+
+function listCommand(): Command {
+  const command = withCommonOptions(
+    new Command('list')
+      .description('List models with their newest and their champion version.')
+      .addHelpText('after', '\nExamples:\n  graft models list\n  graft models list --json'),
+  );
+  return command.action(async () => {
+    const output = outputOf(command);
+    const models = await withStore(async (store) => {
+      const names = await listModels(store);
+      return Promise.all(names.map((name) => readModel(store, name)));
+    });
+    if (models.length === 0) output.say('no models yet: graft run FILE trains one');
+    else {
+      output.table(
+        ['model', 'versions', 'newest', 'champion', 'accuracy'],
+        models.map(({ name, versions, aliases }) => {
+          const champion = versions.find(({ version }) => version === aliases['champion']);
+          const newest = versions.at(-1)?.version ?? null;
+          return [
+            name,
+            versions.length,
+            newest,
+            champion?.version ?? null,
+            champion ? figure(champion.metrics.accuracy) : null,
+          ];
+        }),
+      );
+    }
+    output.result({
+      models: models.map(({ name, versions, aliases }) => ({
+        name,
+        aliases,
+        versions: versions.map(({ version }) => version),
+      })),
+    });
+  });
+}
+
+function showCommand(): Command {
+  const command = withCommonOptions(
+    new Command('show')
+      .description('Show a model: its aliases and every version with its figures and where it comes from.')
+      .argument('<name>', 'a model')
+      .addHelpText('after', '\nExamples:\n  graft models show digits\n  graft models show digits --json'),
+  );
+  return command.action(async (name: string) => {
+    const output = outputOf(command);
+    const { aliases, versions } = await withStore((store) => readModel(store, name));
+    const holders = (version: number): string =>
+      Object.keys(aliases)
+        .filter((alias) => aliases[alias] === version)
+        .join(', ');
+    output.say(name);
+    output.table(
+      ['version', 'alias', 'accuracy', 'top-5', 'macro F1', 'network', 'input', 'made', 'run'],
+      versions.map(({ version, metrics, model, createdAt, runId }) => [
+        version,
+        holders(version),
+        figure(metrics.accuracy),
+        figure(metrics.top5),
+        figure(metrics.macroF1),
+        `${model.backbone}, ${model.strategy}`,
+        `${model.image.heightPx}×${model.image.widthPx}`,
+        moment(new Date(createdAt)),
+        runId,
+      ]),
+    );
+    output.say(`classes of the newest: ${versions.at(-1)?.model.classes.join(', ') ?? ''}`);
+    output.result({ name, aliases, versions: versions.map(shownVersion) });
+  });
+}
+
+/** A version without the parts that are large: per-class figures and the confusion matrix (`graft eval` shows them). */
+function shownVersion({ version, createdAt, runId, weights, model, metrics, lineage }: ModelVersion) {
+  const { images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 } = metrics;
+  return {
+    version,
+    createdAt,
+    runId,
+    weightsSha256: weights.sha256,
+    weights,
+    model,
+    metrics: { images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 },
+    lineage,
+  };
+}

@@ -1,0 +1,117 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { GraftError, inputError } from '../core/errors.ts';
+import type { ModelVersion } from '../contracts/registry.ts';
+import { expandPaths } from './lib/pictures.ts';
+import { resolveModel } from './lib/registry.ts';
+import { renderShards, runJob, withScoring } from './lib/scoring.ts';
+import type { BadPicture, Picture, Scoring, Shard } from './lib/scoring.ts';
+import { withStore } from './lib/services.ts';
+import { figure, plural } from './lib/units.ts';
+import { outputOf, withCommonOptions } from './output.ts';
+import type { Output } from './output.ts';
+
+interface PredictOptions {
+  readonly top: number;
+  readonly skipBad?: boolean;
+}
+
+/** One picture's answer: the likeliest classes first. */
+interface Prediction {
+  readonly path: string;
+  readonly predictions: readonly { readonly label: string; readonly score: number }[];
+}
+
+const HELP = `
+MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS.
+
+Examples:
+  graft predict digits photo.png
+  graft predict digits@3 ./photos --top 1
+  graft predict digits a.png b.png --json`;
+
+const BATCH_SIZE = 32;
+
+/** `graft predict MODEL PATH…`. */
+export function predictCommand(): Command {
+  const command = withCommonOptions(
+    new Command('predict')
+      .description('Say what is in pictures, with a registered model.')
+      .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
+      .argument('<paths...>', 'image files and folders of them')
+      .option('--top <count>', 'so many classes for each picture', positive, 5)
+      .option('--skip-bad', 'go on without files that are no pictures')
+      .addHelpText('after', HELP),
+  );
+  return command.action((model: string, paths: string[], options: PredictOptions) =>
+    predict(model, paths, options, outputOf(command)),
+  );
+}
+
+async function predict(reference: string, paths: string[], options: PredictOptions, output: Output): Promise<void> {
+  const files = await expandPaths(paths);
+  const answers = await withStore(async (store) => {
+    const version = await resolveModel(store, reference);
+    return withScoring(store, (scoring) => score(scoring, version, files, options, output));
+  });
+  const likeliest = answers.map(({ path, predictions }) => [
+    path,
+    predictions.map(({ label, score }) => `${label} ${figure(score)}`).join('   '),
+  ]);
+  output.table(['picture', 'classes'], likeliest);
+  output.result(answers.map(({ path, predictions }) => ({ path, predictions })));
+}
+
+async function score(
+  scoring: Scoring,
+  version: ModelVersion,
+  files: readonly string[],
+  { top, skipBad }: PredictOptions,
+  output: Output,
+): Promise<Prediction[]> {
+  const pictures = files.map((path): Picture => ({ name: path, path, label: null }));
+  const bad: BadPicture[] = [];
+  const shards: Shard[] = [];
+  for await (const shard of renderShards(scoring, version, pictures, (found) => bad.push(found))) shards.push(shard);
+  refuseBad(bad, pictures.length, skipBad === true, output);
+  const weightsPath = await scoring.weights(version);
+  const bar = output.progress('predict');
+  const answers: Prediction[] = [];
+  for (const shard of shards) {
+    bar.update(answers.length, files.length);
+    const event = await runJob(scoring.ml, {
+      kind: 'predict',
+      model: version.model,
+      weightsPath,
+      imagesPath: shard.path,
+      batchSize: BATCH_SIZE,
+    });
+    const rows = event.kind === 'predicted' ? event.probabilities : [];
+    answers.push(...shard.pictures.map(({ name }, row) => answerOf(name, rows[row] ?? [], version, top)));
+  }
+  bar.stop();
+  return answers;
+}
+
+function answerOf(path: string, scores: readonly number[], { model }: ModelVersion, top: number): Prediction {
+  const ranked = model.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
+  return { path, predictions: ranked.sort((a, b) => b.score - a.score).slice(0, top) };
+}
+
+/** Every bad picture is named; they end the command unless others are left and that was allowed. */
+export function refuseBad(bad: readonly BadPicture[], total: number, skip: boolean, output: Output): void {
+  if (bad.length === 0) return;
+  for (const { error } of bad) output.warn(error.message);
+  if (skip && bad.length < total) return;
+  const seen = `${plural(bad.length, 'file')} of ${total} ${bad.length === 1 ? 'is' : 'are'} not usable`;
+  const remedy = bad.length < total ? 'mend or remove them, or go on without them: --skip-bad' : 'mend or replace them';
+  const [first] = bad;
+  if (bad.length === 1 && total === 1 && first)
+    throw new GraftError('INPUT_BAD', { kind: 'input', where: first.picture.name, seen, remedy });
+  throw inputError('INPUT_BAD', 'pictures', seen, 'pictures', remedy);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('a whole number above 0 is needed.');
+}
