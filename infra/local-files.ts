@@ -1,119 +1,155 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobRef } from '../contracts/manifests.ts';
-import { errnoOf, messageOf, transientError } from '../core/errors.ts';
+import { errnoOf, transientError } from '../core/errors.ts';
+import type { GraftError } from '../core/errors.ts';
+import { fileProblem, freeBytes, makeFolder, sha256OfFile } from './native/files.ts';
+import type { Clock } from './ports/clock.ts';
 import type { LocalFiles } from './ports/local-files.ts';
 import type { ObjectStore } from './ports/object-store.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface LocalFilesOptions {
-  readonly store: ObjectStore;
-  /** The folder that is used; created when needed. */
+  readonly store: Pick<ObjectStore, 'getFile'>;
+  /** Made on first use: `blobs/<2>/<sha256>` and `scratch/…` lie below it. */
   readonly dir: string;
-  /** The cache of blobs is trimmed to it, oldest use first; default 20 GiB. */
-  readonly cacheBytes?: number;
-  readonly nowMs?: () => number;
+  /** Bytes of cached blobs above which those unused for longest go; 20 GiB by default. */
+  readonly maxBytes?: number;
+  readonly clock?: Pick<Clock, 'nowMs'>;
+  /** Bytes that may still be written below a folder; the disk is asked by default. */
+  readonly freeBytes?: (path: string) => Promise<number>;
 }
 
-const GIB = 2 ** 30;
-/** What was used within the last hour may be open in a trainer: it stays, whatever the cap says. */
-const IN_USE_MS = 3_600_000;
-const TRIM_EVERY = 64;
+const DEFAULT_MAX_BYTES = 20 * 2 ** 30;
+/** A file that was asked for this recently may be open somewhere, in this process or another. */
+const IN_USE_MS = 60 * 60 * 1000;
 
 /**
- * A cache of stored blobs by content, and scratch folders. Blobs are downloaded to a temporary file, verified and renamed
- * into place, so two processes at once each end with a whole file. A cached file is verified again on its first use in a
- * process: disks forget, and a wrong byte must not become a wrong model.
+ * A cache of stored blobs on this machine's disk, and scratch folders. A blob's time of change is the time of its last
+ * use, by which eviction goes. Safe from several processes: blobs appear by rename, whole and verified, and what is
+ * found is hashed again on a process's first use of it. `fetch` throws what the store throws, and DISK_FULL (transient).
  */
 export function createLocalFiles(options: LocalFilesOptions): LocalFiles {
-  const { store, dir, cacheBytes = 20 * GIB, nowMs = () => Date.now() } = options;
-  const blobs = join(dir, 'blobs');
-  const verified = new Set<string>();
-  let fetched = 0;
+  const cache = new BlobCache(options);
   return {
-    async fetch(blob, signal) {
-      const folder = join(blobs, blob.sha256.slice(0, 2));
-      const path = join(folder, blob.sha256);
-      if (verified.has(blob.sha256) ? await hasSize(path, blob) : await verifies(path, blob)) {
-        const now = new Date(nowMs());
-        await utimes(path, now, now);
-      } else {
-        await onDisk(path, blob.sizeBytes, () => mkdir(folder, { recursive: true }));
-        await download(store, blob, path, signal);
-        if (++fetched % TRIM_EVERY === 0) await trim(blobs, cacheBytes, nowMs());
-      }
-      verified.add(blob.sha256);
-      return path;
-    },
+    fetch: (blob, signal) => cache.fetch(blob, signal),
     async scratch(...parts) {
-      const path = join(dir, 'scratch', ...parts);
-      await onDisk(path, 0, () => mkdir(path, { recursive: true }));
+      const path = scratchPath(options.dir, parts);
+      await makeFolder(path);
       return path;
     },
-    removeScratch: (...parts) => rm(join(dir, 'scratch', ...parts), { recursive: true, force: true }),
+    removeScratch: (...parts) => rm(scratchPath(options.dir, parts), { recursive: true, force: true }),
   };
 }
 
-async function download(store: ObjectStore, blob: BlobRef, path: string, signal?: AbortSignal): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    await onDisk(path, blob.sizeBytes, () =>
-      store.getFile(blob.key, temporary, { sha256: blob.sha256, ...(signal ? { signal } : {}) }),
-    );
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
+class BlobCache {
+  private readonly options: LocalFilesOptions;
+  private readonly root: string;
+  private readonly clock: Pick<Clock, 'nowMs'>;
+  /** Files that this process has hashed or written, by path and inode. */
+  private readonly verified = new Set<string>();
+
+  constructor(options: LocalFilesOptions) {
+    this.options = options;
+    this.root = join(options.dir, 'blobs');
+    this.clock = options.clock ?? systemClock;
+  }
+
+  async fetch(blob: BlobRef, signal: AbortSignal | undefined): Promise<string> {
+    const folder = join(this.root, blob.sha256.slice(0, 2));
+    const path = join(folder, blob.sha256);
+    await makeFolder(folder);
+    if (!(await this.isWhole(path, blob, signal))) {
+      await this.makeRoom(blob, path);
+      await this.options.store.getFile(blob.key, path, { sha256: blob.sha256, ...(signal ? { signal } : {}) });
+      this.verified.add(await identityOf(path));
+    }
+    const now = new Date(this.clock.nowMs());
+    try {
+      await utimes(path, now, now);
+      return path;
+    } catch (error) {
+      // Another process evicted it between the look and the touch.
+      if (errnoOf(error) === 'ENOENT') return this.fetch(blob, signal);
+      throw fileProblem(error, path);
+    }
+  }
+
+  private async isWhole(path: string, blob: BlobRef, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      const identity = await identityOf(path);
+      if (this.verified.has(identity)) return true;
+      const whole = (await stat(path)).size === blob.sizeBytes && (await sha256OfFile(path, signal)) === blob.sha256;
+      if (whole) this.verified.add(identity);
+      return whole;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false;
+      throw fileProblem(error, path);
+    }
+  }
+
+  /** Removes what was unused for longest until the blob fits under the limit and on the disk; DISK_FULL where it can't. */
+  private async makeRoom(blob: BlobRef, path: string): Promise<void> {
+    const free = this.options.freeBytes ?? freeBytes;
+    const files = await this.listing();
+    const cached = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const over = cached + blob.sizeBytes - (this.options.maxBytes ?? DEFAULT_MAX_BYTES);
+    let toGo = Math.max(over, blob.sizeBytes - (await free(this.root)));
+    for (const file of files) {
+      const unused = this.clock.nowMs() - file.usedMs > IN_USE_MS;
+      if (unused && (toGo > 0 || file.unfinished)) {
+        await rm(file.path, { force: true });
+        toGo -= file.sizeBytes;
+      }
+    }
+    const left = await free(this.root);
+    if (left < blob.sizeBytes) throw diskFull(path, left, blob.sizeBytes);
+  }
+
+  /** All files of the cache, the longest unused first. A file that another process removes meanwhile is left out. */
+  private async listing(): Promise<CachedFile[]> {
+    const files: CachedFile[] = [];
+    for (const folder of await readdir(this.root)) {
+      for (const name of await readdir(join(this.root, folder))) {
+        const path = join(this.root, folder, name);
+        const found = await stat(path).catch(() => null);
+        // What a killed download leaves has a longer name than a hash.
+        const unfinished = name.length > 64;
+        if (found) files.push({ path, sizeBytes: found.size, usedMs: found.mtimeMs, unfinished });
+      }
+    }
+    return files.sort((a, b) => a.usedMs - b.usedMs);
   }
 }
 
-async function hasSize(path: string, blob: BlobRef): Promise<boolean> {
-  try {
-    return (await stat(path)).size === blob.sizeBytes;
-  } catch {
-    return false;
-  }
+interface CachedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly usedMs: number;
+  readonly unfinished: boolean;
 }
 
-async function verifies(path: string, blob: BlobRef): Promise<boolean> {
-  if (!(await hasSize(path, blob))) return false;
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
-  return hash.digest('hex') === blob.sha256;
+async function identityOf(path: string): Promise<string> {
+  const { ino, size } = await stat(path);
+  return `${path}/${ino}/${size}`;
 }
 
-/** Deletes the blobs that were not used for longest until the rest fits, sparing what may be open. */
-async function trim(blobs: string, cacheBytes: number, now: number): Promise<void> {
-  const files: { path: string; size: number; usedMs: number }[] = [];
-  for (const name of await readdir(blobs, { recursive: true })) {
-    const path = join(blobs, name);
-    // Another process may have deleted it in between.
-    const info = await stat(path).catch(() => null);
-    if (info?.isFile()) files.push({ path, size: info.size, usedMs: info.mtimeMs });
-  }
-  let total = files.reduce((sum, { size }) => sum + size, 0);
-  for (const { path, size, usedMs } of files.sort((a, b) => a.usedMs - b.usedMs)) {
-    if (total <= cacheBytes || now - usedMs < IN_USE_MS) return;
-    await rm(path, { force: true });
-    total -= size;
-  }
+function diskFull(path: string, freeNow: number, needed: number): GraftError {
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return transientError(
+    'DISK_FULL',
+    path,
+    `${mib(freeNow)} free`,
+    `${mib(needed)} for this file`,
+    'free space, or point GRAFT_STATE_DIR to another disk',
+  );
 }
 
-/** Names a full disk for what it is, with how much was needed. */
-async function onDisk<T>(path: string, sizeBytes: number, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
-    const needed = `${Math.ceil(sizeBytes / 2 ** 20)} MiB of free space`;
-    throw transientError(
-      'DISK_FULL',
-      path,
-      messageOf(error),
-      needed,
-      'free some space; the run goes on by itself',
-      error,
-    );
+/** Throws on names that would lead elsewhere: a programming error. */
+function scratchPath(dir: string, parts: readonly string[]): string {
+  for (const part of parts) {
+    if (!/^[\w.-]{1,200}$/.test(part) || /^\.+$/.test(part)) throw new Error(`scratch folder ${JSON.stringify(part)}`);
   }
+  if (parts.length === 0) throw new Error('scratch folder without a name');
+  return join(dir, 'scratch', ...parts);
 }

@@ -11,6 +11,7 @@ const SIDECARS = new Set(
     ' ',
   ),
 );
+const PICTURES = new Set('jpg jpeg jpe jfif png apng webp gif tif tiff bmp heic heif avif svg jp2 jxl psd'.split(' '));
 const SPLIT_FOLDERS = new Set(['train', 'training', 'val', 'valid', 'validation', 'dev', 'eval', 'test', 'testing']);
 
 /**
@@ -56,6 +57,11 @@ export function extensionOf(name: string): string {
  */
 export function isItemName(name: string): boolean {
   return !isHiddenName(name) && !SIDECARS.has(extensionOf(name));
+}
+
+/** Whether a name promises a picture, of a format that is decoded or not. */
+export function isPictureName(name: string): boolean {
+  return !isHiddenName(name) && PICTURES.has(extensionOf(name));
 }
 
 /** `train`, `val`, `test` …: folders of a ready-made split, not classes. */

@@ -1,0 +1,190 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
+import { isContainedPath, labelProblem, someOf } from '../../core/dataset/names.ts';
+import { compareText } from '../../core/dataset/order.ts';
+import { GraftError, inputError, messageOf } from '../../core/errors.ts';
+import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
+import { sourceFileProblem } from './faults.ts';
+import { localPath, tagOf } from './folder-source.ts';
+
+interface Row {
+  readonly line: number;
+  readonly rawPath: string;
+  readonly path: string;
+  readonly label: string;
+}
+
+const STATS_AT_ONCE = 64;
+/** Longest row; a path and a label need far less. */
+const MAX_ROW_CHARACTERS = 65_536;
+
+/**
+ * A CSV file with a header that names the columns `path` and `label`, in any order and among others. Paths are relative
+ * to its folder and stay in it. All rows are read before the first entry comes, because entries come in order of path.
+ * DATASET_CSV, INPUT_SIZE, TEXT_ENCODING, LABEL_SIZE, LABEL_TEXT, ANNOTATION_PATH, ANNOTATION_DUPLICATE,
+ * ANNOTATION_ORPHAN and DATASET_CLASSES, all of kind `input`, with the line.
+ */
+export function csvSource(file: string): DatasetSource {
+  const root = dirname(file);
+  return {
+    format: 'csv',
+    where: file,
+    list: (signal) => listRows(file, root, signal),
+    fetch: (entry) => localPath(root, entry),
+  };
+}
+
+async function* listRows(file: string, root: string, signal: AbortSignal | undefined): AsyncGenerator<SourceEntry> {
+  const rows = await readRows(file, signal);
+  const classes = new Set(rows.map(({ label }) => label));
+  if (classes.size < 2) {
+    const seen = rows.length === 0 ? 'no rows' : `one class only: ${someOf([...classes])}`;
+    throw inputError('DATASET_CLASSES', file, seen, 'rows of two classes or more', 'add another class');
+  }
+  rows.sort((a, b) => compareText(a.path, b.path) || a.line - b.line);
+  refuseRepeats(file, rows);
+  const orphans: string[] = [];
+  for (let start = 0; start < rows.length; start += STATS_AT_ONCE) {
+    signal?.throwIfAborted();
+    const slice = rows.slice(start, start + STATS_AT_ONCE);
+    const entries = await Promise.all(slice.map((row) => entryOf(root, row)));
+    for (const [i, row] of slice.entries()) {
+      const entry = entries[i];
+      if (!entry) orphans.push(`${row.path} (line ${row.line})`);
+      // After the first that is missing, the others are only counted.
+      else if (orphans.length === 0) yield entry;
+    }
+  }
+  if (orphans.length === 0) return;
+  const seen = `${orphans.length} of ${rows.length} files are missing: ${someOf(orphans)}`;
+  throw inputError('ANNOTATION_ORPHAN', file, seen, `files below ${root}`, 'add them or remove their rows');
+}
+
+/** Also tries the two Unicode forms of the name: the table and the disk may differ in them. */
+async function entryOf(root: string, row: Row): Promise<SourceEntry | null> {
+  for (const rawPath of new Set([row.rawPath, row.path, row.path.normalize('NFD')])) {
+    const found = await stat(join(root, rawPath)).catch(() => null);
+    if (!found?.isFile()) continue;
+    const entry = { path: row.path, label: row.label, sizeBytes: found.size, tag: tagOf(found) };
+    return rawPath === row.path ? entry : Object.assign(entry, { rawPath });
+  }
+  return null;
+}
+
+function refuseRepeats(file: string, rows: readonly Row[]): void {
+  for (let i = 1; i < rows.length; i++) {
+    const [a, b] = [rows[i - 1], rows[i]];
+    if (a === undefined || b === undefined || a.path !== b.path) continue;
+    const labels = a.label === b.label ? `the label ${a.label}` : `the labels ${a.label} and ${b.label}`;
+    const seen = `${a.path} twice, in lines ${a.line} and ${b.line}, with ${labels}`;
+    throw inputError('ANNOTATION_DUPLICATE', file, seen, 'every file once', 'keep one of the rows');
+  }
+}
+
+async function readRows(file: string, signal: AbortSignal | undefined): Promise<Row[]> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    trim: true,
+    max_record_size: MAX_ROW_CHARACTERS,
+  });
+  const rows: Row[] = [];
+  const labels = new Map<string, string>();
+  const collect = async (records: AsyncIterable<unknown>): Promise<void> => {
+    let columns: Columns | null = null;
+    for await (const record of records) {
+      const { fields, line } = fieldsOf(record);
+      if (columns === null) columns = columnsOf(file, fields);
+      else rows.push(rowOf(file, fields, line, columns, labels));
+    }
+    if (columns === null) throw csvProblem(file, 'an empty file');
+  };
+  try {
+    await pipeline(createReadStream(file), decodeUtf8(file), parser, collect, signal ? { signal } : {});
+    return rows;
+  } catch (error) {
+    if (error instanceof CsvError) {
+      const seen = messageOf(error).slice(0, 300);
+      if (error.code !== 'CSV_MAX_RECORD_SIZE') throw csvProblem(file, seen);
+      throw inputError(
+        'INPUT_SIZE',
+        file,
+        seen,
+        `rows of at most ${MAX_ROW_CHARACTERS} characters`,
+        'check its quotes',
+      );
+    }
+    throw error instanceof GraftError || signal?.aborted ? error : sourceFileProblem(error, file);
+  }
+}
+
+/** Fails on bytes that are no UTF-8, where the parser would put a placeholder into a file name. */
+function decodeUtf8(file: string) {
+  return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    try {
+      for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
+      yield decoder.decode();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw inputError('TEXT_ENCODING', file, 'bytes that are not UTF-8', 'UTF-8', 'save the file as UTF-8');
+    }
+  };
+}
+
+interface Columns {
+  readonly path: number;
+  readonly label: number;
+}
+
+function columnsOf(file: string, header: readonly string[]): Columns {
+  const names = header.map((name) => name.toLowerCase());
+  const [path, label] = [names.indexOf('path'), names.indexOf('label')];
+  const repeated = names.indexOf('path', path + 1) >= 0 || names.indexOf('label', label + 1) >= 0;
+  if (path < 0 || label < 0 || repeated) throw csvProblem(file, `the columns ${someOf(header, 8)}`);
+  return { path, label };
+}
+
+function rowOf(
+  file: string,
+  fields: readonly string[],
+  line: number,
+  columns: Columns,
+  labels: Map<string, string>,
+): Row {
+  const where = `${file} line ${line}`;
+  const rawPath = (fields[columns.path] ?? '').replace(/^(?:\.\/)+/, '');
+  const text = (fields[columns.label] ?? '').normalize('NFC');
+  if (!isContainedPath(rawPath)) {
+    const seen = `path ${JSON.stringify(rawPath.slice(0, 120))}`;
+    const remedy = 'use / between names, and put the pictures below the CSV file';
+    throw inputError('ANNOTATION_PATH', where, seen, 'a path below the folder of the CSV file', remedy);
+  }
+  const wrong = labelProblem(text, where);
+  if (wrong !== null) throw wrong;
+  // One string a class, not one a row.
+  const label = labels.get(text) ?? text;
+  labels.set(label, label);
+  return { line, rawPath, path: rawPath.normalize('NFC'), label };
+}
+
+function fieldsOf(record: unknown): { fields: readonly string[]; line: number } {
+  if (isRecordWithInfo(record)) return { fields: record.record, line: record.info.lines };
+  throw new Error('the CSV parser gave no record');
+}
+
+interface RecordWithInfo {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+
+function isRecordWithInfo(value: unknown): value is RecordWithInfo {
+  return typeof value === 'object' && value !== null && 'record' in value && 'info' in value;
+}
+
+const csvProblem = (file: string, seen: string): GraftError =>
+  inputError('DATASET_CSV', file, seen, 'a header with path and label, and as many fields in each row', 'correct it');
