@@ -7,6 +7,8 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { provideS3Server, provideTemporal } from '../infra/native/binaries.ts';
+import type { FoundBinary, S3Binary } from '../infra/native/binaries.ts';
 import type { S3Options } from '../infra/s3/options.ts';
 
 /** Real servers for tests: on loopback, free ports, own folders and credentials; stopped by pid. */
@@ -45,27 +47,45 @@ export interface StartOptions {
 
 const REGION = 'us-east-1';
 
-/** Throws when no binary is found: an integration test without its server must fail, not pass. */
+let s3Binary: Promise<S3Binary> | undefined;
+let temporalBinary: Promise<FoundBinary> | undefined;
+
+/** The S3 server that `graft up` would take, found or provisioned. Rejects where there is none: no test may pass so. */
+export async function startS3(options: StartOptions = {}): Promise<S3Server> {
+  const { kind, path } = await (s3Binary ??= provideS3Server());
+  return kind === 'minio' ? startBinary(path, options, minioCommand) : startGateway(path, options);
+}
+
 export async function startVersitygw(options: StartOptions = {}): Promise<S3Server> {
-  return startS3(needBinary('versitygw', 'GRAFT_S3_BIN'), options, (start) => ({
-    args: ['--port', `127.0.0.1:${start.port}`, '--region', REGION, '--quiet', 'posix', start.dataDir],
-    env: { ROOT_ACCESS_KEY: start.accessKey, ROOT_SECRET_KEY: start.secretKey },
-  }));
+  const { kind, path } = await (s3Binary ??= provideS3Server());
+  if (kind !== 'versitygw') throw new Error(`${path} is not versitygw: unset GRAFT_S3_BIN`);
+  return startGateway(path, options);
+}
+
+/** Metadata in extended attributes; in a sidecar, which a kill can tear, only where there are none (docs/adr/0032). */
+async function startGateway(path: string, options: StartOptions): Promise<S3Server> {
+  try {
+    return await startBinary(path, options, (start) => versitygwCommand(start, []));
+  } catch (error) {
+    if (!String(error).includes('xattr check failed')) throw error;
+    const sidecar = options.dataDir === undefined ? temporaryDir('sidecar') : `${options.dataDir}.sidecar`;
+    mkdirSync(sidecar, { recursive: true });
+    return startBinary(path, options, (start) => versitygwCommand(start, ['--sidecar', sidecar]));
+  }
 }
 
 /** The path of a MinIO server (`GRAFT_TEST_MINIO_BIN`, PATH, ~/go/bin), null where there is none. */
-export const findMinio = (): string | null => findBinary('minio', 'GRAFT_TEST_MINIO_BIN');
+export const findMinio = (): string | null => findOptional('minio', 'GRAFT_TEST_MINIO_BIN');
 
 export async function startMinio(options: StartOptions = {}): Promise<S3Server> {
-  return startS3(needBinary('minio', 'GRAFT_TEST_MINIO_BIN'), options, (start) => ({
-    args: ['server', start.dataDir, '--address', `127.0.0.1:${start.port}`, '--console-address', '127.0.0.1:0'],
-    env: { MINIO_ROOT_USER: start.accessKey, MINIO_ROOT_PASSWORD: start.secretKey, MINIO_UPDATE: 'off' },
-  }));
+  const path = findMinio();
+  if (path === null) throw new Error('no MinIO: set GRAFT_TEST_MINIO_BIN, or put minio on PATH');
+  return startBinary(path, options, minioCommand);
 }
 
 /** A dev server with a file database, so that it can be killed and started again. */
 export async function startTemporal(options: { dbFile?: string; port?: number } = {}): Promise<TemporalServer> {
-  const binary = needBinary('temporal', 'GRAFT_TEMPORAL_BIN');
+  const binary = (await (temporalBinary ??= provideTemporal())).path;
   const own = options.dbFile === undefined ? temporaryDir('temporal') : null;
   const port = options.port ?? (await freePort());
   const dbFile = options.dbFile ?? join(own ?? '', 'temporal.db');
@@ -90,10 +110,28 @@ interface S3Start {
   readonly secretKey: string;
 }
 
-async function startS3(
+interface Command {
+  readonly args: string[];
+  readonly env: Record<string, string>;
+}
+
+const versitygwCommand = (start: S3Start, metadata: readonly string[]): Command => ({
+  args: [
+    ...['--port', `127.0.0.1:${start.port}`, '--region', REGION, '--quiet', '--keep-alive'],
+    ...['posix', ...metadata, start.dataDir],
+  ],
+  env: { ROOT_ACCESS_KEY: start.accessKey, ROOT_SECRET_KEY: start.secretKey },
+});
+
+const minioCommand = (start: S3Start): Command => ({
+  args: ['server', start.dataDir, '--address', `127.0.0.1:${start.port}`, '--console-address', '127.0.0.1:0'],
+  env: { MINIO_ROOT_USER: start.accessKey, MINIO_ROOT_PASSWORD: start.secretKey, MINIO_UPDATE: 'off' },
+});
+
+async function startBinary(
   binary: string,
   options: StartOptions,
-  command: (start: S3Start) => { args: string[]; env: Record<string, string> },
+  command: (start: S3Start) => Command,
 ): Promise<S3Server> {
   const own = options.dataDir === undefined ? temporaryDir('s3') : null;
   const dataDir = options.dataDir ?? join(own ?? '', 'data');
@@ -120,7 +158,6 @@ interface Launched {
   readonly child: ChildProcess;
   log(): string;
   server(port: number): Server;
-  remove(): void;
 }
 
 function launch(binary: string, args: string[], env: Record<string, string>, ownDir: string | null): Launched {
@@ -132,8 +169,12 @@ function launch(binary: string, args: string[], env: Record<string, string>, own
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
   const killNow = (): void => void child.kill('SIGKILL');
   process.once('exit', killNow);
-  const log = (): string => readFileSync(logPath, 'utf8');
-  const remove = (): void => rmSync(logDir, { recursive: true, force: true });
+  let last: string | undefined;
+  const log = (): string => last ?? readFileSync(logPath, 'utf8');
+  const remove = (): void => {
+    last = log();
+    rmSync(logDir, { recursive: true, force: true });
+  };
   const ended = async (): Promise<void> => {
     await gone;
     process.off('exit', killNow);
@@ -153,11 +194,12 @@ function launch(binary: string, args: string[], env: Record<string, string>, own
     async kill() {
       killNow();
       await ended();
+      if (ownDir === null) remove();
     },
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
   });
-  return { child, log, server, remove };
+  return { child, log, server };
 }
 
 /** Polls until `check` succeeds; throws with the end of the log when the server dies or stays silent for 60 s. */
@@ -194,23 +236,12 @@ export function temporaryDir(name: string): string {
   return mkdtempSync(join(tmpdir(), `graft-test-${name}-`));
 }
 
-function needBinary(name: string, variable: string): string {
-  const found = findBinary(name, variable);
-  if (found === null) throw new Error(`no ${name}: set ${variable}, or put it on PATH`);
-  return found;
-}
-
-/** Environment, PATH, graft's own cache, Go's binaries. */
-function findBinary(name: string, variable: string): string | null {
+/** Null unless it is set or installed; no test needs it. */
+function findOptional(name: string, variable: string): string | null {
   const named = process.env[variable];
   if (named !== undefined && named !== '') return isExecutable(named) ? named : null;
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'graft');
-  const folders = [
-    ...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
-    join(cache, 'bin'),
-    join(homedir(), 'go', 'bin'),
-  ];
-  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...folders, join(homedir(), 'go', 'bin')].map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
 function isExecutable(path: string): boolean {

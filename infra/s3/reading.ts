@@ -18,6 +18,7 @@ import { unquote } from './xml.ts';
  */
 export const HASH_HEADER = 'x-amz-meta-graft-sha256';
 
+const BLOCK_BYTES = 2 ** 20;
 const DEFAULT_MAX_BYTES = 64 * 2 ** 20;
 
 /** Null when the object, but not the bucket, is absent. */
@@ -46,8 +47,8 @@ export async function getObjectFile(wire: Wire, key: string, path: string, optio
     try {
       const file = await onDisk(temporary, () => open(temporary, 'wx'));
       try {
-        for await (const chunk of verified(response, sha256, maxBytes, wire.place(key))) {
-          await onDisk(temporary, () => file.writeFile(chunk));
+        for await (const block of blocks(verified(response, sha256, maxBytes, wire.place(key)))) {
+          await onDisk(temporary, () => file.writeFile(block));
         }
       } finally {
         await file.close();
@@ -134,6 +135,21 @@ async function* verified(
   if (actual !== undefined && actual !== wanted) {
     throw new CorruptFault(`${bytes} bytes with SHA-256 ${actual.slice(0, 12)}…, not ${wanted.slice(0, 12)}…`);
   }
+}
+
+/** Sockets give 64 KiB at a time; fewer, larger writes halve the work. */
+async function* blocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes < BLOCK_BYTES) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(waiting);
 }
 
 function tooLong(place: Place, seenBytes: number, maxBytes: number): GraftError {

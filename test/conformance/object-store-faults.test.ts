@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { MIN_PART_BYTES } from '../../infra/s3/options.ts';
 import { probeConditionalWrites } from '../../infra/s3/probe.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
-import type { Fault } from '../faults/faulty-proxy.ts';
+import type { Fault, SeenRequest } from '../faults/faulty-proxy.ts';
 import { faultyNetwork, on } from './faulty-network.ts';
 import { all, bytes, collect, keysUnder, outcome, sha256 } from './object-store-kit.ts';
 
@@ -84,6 +84,21 @@ describe('object store behind a network that fails', () => {
       });
       await net.store().putFile(key, await net.fileOf(body), sha256(body));
       expect((await net.direct().head(key))?.sizeBytes).toBe(body.length);
+    });
+
+    it('a Complete whose upload is gone failed, unless the object is there', async () => {
+      const body = randomBytes(MIN_PART_BYTES + 1);
+      const path = await net.fileOf(body);
+      const isComplete = ({ method, url }: SeenRequest): boolean => method === 'POST' && url.includes('uploadId');
+      const gone = { kind: 'status', status: 404, s3Code: 'NoSuchUpload' } as const;
+      const lost = net.newKey();
+      net.proxy().inject({ fault: { kind: 'drop-ack' }, when: isComplete, times: 1 });
+      net.proxy().inject({ fault: gone, when: isComplete });
+      await net.store().putFile(lost, path, sha256(body));
+      expect((await net.direct().head(lost))?.sizeBytes).toBe(body.length);
+      net.proxy().clear();
+      net.proxy().inject({ fault: gone, when: isComplete });
+      expect(await outcome(net.store().putFile(net.newKey(), path, sha256(body)))).toBe('STORE_NOT_FOUND');
     });
 
     it('a putFile that fails for good leaves neither object nor upload', async () => {

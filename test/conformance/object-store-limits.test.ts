@@ -130,14 +130,18 @@ describe('object store at the end of its patience', () => {
       }
     });
 
-    it('of an upload in parts leaves no upload behind', async () => {
+    it('of an upload in parts, three on the way, leaves no upload behind', async () => {
       const key = net.newKey();
-      const body = randomBytes(4 * MIN_PART_BYTES);
+      const body = randomBytes(6 * MIN_PART_BYTES);
       const stop = new AbortController();
       const before = net.proxy().counts().struck;
-      net.proxy().inject({ fault: { kind: 'stall' }, when: ({ url }) => url.includes('partNumber=2') });
-      const running = outcome(net.store().putFile(key, await net.fileOf(body), sha256(body), { signal: stop.signal }));
-      while (net.proxy().counts().struck === before) await new Promise((resolve) => setTimeout(resolve, 5));
+      const onTheWay = (): number => net.proxy().counts().struck - before;
+      net.proxy().inject({ fault: { kind: 'stall' }, when: ({ url }) => url.includes('partNumber=') });
+      const patient = createS3ObjectStore(net.viaProxy({ timeouts: { idleMs: 60_000 } }));
+      const running = outcome(patient.putFile(key, await net.fileOf(body), sha256(body), { signal: stop.signal }));
+      while (onTheWay() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      expect(onTheWay(), 'memory stays bounded').toBe(3);
       expect(await all(net.direct().unfinishedUploads(key))).toHaveLength(1);
       stop.abort();
       expect(await running).toBe('CANCELLED');
