@@ -164,7 +164,7 @@ const SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKE
 
 /**
  * The environment for a child process: this one's with `overrides` (undefined removes a variable).
- * `secrets: false` leaves out the credentials, for children that decode images and train.
+ * `secrets: false` leaves out credentials and the servers they open, for children that decode images and train.
  */
 export function childEnvironment(
   overrides: EnvironmentSource = {},
@@ -172,7 +172,7 @@ export function childEnvironment(
 ): Record<string, string> {
   const merged: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...overrides })) {
-    const barred = options.secrets === false && SECRETS.includes(name);
+    const barred = options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_)/.test(name));
     if (value !== undefined && !barred) merged[name] = value;
   }
   return merged;

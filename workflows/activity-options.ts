@@ -17,7 +17,6 @@ const patientRetry: NonNullable<ActivityOptions['retry']> = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
   maximumInterval: '1 minute',
-  maximumAttempts: 0,
 };
 
 /** A lost worker is noticed after `heartbeatTimeout`; data stages beat every few seconds. */
@@ -42,7 +41,8 @@ export const training = proxyActivities<TrainActivities>({
   startToCloseTimeout: '60 days',
   heartbeatTimeout: '20 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: patientRetry,
+  // A killed trainer is started again soon, however often it was: the fence gives up on one that gets no further.
+  retry: { ...patientRetry, maximumInterval: '10 seconds' },
 });
 
 /** On the data queue: a short evaluation must not wait behind somebody else's long training. */
