@@ -25,7 +25,7 @@ function codeOf(bytes: Uint8Array): string {
 
 describe('encodeSafetensors', () => {
   const tensors = new Map<string, TensorData>([
-    ['mask', { dtype: 'U8', shape: [3], data: Uint8Array.of(1, 2, 3) }],
+    ['Amask', { dtype: 'U8', shape: [3], data: Uint8Array.of(1, 2, 3) }],
     ['b', float32Tensor(Float32Array.of(1.5, -2), [2])],
     ['a', int32Tensor(Int32Array.of(7), [])],
   ]);
@@ -37,7 +37,7 @@ describe('encodeSafetensors', () => {
     const json = new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes));
     expect(json.trimEnd()).toBe(
       '{"__metadata__":{"name":"x","step":"3"},"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]},' +
-        '"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},"mask":{"dtype":"U8","shape":[3],"data_offsets":[12,15]}}',
+        '"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},"Amask":{"dtype":"U8","shape":[3],"data_offsets":[12,15]}}',
     );
     expect([...bytes.subarray(8 + headerBytes)]).toEqual([7, 0, 0, 0, 0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0, 1, 2, 3]);
   });

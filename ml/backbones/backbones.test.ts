@@ -124,6 +124,17 @@ describe('tiny-cnn on the JavaScript backend', () => {
   });
 });
 
+describe('trainingContext', () => {
+  it('keeps the last value of a statistic past its tidy, and only that one', () => {
+    const { ctx, statistics } = trainingContext(new Map(), { frozenBlocks: new Set(), dropoutSeed: () => 0 });
+    const before = tf.memory().numTensors;
+    for (const value of [1, 2]) tf.tidy(() => ctx.setStatistic('mean', tf.scalar(value)));
+    expect(tf.memory().numTensors).toBe(before + 1);
+    expect(statistics.get('mean')?.dataSync()[0]).toBe(2);
+    tf.dispose([...statistics.values()]);
+  });
+});
+
 describe('preprocessing', () => {
   it.each([
     ['efficientnet-lite0', [(0 - 127) / 128, (127 - 127) / 128, (255 - 127) / 128]],

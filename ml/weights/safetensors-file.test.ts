@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -39,7 +39,9 @@ describe('writeSafetensorsFile', () => {
     const wrong = new Map([['a', { dtype: 'F32', shape: [2], data: new Uint8Array(4) } as const]]);
     await expect(writeSafetensorsFile(path, wrong)).rejects.toThrow('4 bytes');
     expect(await readFile(path, 'utf8')).toBe('old');
-    expect(await readdir(folder)).toEqual(['a.safetensors']);
+    await mkdir(join(folder, 'b'));
+    await expect(writeSafetensorsFile(join(folder, 'b'), tensors)).rejects.toThrow(/^DISK_WRITE/);
+    expect((await readdir(folder)).sort()).toEqual(['a.safetensors', 'b']);
   });
 });
 

@@ -158,7 +158,6 @@ describe('hostile files', () => {
     ['text of 4 GB', [0x58, ...word(0xffffffff)]],
     ['text of 2^63 bytes', [0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80]],
     ['bytes of 4 GB', [0x42, ...word(0xffffffff)]],
-    ['nesting of a thousand levels', new Array<number>(1000).fill(0x28)],
     ['two million items on the stack', new Array<number>(2_000_000).fill(0x4e)],
     ['no tensor', int(1)],
   ])('%s: MODEL_FORMAT', (_, code) => {
@@ -188,6 +187,10 @@ describe('hostile files', () => {
     ['without a storage', tensor(int(1), int(0), tuple(int(1)), tuple(int(1)))],
   ])('a tensor %s: MODEL_FORMAT', (_, code) => {
     expect(refusal(zipOf(code))).toMatch(/^MODEL_FORMAT/);
+  });
+
+  it('nesting of a thousand levels', () => {
+    expect(refusal(zipOf(new Array<number>(1000).fill(0x28)))).toContain('nesting too deep');
   });
 
   it('a memo bomb stays as small as its text', () => {
