@@ -31,7 +31,7 @@ export const TrainingProgress = z.object({
   totalSteps: z.int(),
   epoch: z.int(),
   totalEpochs: z.int(),
-  /** Moving mean of the batch loss; null before the first step. */
+  /** Mean batch loss of the last half second or so; null before the first step. */
   loss: z.number().nullable(),
   imagesPerSecond: z.number().nullable(),
   etaSeconds: z.number().nullable(),
@@ -97,6 +97,10 @@ export const AttemptRecord = z.object({
   attempt: z.int().positive(),
   startedAt: z.string(),
   host: z.string(),
+  /** Unique to the claim. */
+  claimId: z.string().optional(),
+  /** The Temporal execution it belongs to: a run that is resumed gets a new one, and new chances. */
+  executionId: z.string().optional(),
   resumedFromStep: z.int().min(0),
   /** The last step the attempt before had finished, if this machine knows it. */
   reachedStep: z.int().min(0).nullable(),

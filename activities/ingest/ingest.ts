@@ -1,87 +1,197 @@
 import { createHash } from 'node:crypto';
-import { IngestOutput } from '../../contracts/manifests.ts';
-import type { BlobRef } from '../../contracts/manifests.ts';
+import { IngestOutput, QuarantinedItem } from '../../contracts/manifests.ts';
+import type { DatasetManifest } from '../../contracts/manifests.ts';
 import type { IngestInput, IngestResult } from '../../contracts/stages.ts';
-import { groupRule } from '../../core/dataset/items.ts';
-import { listingLine } from '../../core/dataset/items.ts';
-import { asSha256 } from '../../core/ids.ts';
-import type { Sha256 } from '../../core/ids.ts';
+import { groupRule, identityLine } from '../../core/dataset/items.ts';
+import { someOf } from '../../core/dataset/names.ts';
+import { sortedClasses } from '../../core/dataset/order.ts';
+import { isOverLimit, quarantineError } from '../../core/dataset/quarantine.ts';
+import { inputError } from '../../core/errors.ts';
+import { asDatasetVersion, asSha256 } from '../../core/ids.ts';
 import { unwrap } from '../../core/result.ts';
 import type { DatasetSource } from '../../infra/ports/dataset-source.ts';
 import { currentActivity } from '../lib/activity-context.ts';
-import type { RunningActivity } from '../lib/activity-context.ts';
+import { beating } from '../lib/beating.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
+import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
+import { withScratch } from '../lib/scratch.ts';
 import { cachedStage } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { CatalogWriter } from './catalog.ts';
-import { examineEntries } from './examine.ts';
+import { commitDataset } from './commit-dataset.ts';
+import { chunksOf, fingerprint } from './listing.ts';
+import type { ListingFingerprint } from './listing.ts';
+import { readChunk } from './read-chunk.ts';
+import type { ReadChunk, ReadingContext } from './read-chunk.ts';
 
 const CODE_VERSION = 1;
+/** Above the limit, the rest is read all the same so that the error can give totals; but not for ever. */
+const BAD_ENOUGH = 10_000;
 
-/** Reads a source into storage: every picture decoded once, hashed, kept by content; what can't be read is quarantined. */
+/**
+ * Reads a data set into the store: every picture decoded once, hashed, and stored under its hash; what is no picture
+ * quarantined with its reason. The data set's version is the hash of its sorted items, wherever they came from.
+ */
 export function createIngestActivities(ports: DataPorts) {
-  return {
-    ingestDataset: atActivityEdge(async (input: IngestInput): Promise<IngestResult> => {
-      const activity = currentActivity();
-      const { dataset, datasetName } = input;
-      const source = await ports.openSource(dataset.source, dataset.format);
-      const answer = await cachedStage({
-        store: ports.store,
-        clock: ports.clock,
-        signal: activity.signal,
-        stage: 'ingest',
-        codeVersion: CODE_VERSION,
-        addressedBy: {
-          listing: await fingerprint(source, activity),
-          format: source.format,
-          name: datasetName,
-          groupBy: dataset.split.groupBy,
-          maxQuarantined: dataset.maxQuarantined,
-        },
-        output: IngestOutput,
-        compute: () => ingest(ports, input, source, activity),
-      });
-      const { images, classes, quarantined } = answer.output;
-      const left = quarantined > 0 ? `, ${quarantined} quarantined` : '';
-      return { stage: 'ingest', ...answer, summary: `${images} images in ${classes.length} classes${left}` };
-    }),
-  };
+  return { ingestDataset: atActivityEdge((input: IngestInput) => ingest(ports, input)) };
 }
 
-/** Names what the source offers now: paths, labels, sizes and change tags, in order. Nothing is opened. */
-async function fingerprint(source: DatasetSource, activity: RunningActivity): Promise<Sha256> {
-  const hash = createHash('sha256');
-  let listed = 0;
-  for await (const entry of source.list(activity.signal)) {
-    hash.update(listingLine(entry));
-    if (++listed % 1000 === 0) activity.heartbeat({ listed });
-  }
-  return asSha256(hash.digest('hex'));
+interface Progress {
+  phase: 'listing' | 'reading';
+  done: number;
+  total: number | null;
 }
 
-async function ingest(
-  ports: DataPorts,
-  { dataset, datasetName, runId }: IngestInput,
-  source: DatasetSource,
-  activity: RunningActivity,
-): Promise<{ output: IngestOutput; parts: BlobRef[] }> {
-  const groupOf = unwrap(groupRule(dataset.split.groupBy));
-  const scratchName = ['ingest', `${runId}-${activity.attempt}`] as const;
-  const scratch = await ports.files.scratch(...scratchName);
+async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResult> {
+  const { dataset, datasetName } = input;
+  const { groupBy } = dataset.split;
+  const activity = currentActivity();
+  const { signal } = activity;
+  const progress: Progress = { phase: 'listing', done: 0, total: null };
+  const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {
-    const catalog = new CatalogWriter(scratch);
-    for await (const examined of examineEntries(ports, source, scratch, activity)) {
-      if (examined.kind === 'bad') await catalog.quarantine(examined.item);
-      else {
-        const group = groupOf(examined.item.path);
-        await catalog.add(group === undefined ? examined.item : { ...examined.item, group });
-      }
-      if (catalog.done % 100 === 0) activity.heartbeat({ done: catalog.done });
-    }
-    await catalog.close();
-    catalog.check(source.where, dataset.maxQuarantined);
-    return await catalog.publish(ports.store, { name: datasetName, format: source.format }, activity.signal);
+    const groupOf = unwrap(groupRule(groupBy));
+    const source = await ports.openSource(dataset.source, dataset.format);
+    const listing = await fingerprint(source, signal, () => progress.done++);
+    Object.assign(progress, { phase: 'reading', done: 0, total: listing.entries });
+    const answer = await cachedStage({
+      store: ports.store,
+      clock: ports.clock,
+      signal,
+      stage: 'ingest',
+      codeVersion: CODE_VERSION,
+      addressedBy: {
+        dataset: datasetName,
+        format: source.format,
+        listing: listing.sha256,
+        files: listing.entries,
+        groupBy,
+      },
+      output: IngestOutput,
+      compute: (partsPrefix) =>
+        withScratch(ports, 'ingest', async (scratch) => {
+          const seen = (files: number): void => {
+            progress.done += files;
+          };
+          const reading = { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf };
+          return readDataset({ ...reading, scratch, signal, seen }, listing, dataset.maxQuarantined, partsPrefix);
+        }),
+    });
+    await checkQuarantine(ports, answer.output, dataset.maxQuarantined, source.where, signal);
+    return { stage: 'ingest', ...answer, summary: summaryOf(answer.output) };
   } finally {
-    await ports.files.removeScratch(...scratchName);
+    rest();
   }
+}
+
+async function readDataset(
+  context: ReadingContext,
+  listing: ListingFingerprint,
+  maxShare: number,
+  partsPrefix: string,
+) {
+  const { ports, source, signal, datasetName } = context;
+  const tally = new Tally();
+  for await (const chunk of chunksOf(source, listing, signal)) {
+    tally.add(await readChunk(chunk, context));
+    if (tally.quarantined.length > Math.max(BAD_ENOUGH, maxShare * listing.entries)) break;
+  }
+  refuseUnusable(tally, listing, maxShare, context);
+  const { manifest, blob } = await commitDataset(ports.store, tally.manifest(datasetName, source.format), signal);
+  const quarantine =
+    tally.quarantined.length === 0
+      ? null
+      : await putPart(ports.store, `${partsPrefix}quarantine.jsonl`, encodeLines(tally.quarantined), signal);
+  const output = {
+    dataset: datasetName,
+    version: manifest.version,
+    manifestKey: blob.key,
+    classes: manifest.classes,
+    images: manifest.images,
+    quarantined: tally.quarantined.length,
+    quarantine,
+  };
+  return { output, parts: [blob, ...manifest.partitions, ...(quarantine === null ? [] : [quarantine])] };
+}
+
+/** What the chunks add up to. */
+class Tally {
+  readonly quarantined: QuarantinedItem[] = [];
+  readonly perClass = new Map<string, number>();
+  images = 0;
+  groups = 0;
+  private readonly version = createHash('sha256');
+  private readonly partitions: DatasetManifest['partitions'] = [];
+  private sizeBytes = 0;
+
+  add({ partition, items, quarantined }: ReadChunk): void {
+    if (partition !== null) this.partitions.push(partition);
+    this.quarantined.push(...quarantined);
+    for (const item of items) {
+      this.images += 1;
+      this.sizeBytes += item.sizeBytes;
+      this.groups += item.group === undefined ? 0 : 1;
+      this.perClass.set(item.label, (this.perClass.get(item.label) ?? 0) + 1);
+      this.version.update(identityLine(item));
+    }
+  }
+
+  manifest(name: string, format: DatasetSource['format']): DatasetManifest {
+    const classes = sortedClasses(this.perClass.keys());
+    return {
+      kind: 'graft.dataset/1',
+      name,
+      version: asDatasetVersion(asSha256(this.version.digest('hex'))),
+      format,
+      classes,
+      images: this.images,
+      sizeBytes: this.sizeBytes,
+      perClass: Object.fromEntries(classes.map((label) => [label, this.perClass.get(label) ?? 0])),
+      partitions: this.partitions,
+    };
+  }
+}
+
+/** DATASET_QUARANTINE, DATASET_CLASSES or DATASET_GROUP: before anything is committed. */
+function refuseUnusable(
+  tally: Tally,
+  listing: ListingFingerprint,
+  maxShare: number,
+  { source, groupBy }: ReadingContext,
+): void {
+  const counts = { usable: tally.images, quarantined: tally.quarantined.length, maxShare };
+  if (isOverLimit(counts) || tally.images === 0) throw quarantineError(source.where, counts, tally.quarantined);
+  const lost = [...listing.perClass.keys()].filter((label) => !tally.perClass.has(label));
+  if (lost.length > 0) {
+    const [first] = tally.quarantined;
+    const seen = `no readable picture in ${someOf(lost)}${first ? `; ${first.path}: ${first.reason}` : ''}`;
+    throw inputError('DATASET_CLASSES', source.where, seen, 'pictures in every class', 'mend or remove the class');
+  }
+  if (tally.perClass.size < 2) {
+    const seen = `one class only: ${someOf([...tally.perClass.keys()])}`;
+    throw inputError('DATASET_CLASSES', source.where, seen, 'two classes or more', 'add another class');
+  }
+  if (groupBy !== null && tally.groups === 0) {
+    const seen = `${JSON.stringify(groupBy)} matches none of ${tally.images} paths`;
+    throw inputError('DATASET_GROUP', 'dataset.split.groupBy', seen, 'a group in the paths', 'correct the expression');
+  }
+}
+
+/** A reused result may have been read under a more generous limit. */
+async function checkQuarantine(
+  { store }: DataPorts,
+  { images, quarantined, quarantine }: IngestOutput,
+  maxShare: number,
+  where: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const counts = { usable: images, quarantined, maxShare };
+  if (quarantine === null || !isOverLimit(counts)) return;
+  const bad: QuarantinedItem[] = [];
+  for await (const item of readLines(store, quarantine, QuarantinedItem, signal)) bad.push(item);
+  throw quarantineError(where, counts, bad);
+}
+
+function summaryOf({ images, classes, quarantined }: IngestOutput): string {
+  const bad = quarantined === 0 ? '' : `, ${quarantined} quarantined`;
+  return `${images.toLocaleString('en')} images in ${classes.length} classes${bad}`;
 }

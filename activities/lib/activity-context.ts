@@ -8,6 +8,10 @@ export interface RunningActivity {
   readonly signal: AbortSignal;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** When the workflow scheduled it, ms since the epoch: the same for every try. Null outside of Temporal. */
+  readonly scheduledMs: number | null;
+  /** The workflow execution it belongs to; empty outside of Temporal. */
+  readonly executionId: string;
   heartbeat(details: unknown): void;
   warn(message: string): void;
   /** Why `signal` was aborted: the run was cancelled, or only this worker goes. */
@@ -20,6 +24,8 @@ export function currentActivity(): RunningActivity {
     return {
       signal: new AbortController().signal,
       attempt: 1,
+      scheduledMs: null,
+      executionId: '',
       heartbeat: () => undefined,
       warn: () => undefined,
       abortReason: () => 'cancelled',
@@ -28,6 +34,8 @@ export function currentActivity(): RunningActivity {
   return {
     signal: context.cancellationSignal,
     attempt: context.info.attempt,
+    scheduledMs: context.info.scheduledTimestampMs,
+    executionId: context.info.workflowExecution?.runId ?? '',
     heartbeat: (details) => {
       context.heartbeat(details);
     },

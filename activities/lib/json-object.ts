@@ -38,6 +38,17 @@ export async function readJson<T>(
   }
 }
 
+/** A `parse` for `readJson`: OBJECT_FORMAT (input) where the value is not what the schema says. */
+export function parseAs<T>(schema: {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { message: string } };
+}): (value: unknown) => Result<T, GraftError> {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return ok(parsed.data);
+    return err(inputError('OBJECT_FORMAT', 'stored JSON', parsed.error.message.slice(0, 200), 'what graft writes'));
+  };
+}
+
 export interface WrittenJson {
   readonly put: ConditionalPut;
   /** Of the bytes this call wants stored, whether it won or not. */

@@ -111,7 +111,7 @@ export async function requireStage<T extends z.ZodType>(
 const PARALLEL_HEADS = 16;
 
 /** Whether every part is in the store with its size: a hit on what is gone would be worse than a miss. */
-async function partsExist(store: ObjectStore, parts: readonly BlobRef[], signal: AbortSignal): Promise<boolean> {
+export async function partsExist(store: ObjectStore, parts: readonly BlobRef[], signal: AbortSignal): Promise<boolean> {
   for (let start = 0; start < parts.length; start += PARALLEL_HEADS) {
     const heads = await Promise.all(
       parts.slice(start, start + PARALLEL_HEADS).map(async (part) => {

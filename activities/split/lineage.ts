@@ -1,43 +1,84 @@
 import { z } from 'zod';
-import { StageManifest } from '../../contracts/manifests.ts';
+import { SplitOutput } from '../../contracts/manifests.ts';
 import type { SplitConfig } from '../../contracts/pipeline-config.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
+import { failedError, inputError } from '../../core/errors.ts';
+import { isSha256 } from '../../core/ids.ts';
+import type { StageKey } from '../../core/ids.ts';
+import { ok } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { sha256Of } from '../lib/hash.ts';
+import { readJson, writeJsonIfAbsent, writeJsonIfMatch } from '../lib/json-object.ts';
+import type { StoredJson } from '../lib/json-object.ts';
+import { readStage, stageManifestKey } from '../lib/stage.ts';
 
-const StageKeyField = StageManifest.shape.key;
+const Key = z.custom<StageKey>((value) => typeof value === 'string' && isSha256(value), 'a stage key');
 
-/** Every split of a data set under the same rules, oldest first; each keeps the sides of the one before. */
-const LineageFile = z.object({
-  kind: z.literal('graft.split-lineage/1'),
-  history: z.array(z.object({ datasetVersion: z.string(), splitKey: StageKeyField, parent: StageKeyField.nullable() })),
-});
-type LineageFile = z.infer<typeof LineageFile>;
-export type Lineage = LineageFile & { readonly etag: string };
+/** One split of the lineage: of which data set, and whose sides it kept. */
+const LineageEntry = z.object({ dataset: z.string(), split: Key, parent: Key.nullable() });
+export type LineageEntry = z.infer<typeof LineageEntry>;
 
-const keyOf = (dataset: string, rules: SplitConfig): string =>
-  `datasets/${dataset}/splits/${sha256Of(canonicalJson(rules))}.json`;
+/** `datasets/<name>/splits/<hash of the rules>.json`, moved by `If-Match`: the splits under the same rules, newest last. */
+const SplitLineage = z.object({ kind: z.literal('graft.split-lineage/1'), splits: z.array(LineageEntry).min(1) });
+type SplitLineage = z.infer<typeof SplitLineage>;
 
-export async function readLineage(store: ObjectStore, dataset: string, rules: SplitConfig): Promise<Lineage | null> {
-  const found = await store.get(keyOf(dataset, rules));
-  if (!found) return null;
-  return { ...LineageFile.parse(JSON.parse(new TextDecoder().decode(found.body))), etag: found.etag };
+export type StoredLineage = StoredJson<SplitLineage> | null;
+
+/** Data sets whose split is found again as it was. Sides are remembered for ever, by the newest split. */
+const REMEMBERED = 100;
+
+export const lineageKey = (datasetName: string, rules: SplitConfig): string =>
+  `datasets/${datasetName}/splits/${sha256Of(canonicalJson({ ...rules }))}.json`;
+
+export async function readLineage(store: ObjectStore, key: string, signal: AbortSignal): Promise<StoredLineage> {
+  const found = await readJson(store, key, parseLineage, { signal });
+  if (!found.ok) throw found.error;
+  return found.value;
 }
 
-/** Appends a split; false where somebody else has appended one since `lineage` was read. */
-export async function moveLineage(
+function parseLineage(value: unknown): Result<SplitLineage, ReturnType<typeof inputError>> {
+  const parsed = SplitLineage.safeParse(value);
+  if (parsed.success) return ok(parsed.data);
+  const error = inputError('SPLIT_LINEAGE', 'split lineage', 'a record that does not parse', 'graft.split-lineage/1');
+  return { ok: false, error };
+}
+
+/** What a split of this data set starts from: its own earlier entry, or a new one that keeps the newest one's sides. */
+export function entryFor(lineage: StoredLineage, dataset: string): { known: boolean; parent: StageKey | null } {
+  const splits = lineage?.value.splits ?? [];
+  const own = splits.findLast((entry) => entry.dataset === dataset);
+  if (own) return { known: true, parent: own.parent };
+  return { known: false, parent: splits.at(-1)?.split ?? null };
+}
+
+/** False where somebody else moved the lineage meanwhile. */
+export async function extendLineage(
   store: ObjectStore,
-  dataset: string,
-  rules: SplitConfig,
-  lineage: Lineage | null,
-  entry: LineageFile['history'][number],
+  key: string,
+  lineage: StoredLineage,
+  entry: LineageEntry,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const next: LineageFile = { kind: 'graft.split-lineage/1', history: [...(lineage?.history ?? []), entry] };
-  const body = new TextEncoder().encode(JSON.stringify(next));
-  const key = keyOf(dataset, rules);
-  const options = { contentType: 'application/json' };
-  const put = lineage
-    ? await store.putIfMatch(key, body, lineage.etag, options)
-    : await store.putIfAbsent(key, body, options);
+  const splits = [...(lineage?.value.splits ?? []), entry].slice(-REMEMBERED);
+  const value: SplitLineage = { kind: 'graft.split-lineage/1', splits };
+  const { put } =
+    lineage === null
+      ? await writeJsonIfAbsent(store, key, value, { signal })
+      : await writeJsonIfMatch(store, key, value, lineage.etag, { signal });
   return put.kind === 'written';
+}
+
+/** The output of the split whose sides are kept. SPLIT_LINEAGE (failed) where it is gone: sides must not be dealt anew. */
+export async function parentSplit(store: ObjectStore, parent: StageKey): Promise<SplitOutput> {
+  const key = stageManifestKey('split', parent);
+  const found = await readStage(store, key, SplitOutput);
+  if (found) return found.output;
+  throw failedError(
+    'SPLIT_LINEAGE',
+    `${store.bucket}/${key}`,
+    'the split before this one is gone, and with it the sides that images were on',
+    'its manifest and assignments',
+    'restore them, or choose another dataset.split.seed to begin a new split',
+  );
 }

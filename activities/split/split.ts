@@ -1,82 +1,88 @@
 import { z } from 'zod';
 import { Side, SplitOutput } from '../../contracts/manifests.ts';
-import type { BlobRef, DatasetManifest } from '../../contracts/manifests.ts';
 import type { SplitInput, SplitResult } from '../../contracts/stages.ts';
+import { compareText } from '../../core/dataset/order.ts';
 import { assignSides } from '../../core/dataset/split.ts';
 import { SplitUnits } from '../../core/dataset/split-units.ts';
+import { transientError } from '../../core/errors.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { unwrap } from '../../core/result.ts';
 import { currentActivity } from '../lib/activity-context.ts';
-import type { RunningActivity } from '../lib/activity-context.ts';
-import { datasetItems, readDatasetManifest, readLines } from '../lib/dataset-items.ts';
+import { beating } from '../lib/beating.ts';
+import { datasetItems, requireDataset } from '../lib/dataset.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { sha256Of } from '../lib/hash.ts';
-import { cachedStage, readStage } from '../lib/stage.ts';
+import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
+import { cachedStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { moveLineage, readLineage } from './lineage.ts';
+import { entryFor, extendLineage, lineageKey, parentSplit, readLineage } from './lineage.ts';
 
 const CODE_VERSION = 1;
-type Ports = Pick<DataPorts, 'store' | 'clock'>;
+/** Others may split grown versions of the same data set at the same time; each turn somebody gets further. */
+const LINEAGE_TURNS = 20;
 
-/** Puts every item on a side, stratified and seeded; items keep the side that an earlier version of the data set gave them. */
-export function createSplitActivities(ports: Ports) {
-  return {
-    splitDataset: atActivityEdge(async (input: SplitInput): Promise<SplitResult> => {
-      const activity = currentActivity();
-      const manifest = await readDatasetManifest(ports.store, input.datasetManifestKey);
-      const answer = await splitOnLineage(ports, input, manifest, activity);
-      const { train, validation, test } = answer.output.counts;
-      return { stage: 'split', ...answer, summary: `${train} train, ${validation} validation, ${test} test` };
-    }),
-  };
+export const Assignment = z.object({ unit: z.string(), side: Side });
+
+/**
+ * Puts every item on a side. Splits under the same rules form a lineage: an item keeps its side when others are added,
+ * and a data set that was split before gets the very same split.
+ */
+export function createSplitActivities(ports: DataPorts) {
+  return { splitDataset: atActivityEdge((input: SplitInput) => split(ports, input)) };
 }
 
-/** Splits on top of the newest split of this data set under the same rules, and becomes the newest itself. */
-async function splitOnLineage(
-  ports: Ports,
-  input: SplitInput,
-  manifest: DatasetManifest,
-  activity: RunningActivity,
-): Promise<StageAnswer<SplitOutput>> {
-  for (;;) {
-    const lineage = await readLineage(ports.store, input.datasetName, input.split);
-    const known = lineage?.history.find((entry) => entry.datasetVersion === manifest.version);
-    const parent = known ? known.parent : (lineage?.history.at(-1)?.splitKey ?? null);
-    const answer = await split(ports, input, manifest, parent, activity);
-    if (known) return answer;
-    const entry = { datasetVersion: manifest.version, splitKey: answer.key, parent };
-    if (await moveLineage(ports.store, input.datasetName, input.split, lineage, entry)) return answer;
-    // Another run has split another version in between: its sides must be kept too.
+async function split({ store, clock }: DataPorts, input: SplitInput): Promise<SplitResult> {
+  const activity = currentActivity();
+  const { signal } = activity;
+  const key = lineageKey(input.datasetName, input.split);
+  const rest = beating(activity, () => ({ stage: 'split' }));
+  try {
+    for (let turn = 0; turn < LINEAGE_TURNS; turn++) {
+      const lineage = await readLineage(store, key, signal);
+      const { known, parent } = entryFor(lineage, input.datasetManifestKey);
+      const answer = await splitFrom({ store, clock }, input, parent, signal);
+      const entry = { dataset: input.datasetManifestKey, split: answer.key, parent };
+      if (known || (await extendLineage(store, key, lineage, entry, signal))) {
+        return { stage: 'split', ...answer, summary: summaryOf(answer.output) };
+      }
+    }
+  } finally {
+    rest();
   }
+  throw transientError('SPLIT_BUSY', `${store.bucket}/${key}`, 'others keep moving the lineage', 'a turn', 'try again');
 }
 
-function split(
-  ports: Ports,
-  { datasetManifestKey, split: config }: SplitInput,
-  manifest: DatasetManifest,
+async function splitFrom(
+  { store, clock }: Pick<DataPorts, 'store' | 'clock'>,
+  input: SplitInput,
   parent: StageKey | null,
-  activity: RunningActivity,
+  signal: AbortSignal,
 ): Promise<StageAnswer<SplitOutput>> {
   return cachedStage({
-    store: ports.store,
-    clock: ports.clock,
-    signal: activity.signal,
+    store,
+    clock,
+    signal,
     stage: 'split',
     codeVersion: CODE_VERSION,
-    addressedBy: { dataset: manifest.version, name: manifest.name, rules: config, parent },
+    addressedBy: { dataset: input.datasetManifestKey, ...input.split, parent },
     output: SplitOutput,
     async compute(partsPrefix) {
+      const kept = new Map<string, Side>();
+      if (parent !== null) {
+        const { assignments } = await parentSplit(store, parent);
+        for await (const { unit, side } of readLines(store, assignments, Assignment, signal)) kept.set(unit, side);
+      }
+      const manifest = await requireDataset(store, input.datasetManifestKey, signal);
       const units = new SplitUnits();
-      for await (const item of datasetItems(ports.store, manifest, activity.signal)) units.add(item);
-      activity.heartbeat({ done: manifest.images, total: manifest.images });
-      const result = unwrap(assignSides(units, config, await parentSides(ports, parent, activity)));
-      const assignments = await writeAssignments(ports, `${partsPrefix}assignments.jsonl`, result.sides, activity);
-      const output: SplitOutput = {
-        datasetManifestKey,
-        classes: [...result.classes],
-        counts: { ...result.counts },
-        perClass: Object.fromEntries([...result.perClass].map(([label, counts]) => [label, { ...counts }])),
+      for await (const item of datasetItems(store, manifest, signal)) units.add(item);
+      const { sides, classes, counts, perClass } = unwrap(assignSides(units, input.split, kept));
+      const lines = [...sides].sort(([a], [b]) => compareText(a, b)).map(([unit, side]) => ({ unit, side }));
+      const assignments = await putPart(store, `${partsPrefix}assignments.jsonl`, encodeLines(lines), signal);
+      const output = {
+        datasetManifestKey: input.datasetManifestKey,
+        classes: [...classes],
+        counts,
+        perClass: Object.fromEntries(perClass),
         assignments,
         parent,
       };
@@ -85,42 +91,7 @@ function split(
   });
 }
 
-const Assignment = z.object({ unit: z.string(), side: Side });
-
-/** Side by unit, as a split wrote them. */
-export async function readAssignments(
-  store: DataPorts['store'],
-  part: BlobRef,
-  signal: AbortSignal,
-): Promise<Map<string, Side>> {
-  const sides = new Map<string, Side>();
-  for (const line of await readLines(store, part, signal)) {
-    const { unit, side } = Assignment.parse(JSON.parse(line));
-    sides.set(unit, side);
-  }
-  return sides;
-}
-
-async function parentSides(
-  ports: Ports,
-  parent: StageKey | null,
-  activity: RunningActivity,
-): Promise<Map<string, Side>> {
-  if (parent === null) return new Map();
-  const found = await readStage(ports.store, `stages/split/${parent}/manifest.json`, SplitOutput);
-  return found ? readAssignments(ports.store, found.output.assignments, activity.signal) : new Map();
-}
-
-async function writeAssignments(
-  { store }: Ports,
-  key: string,
-  sides: ReadonlyMap<string, Side>,
-  { signal }: RunningActivity,
-): Promise<BlobRef> {
-  const lines = [...sides]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([unit, side]) => `${JSON.stringify({ unit, side })}\n`);
-  const body = new TextEncoder().encode(lines.join(''));
-  await store.put(key, body, { contentType: 'application/x-ndjson', signal });
-  return { key, sha256: sha256Of(body), sizeBytes: body.length };
+function summaryOf({ counts: { train, validation, test }, parent }: SplitOutput): string {
+  const kept = parent === null ? '' : ', earlier sides kept';
+  return `${train} to train, ${validation} to validate, ${test} to test${kept}`;
 }

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { AttemptRecord } from '../../contracts/run.ts';
 import type { RunId } from '../../core/ids.ts';
 import { failedError, transientError } from '../../core/errors.ts';
 import type { Clock } from '../../infra/ports/clock.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { parseAs, readJson } from '../lib/json-object.ts';
 
 const attemptsPrefix = (runId: RunId): string => `runs/${runId}/attempts/`;
 const attemptKey = (runId: RunId, attempt: number): string =>
@@ -11,29 +13,28 @@ const attemptKey = (runId: RunId, attempt: number): string =>
 /** Attempts that get no further than the one before, one after the other, until the run is given up. */
 const HOPELESS_ATTEMPTS = 5;
 
-/** All attempts of a run, oldest first. */
+/** All attempts of a run that can be read, oldest first. */
 export async function listAttempts(store: ObjectStore, runId: RunId): Promise<AttemptRecord[]> {
   const attempts: AttemptRecord[] = [];
   for await (const { key } of store.list(attemptsPrefix(runId))) {
-    const found = await store.get(key);
-    const parsed = found && AttemptRecord.safeParse(JSON.parse(new TextDecoder().decode(found.body)));
-    if (parsed?.success) attempts.push(parsed.data);
+    const found = await readJson(store, key, parseAs(AttemptRecord));
+    if (found.ok && found.value) attempts.push(found.value.value);
   }
   return attempts.sort((a, b) => a.attempt - b.attempt);
 }
 
 /**
  * Claims the next attempt number of a run with `If-None-Match: *`: two workers that believe the training is theirs get
- * two numbers, and the lower one is fenced off from writing checkpoints. TRAIN_HOPELESS after five attempts in a row
- * that died at the same step.
+ * two numbers, and the lower one is fenced off from writing checkpoints. TRAIN_HOPELESS after five attempts in a row of
+ * one execution that finished no step: `reachedStep` is what the attempt before this one left behind.
  */
 export async function claimAttempt(
   ports: { readonly store: ObjectStore; readonly clock: Clock; readonly host: string },
   runId: RunId,
-  at: { readonly resumedFromStep: number; readonly reachedStep: number | null },
+  at: { readonly resumedFromStep: number; readonly reachedStep: number | null; readonly executionId?: string },
 ): Promise<AttemptRecord> {
   const earlier = await listAttempts(ports.store, runId);
-  refuseHopeless(earlier, runId, at.resumedFromStep);
+  refuseHopeless(earlier, runId, at);
   let attempt = (earlier.at(-1)?.attempt ?? 0) + 1;
   for (let tries = 0; tries < 100; tries++, attempt++) {
     const record: AttemptRecord = {
@@ -41,6 +42,8 @@ export async function claimAttempt(
       attempt,
       startedAt: new Date(ports.clock.nowMs()).toISOString(),
       host: ports.host,
+      // The store takes equal bytes for a repeated write: two claims of one millisecond must differ.
+      claimId: randomUUID(),
       ...at,
     };
     const body = new TextEncoder().encode(JSON.stringify(record));
@@ -61,11 +64,22 @@ export async function refuseStale(store: ObjectStore, runId: RunId, attempt: num
   );
 }
 
-function refuseHopeless(earlier: readonly AttemptRecord[], runId: RunId, step: number): void {
+function refuseHopeless(
+  earlier: readonly AttemptRecord[],
+  runId: RunId,
+  {
+    resumedFromStep: step,
+    reachedStep,
+    executionId,
+  }: Pick<AttemptRecord, 'resumedFromStep' | 'reachedStep' | 'executionId'>,
+): void {
   const recent = earlier.slice(-HOPELESS_ATTEMPTS);
-  const stuck = recent.every(
-    (record) => record.resumedFromStep === step && record.reachedStep !== null && record.reachedStep <= step,
-  );
+  // How far an attempt got is known to the one after it.
+  const reached = [...recent.slice(1).map((record) => record.reachedStep), reachedStep];
+  const stuck = recent.every((record, index) => {
+    const end = reached[index] ?? null;
+    return record.executionId === executionId && record.resumedFromStep === step && end !== null && end <= step;
+  });
   if (recent.length < HOPELESS_ATTEMPTS || !stuck) return;
   throw failedError(
     'TRAIN_HOPELESS',

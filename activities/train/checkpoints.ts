@@ -14,6 +14,7 @@ import type { RunId, Sha256 } from '../../core/ids.ts';
 import type { Clock } from '../../infra/ports/clock.ts';
 import type { LocalFiles } from '../../infra/ports/local-files.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { parseAs, readJson } from '../lib/json-object.ts';
 import { refuseStale } from './attempt.ts';
 
 /** What ties a checkpoint to its training: another key or data order means another training, never a resume. */
@@ -80,23 +81,13 @@ export async function listCheckpoints(
   for await (const { key } of store.list(prefixOf(identity.runId))) {
     if (!key.endsWith(`/${MANIFEST}`)) continue;
     const name = parseCheckpointName(key.slice(prefixOf(identity.runId).length, -MANIFEST.length - 1));
-    const manifest = name && (await readManifest(store, key));
-    if (!manifest || manifest.trainKey !== identity.trainKey) continue;
+    const read = name && (await readJson(store, key, parseAs(CheckpointManifest)));
+    const manifest = read?.ok === true ? read.value?.value : undefined;
+    if (!name || !manifest || manifest.trainKey !== identity.trainKey) continue;
     if (manifest.dataOrderSha256 !== identity.dataOrderSha256) continue;
     found.push({ key, ...name, isBest: manifest.isBest, manifest });
   }
   return newestFirst(found);
-}
-
-async function readManifest(store: ObjectStore, key: string): Promise<CheckpointManifest | null> {
-  const found = await store.get(key);
-  if (!found) return null;
-  try {
-    const parsed = CheckpointManifest.safeParse(JSON.parse(new TextDecoder().decode(found.body)));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }
 
 /**
@@ -170,9 +161,9 @@ export async function pruneCheckpoints(
   }
 }
 
-/** Removes local copies up to a state that is in the store. */
-export async function pruneStaged(dir: string, upTo: string): Promise<void> {
+/** Removes local copies before one that is in the store; that one stays, for a trainer that is started anew from it. */
+export async function pruneStaged(dir: string, committed: string): Promise<void> {
   for (const name of await readdir(dir)) {
-    if (STAGED.test(name) && join(dir, name) <= upTo) await rm(join(dir, name), { force: true });
+    if (STAGED.test(name) && join(dir, name) < committed) await rm(join(dir, name), { force: true });
   }
 }

@@ -3,9 +3,6 @@ import type { MlEvent } from '../../contracts/ml-protocol.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { Sha256 } from '../../core/ids.ts';
 
-/** Weight of the newest batch in the moving mean of the loss. */
-const SMOOTHING = 0.1;
-
 /** Turns what the child says into what people see. */
 export class ProgressView {
   private progress: TrainingProgress;
@@ -46,7 +43,6 @@ export class ProgressView {
       this.progress = { ...this.progress, phase: 'finishing' };
     } else if (event.kind === 'step') {
       const { step, totalSteps, epoch, loss, imagesPerSecond, residentMb } = event;
-      const before = this.progress.loss;
       this.progress = {
         ...this.progress,
         phase: 'training',
@@ -56,7 +52,7 @@ export class ProgressView {
         residentMb,
         imagesPerSecond,
         featuresDone: null,
-        loss: before === null ? loss : before + SMOOTHING * (loss - before),
+        loss,
         etaSeconds: ((totalSteps - step) * batchSize) / Math.max(imagesPerSecond, 1e-9),
       };
     }

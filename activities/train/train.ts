@@ -126,7 +126,11 @@ async function train(
     activity.warn(`checkpoint ${key} is skipped: ${reason}`);
   });
   const reachedStep = await readReachedStep(workDir);
-  const { attempt } = await claimAttempt(ports, runId, { resumedFromStep: resume?.counters.step ?? 0, reachedStep });
+  const { attempt } = await claimAttempt(ports, runId, {
+    resumedFromStep: resume?.counters.step ?? 0,
+    reachedStep,
+    executionId: activity.executionId,
+  });
   const job: TrainJob = {
     kind: 'train',
     workDir,

@@ -72,7 +72,7 @@ class Watcher {
   private contactMs: number;
   private away = false;
   private workMs: number;
-  private checkedMs = 0;
+  private checkedMs = -Infinity;
   private missing = '';
 
   constructor(options: FollowOptions) {
@@ -109,7 +109,7 @@ class Watcher {
         if (this.stopped) return await new Promise<never>(() => undefined);
         this.found();
         view.update(seen);
-        const working = seen.progress?.status !== 'running' || seen.pending.some(({ started }) => started);
+        const working = seen.pending.some(({ started }) => started);
         if (working) this.workMs = this.nowMs();
         else await this.lookForWorkers();
       } catch (error) {

@@ -1,17 +1,38 @@
 import { inputError } from '../../core/errors.ts';
 import { connections } from '../../infra/config.ts';
 import type { Connections, S3Connection, TemporalConnection } from '../../infra/config.ts';
+import { ensureServices } from '../../infra/embedded/up.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
 import type { Output } from '../output.ts';
+import { provisionView } from './provision-view.ts';
 import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
 
-/** Starts the embedded services where nothing else is configured and they are not up. */
+/** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {
-  void output;
+  const view = provisionView(output);
+  let said = false;
+  const announce = (): void => {
+    if (!said) output.say('starting the embedded services (graft down stops them; .graft keeps their data)');
+    said = true;
+  };
+  try {
+    await ensureServices({
+      onStep: announce,
+      onProgress: (event) => {
+        announce();
+        view.onProgress(event);
+      },
+      onWarning: (text) => {
+        output.warn(`WARNING: ${text}`);
+      },
+    });
+  } finally {
+    view.stop();
+  }
 }
 
 /** What commands about runs stand on. */

@@ -18,7 +18,11 @@ export type ConditionalPut = { readonly kind: 'written'; readonly etag: string }
  *
  * Keys are relative to the bucket. Errors are GraftErrors that carry bucket and key with the cause:
  * KEY_INVALID (input), STORE_NOT_FOUND, STORE_DENIED and STORE_BUCKET (input), STORE_UNREACHABLE, STORE_TIMEOUT,
- * STORE_BUSY, STORE_FULL and STORE_CORRUPT (transient; a hash that does not verify).
+ * STORE_BUSY, STORE_FULL and STORE_CORRUPT (transient; a hash that does not verify). Rarer ones: STORE_SIZE (input; more
+ * than `maxBytes`), STORE_ENDPOINT and STORE_TLS (input; no S3 there, a certificate that is not trusted), STORE_REFUSED
+ * (failed; an answer that fits nowhere else), CANCELLED (`signal`), and of the local disk FILE_MISSING and FILE_ACCESS
+ * (input) and DISK_FULL (transient).
+ * Keys are 1 … 1,024 bytes of UTF-8 without control characters, leading or trailing slash, or empty, `.` or `..` segments.
  * Every call has a timeout and its own retries with jitter; `signal` gives up early.
  */
 export interface ObjectStore {

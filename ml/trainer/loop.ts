@@ -55,8 +55,9 @@ class TrainingLoop {
   private readonly reachedFile: number;
   private counters: TrainCounters;
   private saved: { step: number; ms: number };
-  private reported = { ms: 0, images: 0 };
+  private reported = { ms: 0, images: 0, lossSum: 0 };
   private images = 0;
+  private lossSum = 0;
 
   constructor(parts: LoopParts, start: TrainCounters) {
     const { job, model, state, inputs, host } = parts;
@@ -125,9 +126,10 @@ class TrainingLoop {
       const outcome = this.step.run(features, labels, { epoch, step, learningRate });
       this.counters = afterBatch(this.counters, { ...outcome, size: batch.indexes.length });
       this.images += batch.indexes.length;
+      this.lossSum += outcome.loss * batch.indexes.length;
       this.noteReached();
       this.log.step({ step: this.counters.step, epoch: epoch + 1, loss: outcome.loss, learningRate });
-      this.report(outcome.loss);
+      this.report();
     } catch (error) {
       throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, batch.indexes) : error;
     } finally {
@@ -182,23 +184,25 @@ class TrainingLoop {
     writeSync(this.reachedFile, String(this.counters.step).padStart(12), 0);
   }
 
-  private report(loss: number): void {
+  private report(): void {
     const { host } = this.parts;
     const now = host.nowMs();
     const { step, epoch } = this.counters;
     const elapsedMs = now - this.reported.ms;
     if (elapsedMs < REPORT_EVERY_MS && step !== this.totalSteps) return;
+    const images = this.images - this.reported.images;
     host.emit({
       kind: 'step',
       step,
       totalSteps: this.totalSteps,
       epoch: epoch + 1,
-      loss,
-      imagesPerSecond: ((this.images - this.reported.images) * 1000) / Math.max(1, elapsedMs),
+      // The mean since the last report: one batch alone jumps too much to be read.
+      loss: (this.lossSum - this.reported.lossSum) / Math.max(1, images),
+      imagesPerSecond: (images * 1000) / Math.max(1, elapsedMs),
       residentMb: host.residentBytes() / 1024 / 1024,
       tensors: tf.memory().numTensors,
     });
-    this.reported = { ms: now, images: this.images };
+    this.reported = { ms: now, images: this.images, lossSum: this.lossSum };
   }
 }
 
