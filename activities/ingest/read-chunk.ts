@@ -1,0 +1,155 @@
+import { rm, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { BlobRef, DatasetItem, QuarantinedItem } from '../../contracts/manifests.ts';
+import type { GroupRule } from '../../core/dataset/items.ts';
+import { GraftError, inputError, transientError } from '../../core/errors.ts';
+import type { Json } from '../../core/canonical-json.ts';
+import { ok } from '../../core/result.ts';
+import type { Result } from '../../core/result.ts';
+import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
+import { blobKey } from '../lib/dataset.ts';
+import { sha256Of, sha256OfFile } from '../lib/hash.ts';
+import { readJson, writeJson } from '../lib/json-object.ts';
+import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
+import { mapOrdered } from '../lib/map-ordered.ts';
+import type { DataPorts } from '../ports.ts';
+import type { ListingChunk } from './listing.ts';
+
+/** What reading a chunk leads to; remembered, so that a retry and a grown data set read only what is new. */
+const ChunkRecord = z.object({
+  kind: z.literal('graft.ingest-chunk/1'),
+  items: BlobRef.extend({ items: z.int().positive() }).nullable(),
+  quarantined: z.array(QuarantinedItem),
+});
+type ChunkRecord = z.infer<typeof ChunkRecord>;
+
+export interface ReadChunk {
+  readonly partition: ChunkRecord['items'];
+  readonly items: readonly DatasetItem[];
+  readonly quarantined: readonly QuarantinedItem[];
+}
+
+export interface ReadingContext {
+  readonly ports: Pick<DataPorts, 'store' | 'images'>;
+  readonly source: DatasetSource;
+  readonly datasetName: string;
+  readonly codeVersion: number;
+  readonly groupBy: string | null;
+  readonly groupOf: GroupRule;
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** Told after every file that was read or is known. */
+  readonly seen: (files: number) => void;
+}
+
+/** Files that are fetched, decoded, hashed and uploaded at once. */
+const FILES_AT_ONCE = 16;
+
+/** Reads the files of a chunk, or finds what an earlier attempt or run made of the same files. */
+export async function readChunk(chunk: ListingChunk, context: ReadingContext): Promise<ReadChunk> {
+  const { ports, datasetName, codeVersion, groupBy, signal } = context;
+  const address = sha256Of(JSON.stringify([codeVersion, groupBy, chunk.sha256]));
+  const recordKey = `datasets/${datasetName}/chunks/${address}.json`;
+  const known = await knownChunk(recordKey, context);
+  if (known !== null) {
+    context.seen(chunk.entries.length);
+    return known;
+  }
+  const items: DatasetItem[] = [];
+  const quarantined: QuarantinedItem[] = [];
+  for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readFile(entry, context))) {
+    if (read.ok) items.push(read.value);
+    else quarantined.push(read.error);
+    context.seen(1);
+  }
+  const partition = await storePartition(datasetName, items, context);
+  const record: ChunkRecord = { kind: 'graft.ingest-chunk/1', items: partition, quarantined };
+  await writeJson(ports.store, recordKey, record, { signal });
+  return { partition, items, quarantined };
+}
+
+/** Null where there is no record, or its partition is gone or damaged: then the files are read. */
+async function knownChunk(recordKey: string, { ports, signal }: ReadingContext): Promise<ReadChunk | null> {
+  const record = await readJson(ports.store, recordKey, parseRecord, { signal });
+  const found = record.ok ? record.value?.value : null;
+  if (!found) return null;
+  const { items: partition, quarantined } = found;
+  if (partition === null) return { partition, items: [], quarantined };
+  try {
+    const items: DatasetItem[] = [];
+    for await (const item of readLines(ports.store, partition, DatasetItem, signal)) items.push(item);
+    return { partition, items, quarantined };
+  } catch (error) {
+    const lost = error instanceof GraftError && ['STORE_NOT_FOUND', 'STORE_CORRUPT'].includes(error.code);
+    if (lost) return null;
+    throw error;
+  }
+}
+
+function parseRecord(value: unknown): Result<ChunkRecord | null, never> {
+  const parsed = ChunkRecord.safeParse(value);
+  return ok(parsed.success ? parsed.data : null);
+}
+
+async function storePartition(
+  datasetName: string,
+  items: readonly DatasetItem[],
+  { ports, signal }: ReadingContext,
+): Promise<ChunkRecord['items']> {
+  if (items.length === 0) return null;
+  const body = encodeLines(items.map(asJson));
+  const part = await putPart(ports.store, `datasets/${datasetName}/partitions/${sha256Of(body)}.jsonl`, body, signal);
+  return { ...part, items: items.length };
+}
+
+/** Without the group where there is none: JSON has no undefined. */
+function asJson({ group, ...item }: DatasetItem): Json {
+  return group === undefined ? item : { ...item, group };
+}
+
+async function readFile(entry: SourceEntry, context: ReadingContext): Promise<Result<DatasetItem, QuarantinedItem>> {
+  const { source, scratch, signal } = context;
+  const path = await source.fetch(entry, scratch, signal);
+  try {
+    return await readLocal(entry, path, context);
+  } finally {
+    if (path.startsWith(scratch)) await rm(path, { force: true });
+  }
+}
+
+async function readLocal(
+  entry: SourceEntry,
+  path: string,
+  { ports, groupOf, source, signal }: ReadingContext,
+): Promise<Result<DatasetItem, QuarantinedItem>> {
+  const [inspected] = await ports.images.inspect([path], signal);
+  if (inspected === undefined) throw new Error('the image decoder gave no answer');
+  if (!inspected.ok) return { ok: false, error: quarantinedItem(entry, inspected.error, source.where) };
+  const sha256 = await sha256OfFile(path, signal);
+  const { size } = await stat(path);
+  if (size !== entry.sizeBytes) {
+    throw transientError('DATASET_CHANGED', path, `${size} bytes`, `${entry.sizeBytes}, as when it was listed`);
+  }
+  const key = blobKey(sha256);
+  if ((await ports.store.head(key, { signal })) === null) await ports.store.putFile(key, path, sha256, { signal });
+  const group = groupOf(entry.path);
+  return ok({
+    path: entry.path,
+    label: entry.label,
+    sha256,
+    sizeBytes: size,
+    ...inspected.value,
+    ...(group === undefined ? {} : { group }),
+  });
+}
+
+/** A file that can't even be opened says nothing of its picture: that is thrown, never remembered. */
+function quarantinedItem(entry: SourceEntry, error: GraftError, where: string): QuarantinedItem {
+  const { seen, expected } = error.parts;
+  if (error.code === 'IMAGE_UNREADABLE') {
+    const at = `${where}: ${entry.path}`;
+    if (seen === 'ENOENT') throw transientError('DATASET_CHANGED', at, seen, 'the file that was listed');
+    throw inputError('DATASET_ACCESS', at, seen, 'a readable file', 'change its owner or mode');
+  }
+  return { path: entry.path, code: error.code, reason: expected === undefined ? seen : `${seen}, not ${expected}` };
+}
