@@ -1,0 +1,61 @@
+import process from 'node:process';
+import { run } from './program.ts';
+import type { CommandEntry } from './program.ts';
+
+/** Every command, in the order of `graft --help`. One line each: the module loads when its command runs. */
+const commands: readonly CommandEntry[] = [
+  {
+    name: 'doctor',
+    summary: 'what is installed, which TensorFlow and device, what is reachable, how to mend it',
+    load: async () => (await import('./doctor.ts')).doctorCommand(),
+  },
+  {
+    name: 'up',
+    summary: 'start the embedded Temporal, object store and workers',
+    load: async () => (await import('./up.ts')).upCommand(),
+  },
+  {
+    name: 'down',
+    summary: 'stop what graft up started',
+    load: async () => (await import('./down.ts')).downCommand(),
+  },
+  {
+    name: 'run',
+    summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
+    load: async () => (await import('./run.ts')).runCommand(),
+  },
+  {
+    name: 'runs',
+    summary: 'list, show, watch, cancel and resume runs',
+    load: async () => (await import('./runs.ts')).runsCommand(),
+  },
+  {
+    name: 'eval',
+    summary: 'how good a model version is: as recorded, or on other labelled pictures',
+    load: async () => (await import('./eval.ts')).evalCommand(),
+  },
+  {
+    name: 'predict',
+    summary: 'say what is in pictures, with a registered model',
+    load: async () => (await import('./predict.ts')).predictCommand(),
+  },
+  {
+    name: 'models',
+    summary: 'list and show registered models',
+    load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'worker',
+    summary: 'work on runs until stopped',
+    load: async () => (await import('./worker.ts')).workerCommand(),
+  },
+];
+
+// A promise that nothing can settle any more would end the process with 0, as if all was done.
+process.once('beforeExit', () => {
+  process.stderr.write('INTERNAL: graft — the command stopped in the middle — this is a fault of graft — report it\n');
+  process.exit(3);
+});
+const code = await run(process.argv.slice(2), commands);
+// Clients may hold sockets open: what was asked is done, so leave once stdout has taken everything.
+process.stdout.write('', () => process.exit(code));

@@ -1,0 +1,59 @@
+import { settings as currentSettings } from '../config.ts';
+import type { Settings } from '../config.ts';
+import { provideS3Server, provideTemporal } from './binaries.ts';
+import type { FoundBinary, S3Binary } from './binaries.ts';
+import { chooseDevice, lookAtMachine } from './devices.ts';
+import type { OnProvision, ProvisionItem } from './progress.ts';
+import { provisionTensorFlow } from './provision-tensorflow.ts';
+import type { TensorFlowInstall } from './tensorflow-cache.ts';
+
+export interface ProvisionAllOptions {
+  readonly settings?: Settings;
+  readonly onProgress?: OnProvision;
+  readonly signal?: AbortSignal;
+  /** Reads every byte of what is cached, and mends it. */
+  readonly verify?: boolean;
+  /** All by default. */
+  readonly items?: readonly ProvisionItem[];
+}
+
+/** What was got, or why not; null where it was not asked for or is not needed (GRAFT_DEVICE=js). */
+type Outcome<T> =
+  { readonly kind: 'ready'; readonly value: T } | { readonly kind: 'failed'; readonly error: unknown } | null;
+
+export interface ProvisionReport {
+  readonly tensorflow: Outcome<TensorFlowInstall>;
+  readonly temporal: Outcome<FoundBinary>;
+  readonly s3: Outcome<S3Binary>;
+}
+
+/**
+ * Brings everything graft needs beyond npm onto this machine, all at once: the downloads and the builds overlap.
+ * Never rejects for what could not be had: the report says so, item by item.
+ */
+export async function provisionEverything(options: ProvisionAllOptions = {}): Promise<ProvisionReport> {
+  const known = { ...options, settings: options.settings ?? currentSettings() };
+  const wanted = (item: ProvisionItem): boolean => options.items?.includes(item) ?? true;
+  const [tensorflow, temporal, s3] = await Promise.all([
+    wanted('tensorflow') ? outcomeOf(() => provisionChosen(known)) : null,
+    wanted('temporal') ? outcomeOf(() => provideTemporal(known)) : null,
+    wanted('s3') ? outcomeOf(() => provideS3Server(known)) : null,
+  ]);
+  return { tensorflow, temporal, s3 };
+}
+
+async function provisionChosen(
+  options: ProvisionAllOptions & { readonly settings: Settings },
+): Promise<TensorFlowInstall | null> {
+  const choice = chooseDevice(options.settings.device, await lookAtMachine(options.settings));
+  return choice.kind === 'js' ? null : provisionTensorFlow({ ...options, variant: choice.variant });
+}
+
+async function outcomeOf<T>(work: () => Promise<T | null>): Promise<Outcome<T>> {
+  try {
+    const value = await work();
+    return value === null ? null : { kind: 'ready', value };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}
