@@ -115,8 +115,8 @@ function reachedStep(cli: GraftCli, runId: string): number {
 
 async function finished(cli: GraftCli, runId: string): Promise<RunReport> {
   for (;;) {
-    const shown = await cli.json<{ status: string; report: RunReport | null }>('runs', 'show', runId);
-    if (shown.status === 'completed' && shown.report) return shown.report;
+    const shown = await cli.json<RunReport>('runs', 'show', runId);
+    if (shown.status === 'completed') return shown;
     if (shown.status !== 'running')
       throw new Error(`run ${runId} is ${shown.status}: ${JSON.stringify(shown).slice(0, 2000)}`);
     await sleep(1000);
