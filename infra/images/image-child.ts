@@ -79,6 +79,8 @@ export class ImageChild {
   }
 
   async kill(): Promise<void> {
+    // Else a process with nothing else to do would end here, in the middle of its work.
+    this.holdProcess(true);
     this.process.kill('SIGKILL');
     await this.end;
   }
