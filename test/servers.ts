@@ -168,7 +168,7 @@ function launch(binary: string, args: string[], env: Record<string, string>, own
   closeSync(logFile);
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
   const killNow = (): void => void child.kill('SIGKILL');
-  process.once('exit', killNow);
+  const forget = dieWithUs(killNow);
   let last: string | undefined;
   const log = (): string => last ?? readFileSync(logPath, 'utf8');
   const remove = (): void => {
@@ -177,7 +177,7 @@ function launch(binary: string, args: string[], env: Record<string, string>, own
   };
   const ended = async (): Promise<void> => {
     await gone;
-    process.off('exit', killNow);
+    forget();
   };
   const server = (port: number): Server => ({
     pid: child.pid ?? -1,
@@ -200,6 +200,23 @@ function launch(binary: string, args: string[], env: Record<string, string>, own
     thaw: () => void child.kill('SIGCONT'),
   });
   return { child, log, server };
+}
+
+/** No server outlives the tests, however they end (but for SIGKILL). The function returned takes the hooks away. */
+function dieWithUs(kill: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    kill();
+    forget();
+    process.kill(process.pid, signal);
+  };
+  const forget = (): void => {
+    process.off('exit', kill);
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+  process.once('exit', kill);
+  for (const signal of signals) process.on(signal, onSignal);
+  return forget;
 }
 
 /** Polls until `check` succeeds; throws with the end of the log when the server dies or stays silent for 60 s. */

@@ -22,7 +22,7 @@ export interface S3ObjectStore extends ObjectStore {
   createBucket(): Promise<void>;
   /** The server's own answer to one conditional PUT, for probing: null where the condition did not hold. */
   putWhen(key: string, body: Uint8Array, condition: Condition): Promise<string | null>;
-  /** Multipart uploads that were begun and neither completed nor aborted. */
+  /** Multipart uploads that were begun and neither completed nor aborted. MinIO takes whole keys or '' as a prefix. */
   unfinishedUploads(prefix: string): AsyncIterable<ListedUpload>;
   /** Idempotent. */
   abortUpload(upload: ListedUpload): Promise<void>;
