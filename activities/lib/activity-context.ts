@@ -1,4 +1,4 @@
-import { activityInfo, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import { TRAINING_PROGRESS_SIGNAL } from '../../core/signal-names.ts';
 
@@ -49,15 +49,15 @@ export function currentActivity(): RunningActivity {
 /** Sends training progress to the workflow that this activity belongs to; a failure to tell costs nothing. */
 export function tellWorkflow(activity: RunningActivity, progress: TrainingProgress): void {
   const context = contextOrNull();
-  if (!context) return;
-  const { workflowId, runId } = activityInfo().workflowExecution ?? {};
-  if (workflowId === undefined) return;
-  context.client.workflow
-    .getHandle(workflowId, runId)
-    .signal(TRAINING_PROGRESS_SIGNAL, progress)
-    .catch((error: unknown) => {
-      activity.warn(`progress was not delivered: ${String(error)}`);
-    });
+  const execution = context?.info.workflowExecution;
+  if (!context || !execution) return;
+  const deliver = async (): Promise<void> => {
+    const handle = context.client.workflow.getHandle(execution.workflowId, execution.runId);
+    await handle.signal(TRAINING_PROGRESS_SIGNAL, progress);
+  };
+  deliver().catch((error: unknown) => {
+    activity.warn(`progress was not delivered: ${String(error)}`);
+  });
 }
 
 function contextOrNull(): Context | null {

@@ -166,10 +166,14 @@ async function train(
   return { output: { weights, model: plan.model, environment, ...figures }, parts: [weights] };
 }
 
-/** Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). */
+/**
+ * Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
+ * when the stage was scheduled, and a retry does not begin anew: a month of crashes must not fill the history either.
+ */
 function progressTeller(ports: TrainPorts, activity: RunningActivity) {
-  const startedMs = ports.clock.nowMs();
-  let lastMs = Number.NEGATIVE_INFINITY;
+  const attemptMs = ports.clock.nowMs();
+  const startedMs = activity.scheduledMs ?? attemptMs;
+  let lastMs = activity.attempt === 1 ? Number.NEGATIVE_INFINITY : attemptMs;
   return (progress: Parameters<typeof tellWorkflow>[1]): void => {
     const now = ports.clock.nowMs();
     if (!progressIsDue(now, startedMs, lastMs)) return;

@@ -1,0 +1,90 @@
+import type { MlEvent, MlJob } from '../../contracts/ml-protocol.ts';
+import { transientError } from '../../core/errors.ts';
+import type { MlRunner, MlSession } from '../../infra/ports/ml-runner.ts';
+
+/** What a script may do in the place of an ML child process. */
+export interface ScriptHost {
+  readonly job: MlJob;
+  emit(event: MlEvent): void;
+  /** Resolves when the worker asks for an orderly end. */
+  readonly stopRequested: Promise<void>;
+}
+
+/** Runs in the place of a child process; throwing is a crash of it. */
+export type Script = (host: ScriptHost) => Promise<void> | void;
+
+export interface ScriptedMlRunner extends MlRunner {
+  /** The jobs that were started, in order. */
+  readonly jobs: readonly MlJob[];
+  /** How the sessions were ended by the worker, in order. */
+  readonly endings: readonly ('stop' | 'kill')[];
+}
+
+/** Plays one script a job, in order; one more job than scripts is an error. */
+export function createScriptedMlRunner(scripts: readonly Script[], defaultThreads = 2): ScriptedMlRunner {
+  const jobs: MlJob[] = [];
+  const endings: ('stop' | 'kill')[] = [];
+  return {
+    defaultThreads,
+    jobs,
+    endings,
+    start(job) {
+      const script = scripts[jobs.length];
+      if (!script) throw new Error(`no script for job ${jobs.length + 1}`);
+      jobs.push(job);
+      return startSession(job, script, endings);
+    },
+  };
+}
+
+function startSession(job: MlJob, script: Script, endings: ('stop' | 'kill')[]): MlSession {
+  const said: MlEvent[] = [];
+  let state: 'running' | 'ended' | 'crashed' = 'running';
+  let wake: () => void = () => undefined;
+  let stop: () => void = () => undefined;
+  const stopRequested = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const emit = (event: MlEvent): void => {
+    if (state === 'running') said.push(event);
+    wake();
+  };
+  const finish = (how: 'ended' | 'crashed'): void => {
+    if (state === 'running') state = how;
+    wake();
+  };
+  // After the constructor's own turn: a child process says nothing before it was started.
+  const done = Promise.resolve()
+    .then(() => script({ job, emit, stopRequested }))
+    .then(
+      () => finish('ended'),
+      () => finish('crashed'),
+    );
+  async function* events(): AsyncGenerator<MlEvent> {
+    for (;;) {
+      const event = said.shift();
+      if (event) yield event;
+      else if (state === 'ended') return;
+      else if (state === 'crashed') throw transientError('ML_CRASHED', 'ML process', 'killed by SIGKILL');
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  }
+  return {
+    pid: 0,
+    events: { [Symbol.asyncIterator]: events },
+    async stop() {
+      if (state === 'running') endings.push('stop');
+      stop();
+      await done;
+    },
+    kill() {
+      if (state === 'running') endings.push('kill');
+      finish('crashed');
+      return Promise.resolve();
+    },
+  };
+}
