@@ -12,7 +12,7 @@ import type { Binaries } from './plan.ts';
 import { portOf } from './ports.ts';
 import { adoptSupervisor, submit } from './submit.ts';
 import { logPath, makeStateFolders, readPlan, roles, statePaths } from './state-files.ts';
-import type { Role, StatePaths } from './state-files.ts';
+import type { Role, ServicePlan, StatePaths } from './state-files.ts';
 import { runningSupervisor, stopOrphans, stopSupervisor } from './stop.ts';
 
 export interface UpOptions {
@@ -53,6 +53,7 @@ export async function up(options: UpOptions = {}): Promise<UpResult> {
   await makeStateFolders(paths);
   await requireFreeBytes(paths.root, NEEDED_BYTES);
   const wait = {
+    pollMs: 100,
     onWait: () => options.onStep?.('waiting for another graft up or down'),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
@@ -147,15 +148,8 @@ async function startMissing(
   }
   const started = wanted.filter((role) => before?.some((service) => service.name === role) !== true);
   try {
-    if (started.length > 0) {
-      const services = await layOut(paths, started, binaries, known);
-      await submit(paths, [...(before ?? []), ...(await planServices(paths, started, services, binaries))]);
-    }
+    await startInPhases(paths, wanted, before ?? [], await plan(paths, started, binaries, known), options);
     const found = connections(known);
-    for (const role of wanted) {
-      if (started.includes(role)) options.onStep?.(`starting ${role}`);
-      await waitFor(role, paths, found, options.signal);
-    }
     if (wanted.length > 0 && runningSupervisor(paths) === null) {
       throw failedError('SERVICE_FAILED', 'supervisor', 'ended', undefined, `look at ${logPath(paths, 'supervisor')}`);
     }
@@ -171,6 +165,35 @@ async function startMissing(
       await stopOrphans(paths);
     }
     throw error;
+  }
+}
+
+async function plan(
+  paths: StatePaths,
+  started: readonly Role[],
+  binaries: Binaries,
+  known: Settings,
+): Promise<readonly ServicePlan[]> {
+  if (started.length === 0) return [];
+  return planServices(paths, started, await layOut(paths, started, binaries, known), binaries);
+}
+
+/** The servers first, then the workers, which end when they find no server. */
+async function startInPhases(
+  paths: StatePaths,
+  wanted: readonly Role[],
+  before: readonly ServicePlan[],
+  added: readonly ServicePlan[],
+  options: UpOptions,
+): Promise<void> {
+  const found = connections(options.settings ?? currentSettings());
+  let services = before;
+  for (const phase of [['temporal', 's3'], ['worker']] as const) {
+    const now = added.filter((service) => phase.some((role) => role === service.name));
+    for (const { name } of now) options.onStep?.(`starting ${name}`);
+    services = [...services, ...now];
+    if (now.length > 0) await submit(paths, services);
+    for (const role of phase) if (wanted.includes(role)) await waitFor(role, paths, found, options.signal);
   }
 }
 
