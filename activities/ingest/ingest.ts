@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { IngestOutput, QuarantinedItem } from '../../contracts/manifests.ts';
 import type { DatasetManifest } from '../../contracts/manifests.ts';
 import type { IngestInput, IngestResult } from '../../contracts/stages.ts';
@@ -46,6 +47,8 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   const { groupBy } = dataset.split;
   const activity = currentActivity();
   const { signal } = activity;
+  // Every file under way listens to it: many, and no leak.
+  setMaxListeners(0, signal);
   const progress: Progress = { phase: 'listing', done: 0, total: null };
   const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {

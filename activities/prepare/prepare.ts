@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { PrepareOutput, SplitOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, PreparedImage, PreparedSide, Side } from '../../contracts/manifests.ts';
 import type { PrepareInput, PrepareResult } from '../../contracts/stages.ts';
 import { compareText } from '../../core/dataset/order.ts';
+import { rowsPerShard } from '../../core/dataset/shards.ts';
 import { unitOf } from '../../core/dataset/split-units.ts';
 import { failedError } from '../../core/errors.ts';
 import { currentActivity } from '../lib/activity-context.ts';
@@ -18,8 +20,6 @@ import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
 const CODE_VERSION = 2;
-const MAX_SHARD_ROWS = 512;
-const MAX_SHARD_BYTES = 64 * 2 ** 20;
 /** One shard is rendered while another is stored. */
 const SHARDS_AT_ONCE = 2;
 
@@ -27,16 +27,18 @@ const SHARDS_AT_ONCE = 2;
  * Renders every picture to the one identical size, as uint8 shards. Rows come in order of content hash and path, so the
  * order says nothing of classes, and the same split of the same pictures gives the same bytes.
  */
-export function createPrepareActivities(ports: DataPorts) {
-  return { prepareImages: atActivityEdge((input: PrepareInput) => prepare(ports, input)) };
+export function createPrepareActivities(ports: DataPorts, shardRows: ShardRows = rowsPerShard) {
+  return { prepareImages: atActivityEdge((input: PrepareInput) => prepare(ports, input, shardRows)) };
 }
 
-type Rows = Partial<Record<Side, Row[]>>;
+type ShardRows = (image: PreparedImage) => number;
 
-async function prepare(ports: DataPorts, input: PrepareInput): Promise<PrepareResult> {
+async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRows): Promise<PrepareResult> {
   const { store, clock } = ports;
   const activity = currentActivity();
   const { signal } = activity;
+  // Every file under way listens to it: many, and no leak.
+  setMaxListeners(0, signal);
   const progress = { stage: 'prepare', done: 0, total: 0 };
   const rest = beating(activity, () => progress);
   try {
@@ -49,21 +51,24 @@ async function prepare(ports: DataPorts, input: PrepareInput): Promise<PrepareRe
       sides,
     };
     const answer = await cachedStage({
-      ...{ store, clock, signal, addressedBy },
+      store,
+      clock,
+      signal,
       stage: 'prepare',
       codeVersion: CODE_VERSION,
+      addressedBy,
       output: PrepareOutput,
       compute: () =>
         withScratch(ports, 'prepare', async (scratch) => {
           const rows = await collectRows(ports, input, split, sides, signal);
-          for (const side of sides) progress.total += rows[side]?.length ?? 0;
+          for (const list of rows.values()) progress.total += list.length;
           const shardsPrefix = `stages/prepare/${stageKey('prepare', CODE_VERSION, addressedBy)}/shards/`;
           const seen = (count: number): void => {
             progress.done += count;
           };
           const { image } = input;
           const context = { ports, image, codeVersion: CODE_VERSION, shardsPrefix, scratch, signal, seen };
-          return renderSides(rows, sides, split.classes, context);
+          return renderSides(rows, split.classes, shardRows(input.image), context);
         }),
     });
     const { image, classes } = answer.output;
@@ -82,11 +87,11 @@ async function collectRows(
   split: SplitOutput,
   sides: readonly Side[],
   signal: AbortSignal,
-): Promise<Rows> {
+): Promise<Map<Side, Row[]>> {
   const sideOf = new Map<string, Side>();
   for await (const { unit, side } of readLines(store, split.assignments, Assignment, signal)) sideOf.set(unit, side);
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
-  const rows: Rows = Object.fromEntries(sides.map((side) => [side, []]));
+  const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
     const side = sideOf.get(unitOf(item));
@@ -94,24 +99,23 @@ async function collectRows(
     if (side === undefined || label === undefined) {
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
-    rows[side]?.push({ sha256: item.sha256, path: item.path, label });
+    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label });
   }
-  for (const side of sides) rows[side]?.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));
+  for (const list of rows.values()) list.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));
   return rows;
 }
 
 async function renderSides(
-  rows: Rows,
-  sides: readonly Side[],
+  rows: ReadonlyMap<Side, readonly Row[]>,
   classes: readonly string[],
+  shardRows: number,
   context: RenderingContext,
 ): Promise<{ output: PrepareOutput; parts: BlobRef[] }> {
-  const prepared: Partial<Record<Side, PreparedSide>> = {};
+  const prepared: PrepareOutput['sides'] = {};
   const parts: BlobRef[] = [];
-  for (const side of sides) {
-    const all = rows[side] ?? [];
+  for (const [side, all] of rows) {
     const shards: PreparedSide['shards'] = [];
-    const slices = shardsOf(all, context.image);
+    const slices = slicesOf(all, shardRows);
     for await (const shard of mapOrdered(slices, SHARDS_AT_ONCE, (slice) => renderShard(slice, context))) {
       const { key, sha256, sizeBytes, items } = shard;
       shards.push(shard);
@@ -122,10 +126,7 @@ async function renderSides(
   return { output: { image: context.image, classes: [...classes], sides: prepared }, parts };
 }
 
-/** At most 512 rows and 64 MiB each, and at least one row. */
-function* shardsOf(rows: readonly Row[], { heightPx, widthPx, channels }: PreparedImage): Generator<readonly Row[]> {
-  const fitting = Math.floor(MAX_SHARD_BYTES / (heightPx * widthPx * channels));
-  const size = Math.min(MAX_SHARD_ROWS, Math.max(1, fitting));
+function* slicesOf(rows: readonly Row[], size: number): Generator<readonly Row[]> {
   for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
 }
 

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_PARTITION_ITEMS, endsPartition } from './chunks.ts';
 import { datasetFindings } from './findings.ts';
 import { groupRule, identityLine } from './items.ts';
 import { extensionOf, isContainedPath, isHiddenName, isItemName, labelProblem } from './names.ts';
 import { compareText, sortedClasses } from './order.ts';
+import { isOverLimit, quarantineError } from './quarantine.ts';
+import { rowsPerShard } from './shards.ts';
 import { StatisticsCollector } from './statistics.ts';
 import type { MeasuredItem } from './statistics.ts';
 
@@ -130,6 +133,38 @@ describe('statistics and findings', () => {
     const collector = new StatisticsCollector({ heightPx: 96, widthPx: 96 });
     collector.add(item('constructor/1'));
     expect(collector.finish().perClass).toEqual({ constructor: 1 });
+  });
+});
+
+describe('partitions and shards', () => {
+  it('ends partitions by the path, so that growth leaves others alone', () => {
+    const paths = Array.from({ length: 100_000 }, (_, i) => `class/${i}.png`);
+    const ends = paths.filter((path) => endsPartition(path, 1));
+    expect(ends.length).toBeGreaterThan(20);
+    expect(ends.length).toBeLessThan(100);
+    expect(endsPartition('class/0.png', MAX_PARTITION_ITEMS)).toBe(true);
+  });
+
+  it('bounds shards by rows and by bytes', () => {
+    const rows = (heightPx: number, widthPx: number, channels = 3) => rowsPerShard({ heightPx, widthPx, channels });
+    expect([rows(96, 96), rows(224, 224), rows(2048, 2048, 1), rows(9000, 9000)]).toEqual([512, 445, 16, 1]);
+  });
+});
+
+describe('quarantine', () => {
+  const counts = (usable: number, quarantined: number) => ({ usable, quarantined, maxShare: 0.05 });
+
+  it('is over the limit above it, not at it', () => {
+    const over = [isOverLimit(counts(95, 5)), isOverLimit(counts(94, 6)), isOverLimit(counts(0, 0))];
+    expect(over).toEqual([false, true, false]);
+  });
+
+  it('totals the kinds and shows the first', () => {
+    const bad = Array.from({ length: 9 }, (_, i) => ({ path: `${i}.png`, code: i < 2 ? 'A' : 'B', reason: 'why' }));
+    expect(quarantineError('set', counts(1, 9), bad).message).toBe(
+      "DATASET_QUARANTINE: set — 9 of 10 files can't be used: 7 × B, 2 × A; first 0.png (A: why), 1.png (A: why), " +
+        '2.png (B: why) — at most 5 % — mend or remove them, or raise dataset.maxQuarantined',
+    );
   });
 });
 

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compareText } from '../../core/dataset/order.ts';
+import { inputError } from '../../core/errors.ts';
+import { err, ok } from '../../core/result.ts';
+import { createLocalFiles } from '../../infra/local-files.ts';
+import type { DataPorts } from '../../activities/ports.ts';
+import type { DatasetSource } from '../../infra/ports/dataset-source.ts';
+import type { ImageDecoder } from '../../infra/ports/image-decoder.ts';
+import { createFakeClock } from './clock.ts';
+import { createMemoryObjectStore } from './memory-object-store.ts';
+import type { MemoryObjectStore, MemoryStoreOptions } from './memory-object-store.ts';
+
+/**
+ * Made-up pictures: text of the form `10x20x3 anything` is a picture of that width, height and number of channels,
+ * `bad CODE why` is one that can't be used, and each renders to its own colour.
+ */
+export const pictureText = (name: string, size = '10x20x3'): string => `${size} ${name}`;
+
+export interface FakeImageDecoder extends ImageDecoder {
+  /** Texts that were inspected and rendered, in order. */
+  readonly inspected: string[];
+  readonly rendered: string[];
+  /** Called with each text before it is answered; may throw. */
+  before: (text: string) => void;
+}
+
+export function createFakeImageDecoder(): FakeImageDecoder {
+  const read = async (path: string, log: string[]): Promise<string> => {
+    const text = await readFile(path, 'utf8');
+    decoder.before(text);
+    log.push(text);
+    return text;
+  };
+  const decoder: FakeImageDecoder = {
+    inspected: [],
+    rendered: [],
+    before: () => undefined,
+    inspect: (paths) =>
+      Promise.all(
+        paths.map(async (path) => {
+          const text = await read(path, decoder.inspected);
+          const [, code, why] = /^bad (\w+) (.*)$/.exec(text) ?? [];
+          if (code !== undefined) return err(inputError(code, path, why ?? ''));
+          const [width = 0, height = 0, channels = 0] = (text.split(' ')[0] ?? '').split('x').map(Number);
+          return ok({ format: 'png', width, height, channels });
+        }),
+      ),
+    render: (paths, { heightPx, widthPx, channels }) =>
+      Promise.all(
+        paths.map(async (path) => {
+          const text = await read(path, decoder.rendered);
+          if (text.startsWith('bad')) return err(inputError('IMAGE_CORRUPT', path, text));
+          return ok(new Uint8Array(heightPx * widthPx * channels).fill(colourOf(text)));
+        }),
+      ),
+    close: () => Promise.resolve(),
+  };
+  return decoder;
+}
+
+/** The byte that the fake decoder renders a text to. */
+export const colourOf = (text: string): number => createHash('sha256').update(text).digest()[0] ?? 0;
+
+/** A data set in memory: text by path; the first folder is the class. Change `files` and it has changed. */
+export interface FakeSource extends DatasetSource {
+  readonly files: Map<string, string>;
+  /** Called at the start of every listing. */
+  onList: () => void;
+}
+
+export function createFakeSource(
+  files: Readonly<Record<string, string>>,
+  format: 'folder' | 'csv' = 'folder',
+): FakeSource {
+  const source: FakeSource = {
+    format,
+    where: 'memory://set',
+    files: new Map(Object.entries(files)),
+    onList: () => undefined,
+    // A generator without waiting: the listing is in memory.
+    async *list() {
+      source.onList();
+      await Promise.resolve();
+      for (const [path, text] of [...source.files].sort(([a], [b]) => compareText(a, b))) {
+        const tag = createHash('sha256').update(text).digest('hex').slice(0, 16);
+        yield { path, label: path.split('/')[0] ?? '', sizeBytes: Buffer.byteLength(text), tag };
+      }
+    },
+    async fetch(entry, scratchDir) {
+      const path = join(scratchDir, createHash('sha256').update(entry.path).digest('hex'));
+      await writeFile(path, source.files.get(entry.path) ?? '');
+      return path;
+    },
+  };
+  return source;
+}
+
+export interface FakeDataPorts extends DataPorts {
+  readonly store: MemoryObjectStore;
+  readonly images: FakeImageDecoder;
+  readonly source: FakeSource;
+  /** Calls of the store so far, as `putFile blobs/…`. */
+  readonly calls: string[];
+  remove(): Promise<void>;
+}
+
+/** Ports over memory and a folder of their own, which `remove` deletes. */
+export async function createFakeDataPorts(
+  files: Readonly<Record<string, string>>,
+  before: NonNullable<MemoryStoreOptions['before']> = () => undefined,
+): Promise<FakeDataPorts> {
+  const dir = await mkdtemp(join(tmpdir(), 'graft-data-'));
+  const calls: string[] = [];
+  const store = createMemoryObjectStore({
+    before: async (call, key) => {
+      await before(call, key);
+      calls.push(`${call} ${key}`);
+    },
+  });
+  const clock = createFakeClock(Date.now());
+  const source = createFakeSource(files);
+  return {
+    store,
+    calls,
+    clock,
+    source,
+    images: createFakeImageDecoder(),
+    openSource: () => Promise.resolve(source),
+    files: createLocalFiles({ store, dir, clock }),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+/** `count` pictures for each class, each different. */
+export function manyPictures(perClass: Readonly<Record<string, number>>, salt = ''): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const [label, count] of Object.entries(perClass)) {
+    for (let i = 0; i < count; i++) files[`${label}/${salt}${i}.png`] = pictureText(`${label} ${salt}${i}`);
+  }
+  return files;
+}
