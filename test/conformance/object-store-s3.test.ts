@@ -142,7 +142,7 @@ describe.each(servers)('S3 object store on %s', (_, start) => {
     const buffersMiB = (): number => process.memoryUsage().arrayBuffers / 2 ** 20;
     const startMiB = buffersMiB();
     let peakMiB = startMiB;
-    const watch = setInterval(() => (peakMiB = Math.max(peakMiB, buffersMiB())), 5);
+    const watch = setInterval(() => (peakMiB = Math.max(peakMiB, buffersMiB())), 20);
     try {
       await store.putFile('large', path, hash);
       await store.getFile('large', `${path}.back`, { sha256: hash });
