@@ -8,7 +8,7 @@ import { applyBlocks } from '../nn/apply-blocks.ts';
 import { openSafetensorsFile, writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { imageBatch } from './images.ts';
 import type { Model } from './model.ts';
-import { inferenceContext } from './parameters.ts';
+import { floatsOf, inferenceContext } from './parameters.ts';
 import type { TensorStore } from './parameters.ts';
 import { labelsOf, openSamples, range } from './samples.ts';
 import type { SampleReader } from './samples.ts';
@@ -74,7 +74,7 @@ async function writeChunk(
     const indexes = range(start + at, Math.min(BATCH_ROWS, rows - at));
     const codes = prefixOutput(await samples.read(indexes), indexes.length, samples.shape, pass);
     shape = codes.shape.slice(1);
-    parts.push(Float32Array.from(codes.dataSync()));
+    parts.push(floatsOf(codes));
     codes.dispose();
     await pass.onProgress(start + at + indexes.length);
   }

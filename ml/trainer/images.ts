@@ -15,7 +15,7 @@ export function imageBatch(
 ): tf.Tensor4D {
   const [height = 1, width = 1, channels = 1] = shape;
   return tf.tidy(() => {
-    const pixels = tf.tensor4d(Float32Array.from(bytes), [batch, height, width, channels], 'float32');
+    const pixels = tf.tensor4d(new Float32Array(bytes), [batch, height, width, channels], 'float32');
     const rgb = channels === 1 ? tf.tile(pixels, [1, 1, 1, 3]) : pixels;
     return tf.reshape<tf.Rank.R4>(preprocess(preprocessing, rgb), [batch, height, width, 3]);
   });

@@ -7,7 +7,7 @@ import { unwrap } from '../../core/result.ts';
 import { imageBatch } from './images.ts';
 import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
-import { inferenceContext, loadParameters, TensorStore } from './parameters.ts';
+import { floatsOf, inferenceContext, loadParameters, TensorStore } from './parameters.ts';
 
 /** A trained model in memory. */
 export interface LoadedModel {
@@ -42,7 +42,7 @@ function forward(
     const images = imageBatch(bytes, batch, shape, model.backbone.preprocessing);
     return applyBlocks(model.blocks, 0, model.blocks.length, images, inferenceContext(parameters));
   });
-  const values = Float32Array.from(logits.dataSync());
+  const values = floatsOf(logits);
   logits.dispose();
   return values;
 }

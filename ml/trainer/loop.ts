@@ -102,9 +102,11 @@ class TrainingLoop {
     let pending = fetchFrom(this.counters.cursor);
     while (pending) {
       const batch = pending;
-      const { features, labels } = await inputs.train.tensors(batch, epoch);
+      const { features, labels } = await this.timed('input', () => inputs.train.tensors(batch, epoch));
       pending = fetchFrom(this.counters.cursor + batch.indexes.length);
-      this.oneStep(features, labels, batch);
+      await this.timed('step', () => {
+        this.oneStep(features, labels, batch);
+      });
       await breathe();
       // The last step of an epoch is saved after its validation, or the same step would be saved twice.
       if (!pending) break;
@@ -144,7 +146,7 @@ class TrainingLoop {
     const now = { step: this.counters.step, ms: host.nowMs() };
     const requested = host.stopRequested();
     if (!requested && !isBest && !saveIsDue(job.config.checkpoint, now, this.saved)) return null;
-    await this.save(isBest);
+    await this.timed('checkpoint', () => this.save(isBest));
     if (requested) return 'requested';
     const limitMb = job.config.memoryLimitMb;
     return limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024 ? 'memory' : null;
@@ -162,7 +164,9 @@ class TrainingLoop {
     const { job, model, state, inputs, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
     const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
-    const validation = await validate(model, state.parameters, inputs.validation, batchSize);
+    const validation = await this.timed('validation', () =>
+      validate(model, state.parameters, inputs.validation, batchSize),
+    );
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
@@ -178,6 +182,13 @@ class TrainingLoop {
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
     return this.saveOrStop(next.improved && checkpoint.keepBest);
+  }
+
+  private async timed<T>(part: Parameters<NonNullable<JobHost['onSpent']>>[0], work: () => T | Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    const result = await work();
+    this.parts.host.onSpent?.(part, performance.now() - startedMs);
+    return result;
   }
 
   private noteReached(): void {

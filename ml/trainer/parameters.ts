@@ -33,7 +33,7 @@ export class TensorStore {
     const out = new Map<string, TensorData>();
     for (const name of names) {
       const tensor = this.get(name);
-      out.set(prefix + name, float32Tensor(Float32Array.from(tensor.dataSync()), tensor.shape));
+      out.set(prefix + name, float32Tensor(floatsOf(tensor), tensor.shape));
     }
     return out;
   }
@@ -48,6 +48,12 @@ export class TensorStore {
       this.tensors.delete(name);
     }
   }
+}
+
+/** A tensor's values as a copy of its own, in one move (`Float32Array.from` would go through an iterator). */
+export function floatsOf(tensor: tf.Tensor): Float32Array {
+  const values = tensor.dataSync();
+  return values instanceof Float32Array ? values.slice() : new Float32Array(values);
 }
 
 /** Loads `specs` from tensors named `prefix` + name; every one must be there with its shape (MODEL_WEIGHTS). */

@@ -3,7 +3,7 @@ import { applyBlocks } from '../nn/apply-blocks.ts';
 import type { Source } from './inputs.ts';
 import { breathe } from './job.ts';
 import type { Model } from './model.ts';
-import { inferenceContext } from './parameters.ts';
+import { floatsOf, inferenceContext } from './parameters.ts';
 import type { TensorStore } from './parameters.ts';
 import { range } from './samples.ts';
 
@@ -20,7 +20,7 @@ export async function validate(
     const indexes = range(start, Math.min(batchSize, source.rows - start));
     const { features, labels } = await source.tensors(source.prefetch(indexes), null);
     const logits = applyBlocks(model.blocks, model.prefix, model.blocks.length, features, inferenceContext(parameters));
-    const scores = Float32Array.from(logits.dataSync());
+    const scores = floatsOf(logits);
     const truth = labels.dataSync();
     const width = scores.length / indexes.length;
     for (let row = 0; row < indexes.length; row++) {

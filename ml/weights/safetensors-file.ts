@@ -56,19 +56,45 @@ async function writeParts(
   let sizeBytes = 0;
   const file = await open(path, 'wx');
   try {
-    for (const part of parts) {
-      for (let at = 0; at < part.length; at += CHUNK_BYTES) {
-        const chunk = part.subarray(at, at + CHUNK_BYTES);
+    for (const chunks of gathered(parts)) {
+      for (const chunk of chunks) {
         hash.update(chunk);
-        await file.writeFile(chunk);
+        sizeBytes += chunk.length;
       }
-      sizeBytes += part.length;
+      await writeAll(file, chunks);
     }
     if (fsync) await file.sync();
   } finally {
     await file.close();
   }
   return { sha256: asSha256(hash.digest('hex')), sizeBytes };
+}
+
+/** Chunks in groups of about CHUNK_BYTES: a model's hundreds of small tensors go to disk in a few calls. */
+function* gathered(parts: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  let group: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+      const chunk = part.subarray(at, at + CHUNK_BYTES);
+      group.push(chunk);
+      bytes += chunk.length;
+      // A system call takes at most 1,024 buffers (IOV_MAX).
+      if (bytes < CHUNK_BYTES && group.length < 1024) continue;
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+  }
+  if (group.length > 0) yield group;
+}
+
+/** `writev` may write less than it was given. */
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const { bytesWritten } = await file.writev(chunks);
+  if (bytesWritten === total) return;
+  await file.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
 }
 
 async function syncFolder(path: string): Promise<void> {
