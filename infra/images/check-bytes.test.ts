@@ -97,10 +97,16 @@ describe('checkBytes', () => {
     expect(verdict(await pages.webp({ loop: 0 }).toBuffer(), 'webp')).toBe('IMAGE_FRAMES');
   });
 
-  it('finds a cut in the headers of a JPEG, and a huge frame', async () => {
+  it('finds every cut of a JPEG, progressive too, and a huge frame', async () => {
+    for (const progressive of [false, true]) {
+      const cut = await picture(16, 16).jpeg({ progressive }).toBuffer();
+      for (let length = 3; length < cut.length; length++) {
+        expect(verdict(cut.subarray(0, length), 'jpg')).toBe('IMAGE_TRUNCATED');
+      }
+      expect(verdict(Buffer.concat([cut, Buffer.from('trailer')]), 'jpg')).toBe('jpeg');
+    }
     const whole = await picture().jpeg().toBuffer();
     const frame = whole.indexOf(Buffer.from([0xff, 0xc0]));
-    expect(verdict(whole.subarray(0, frame + 4), 'jpg')).toBe('IMAGE_TRUNCATED');
     const huge = Buffer.from(whole);
     huge.writeUInt16BE(60_000, frame + 5);
     huge.writeUInt16BE(60_000, frame + 7);

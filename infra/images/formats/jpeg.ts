@@ -2,33 +2,50 @@ import type { ImageLimits } from '../limits.ts';
 import type { ImageProblem } from '../problem.ts';
 import { corrupt, tooManyPixels, truncated } from '../problem.ts';
 
-const SOS = 0xda;
 const EOI = 0xd9;
+const SOS = 0xda;
 
 /**
- * Walks the segments up to the frame header (ITU-T T.81, annex B) for the picture's size. Whether the entropy-coded data
- * are whole, only decoding tells.
+ * Walks the markers from the first to the end of the image (ITU-T T.81, annex B): size, and whether the file is whole.
+ * What the entropy-coded data say, only decoding tells. Bytes behind the end (thumbnails, depth maps) are allowed.
  */
 export function checkJpeg(bytes: Buffer, { maxPixels }: ImageLimits): ImageProblem | null {
-  let at = 2;
-  for (;;) {
-    const found = bytes.indexOf(0xff, at);
-    // Fill bytes: any number of 0xff may come before a marker's code.
-    let code = found + 1;
-    while (bytes[code] === 0xff) code++;
-    const marker = bytes[code];
-    if (found < 0 || marker === undefined) return truncated('the file ends before the picture begins');
-    at = code + 1;
-    if (marker === 0 || marker === 1 || (marker >= 0xd0 && marker <= 0xd8)) continue;
-    if (marker === SOS || marker === EOI) return corrupt('a JPEG without a frame header');
-    if (at + 2 > bytes.length) return truncated('the file ends within a header');
-    const length = bytes.readUInt16BE(at);
+  let framed = false;
+  for (let at = nextMarker(bytes, 2); ;) {
+    const marker = bytes[at];
+    if (marker === undefined) return truncated('the file ends before the end of the picture');
+    if (marker === EOI) return framed ? null : corrupt('a JPEG without a frame header');
+    if (isAlone(marker)) {
+      at = nextMarker(bytes, at + 1);
+      continue;
+    }
+    if (at + 3 > bytes.length) return truncated('the file ends within a header');
+    const length = bytes.readUInt16BE(at + 1);
     if (length < 2) return corrupt(`a JPEG segment of ${length} bytes`);
-    if (at + length > bytes.length) return truncated('the file ends within a header');
-    if (isFrameHeader(marker)) return length < 8 ? corrupt('a short frame header') : checkFrame(bytes, at, maxPixels);
-    at += length;
+    if (at + 1 + length > bytes.length) return truncated('the file ends within a header');
+    if (isFrameHeader(marker)) {
+      const wrong = length < 8 ? corrupt('a short frame header') : checkFrame(bytes, at + 1, maxPixels);
+      if (wrong !== null) return wrong;
+      framed = true;
+    }
+    if (marker === SOS && !framed) return corrupt('a JPEG without a frame header');
+    // Behind a scan's header come its data, in which only a real marker is a 0xff without a 0 after it.
+    at = nextMarker(bytes, at + 1 + length);
   }
 }
+
+/** The index of the next marker's code; past the end where there is none. */
+function nextMarker(bytes: Buffer, start: number): number {
+  for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    const code = bytes[at + 1];
+    // 0xff 0x00 is data, 0xff 0xff fill.
+    if (code !== undefined && code !== 0 && code !== 0xff) return at + 1;
+  }
+  return bytes.length;
+}
+
+/** TEM, RST0 … RST7 and SOI have no segment behind them. */
+const isAlone = (marker: number): boolean => marker === 1 || (marker >= 0xd0 && marker <= 0xd8);
 
 /** SOF0 … SOF15 without DHT (C4), JPG (C8) and DAC (CC), which share their range. */
 function isFrameHeader(marker: number): boolean {
