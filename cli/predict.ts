@@ -77,7 +77,7 @@ async function score(
   const bar = output.progress('predict');
   const answers: Prediction[] = [];
   for (const shard of shards) {
-    bar.update(answers.length, files.length);
+    if (shards.length > 1) bar.update(answers.length, files.length);
     const event = await runJob(scoring.ml, {
       kind: 'predict',
       model: version.model,

@@ -6,7 +6,7 @@ import { exitCode } from '../output.ts';
 import type { Output } from '../output.ts';
 import { follow } from './follow.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { RunView, showReport } from './run-view.ts';
+import { RunView, showReport, whereToLook } from './run-view.ts';
 import type { Services } from './services.ts';
 import { readRunReport } from './stored-run.ts';
 import { duration } from './units.ts';
@@ -24,7 +24,6 @@ export interface FollowCommand {
 export async function followCommand({ runs, store }: Services, command: FollowCommand): Promise<void> {
   const { runId, output } = command;
   const interrupt = listenForInterrupt();
-  const startedMs = Date.now();
   try {
     const end = await follow({
       runs,
@@ -38,8 +37,11 @@ export async function followCommand({ runs, store }: Services, command: FollowCo
       process.exitCode = exitCode.cancelled;
       return;
     }
-    const seconds = (Date.now() - startedMs) / 1000;
-    if (end.kind === 'completed') return completed(end.report, command, seconds);
+    if (end.kind === 'completed') {
+      const info = await runs.describe(runId);
+      const tookMs = info?.endedAt ? info.endedAt.getTime() - info.startedAt.getTime() : 0;
+      return completed(end.report, command, tookMs / 1000);
+    }
     const { error, report } = end;
     if (report) output.say('');
     output.result({ ...failedReport(runId, report, error.kind), error: { code: error.code, message: error.message } });
@@ -54,6 +56,7 @@ export async function followCommand({ runs, store }: Services, command: FollowCo
 function completed(report: RunReport, { runId, output, requirePromotion }: FollowCommand, seconds: number): void {
   output.say(`\n${runId} completed in ${duration(seconds)}`);
   showReport(report, output);
+  output.say(whereToLook(report));
   output.result(report);
   if (requirePromotion && report.model?.promoted !== true) process.exitCode = exitCode.notPromoted;
 }

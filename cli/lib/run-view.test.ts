@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { asRunId, asSha256 } from '../../core/ids.ts';
 import type { RunProgress, RunReport, StageSummary, TrainingProgress } from '../../contracts/run.ts';
 import { createOutput } from '../output.ts';
-import { RunView, showReport } from './run-view.ts';
+import { RunView, showReport, whereToLook } from './run-view.ts';
 import type { PendingWork } from './runs-client.ts';
 
 const runId = asRunId('digits-1');
@@ -128,7 +128,12 @@ describe('RunView', () => {
     };
     view.update(failing);
     view.update(failing);
-    expect(lines()).toEqual(['ingest: STORE_UNREACHABLE: s3 — try 2 follows']);
+    view.update({ ...failing, stuck: 'bad code' });
+    view.update({ progress: null, pending: [], stuck: 'bad code' });
+    expect(lines()).toEqual([
+      'ingest: STORE_UNREACHABLE: s3 — try 2 follows',
+      'WORKFLOW_STUCK: the run’s own code fails — bad code — see the worker’s log; it goes on by itself once a worker with mended code runs',
+    ]);
   });
 });
 
@@ -148,7 +153,7 @@ describe('showReport', () => {
     findings: [{ level: 'warning', code: 'OVERFIT', message: 'train and validation drift apart' }],
   };
 
-  it('gives figures, the decision with every rule, what to heed and where to look', () => {
+  it('gives figures, the decision with every rule, and what to heed', () => {
     const { output, lines } = captured();
     showReport(report, output);
     const text = lines().join('\n');
@@ -158,7 +163,7 @@ describe('showReport', () => {
     expect(text).toContain('not promoted: digits version 3 is kept, champion stays');
     expect(text).toContain('✓ minimum accuracy: 0.9512 ≥ 0.9');
     expect(text).toContain('✗ champion accuracy: 0.9512 < 0.9600 of version 2');
-    expect(text).toContain('graft runs show digits-1   ·   graft eval digits@3');
+    expect(whereToLook(report)).toContain('graft runs show digits-1   ·   graft eval digits@3');
   });
 
   it('praises a promotion', () => {

@@ -39,9 +39,9 @@ export class RunView {
     this.live = live;
   }
 
-  update({ progress, pending }: Observation): void {
+  update({ progress, pending, stuck = null }: Observation): void {
     if (progress) this.showStages(progress.stages);
-    this.showTrouble(pending);
+    this.showTrouble(stuck === null ? failingTry(pending) : stuckText(stuck));
     const work = pending.find(({ started }) => started);
     const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
     if (stage === null) return;
@@ -50,7 +50,7 @@ export class RunView {
     if (training) this.showTraining(training);
     else {
       const amount = Amount.safeParse(work?.heartbeat);
-      if (amount.success) this.advance(stage, amount.data.done, amount.data.total, '');
+      if (amount.success && amount.data.total > 0) this.advance(stage, amount.data.done, amount.data.total, '');
     }
   }
 
@@ -79,7 +79,8 @@ export class RunView {
     if (lastEpoch && lastEpoch.epoch > this.epoch) {
       const every = Math.ceil(totalEpochs / EPOCH_LINES);
       if (Math.floor(lastEpoch.epoch / every) > Math.floor(this.epoch / every)) {
-        this.lift();
+        // A bar that is redrawn must not have a line land in it; printed ones are lines already.
+        if (this.live) this.lift();
         this.output.say(epochLine(lastEpoch, totalEpochs));
       }
       this.epoch = lastEpoch.epoch;
@@ -89,13 +90,11 @@ export class RunView {
     } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training));
   }
 
-  private showTrouble(pending: readonly PendingWork[]): void {
-    const failing = pending.find(({ lastFailure }) => lastFailure !== null);
-    const text = failing ? `${failing.lastFailure ?? ''}` : '';
+  /** Said once, until it is another trouble. */
+  private showTrouble(text: string): void {
     if (text === this.trouble) return;
     this.trouble = text;
-    if (!failing) return;
-    this.note(pc.yellow(`${stageOf[failing.activity] ?? failing.activity}: ${text} — try ${failing.attempt} follows`));
+    if (text !== '') this.note(pc.yellow(text));
   }
 
   private advance(stage: StageName, done: number, total: number, note: string): void {
@@ -114,6 +113,17 @@ export class RunView {
     this.bar?.bar.stop();
     this.bar = null;
   }
+}
+
+function failingTry(pending: readonly PendingWork[]): string {
+  const failing = pending.find(({ lastFailure }) => lastFailure !== null);
+  if (!failing) return '';
+  return `${stageOf[failing.activity] ?? failing.activity}: ${failing.lastFailure ?? ''} — try ${failing.attempt} follows`;
+}
+
+function stuckText(reason: string): string {
+  const remedy = 'see the worker’s log; it goes on by itself once a worker with mended code runs';
+  return `WORKFLOW_STUCK: the run’s own code fails — ${reason} — ${remedy}`;
 }
 
 /** Heartbeats are newer than the thinned signals that the query tells of, except just after a restart. */
@@ -147,9 +157,9 @@ function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, a
   ].join('  ');
 }
 
-/** What is said at the end: figures, the decision with its reasons, what to heed and where to look. */
+/** What is said at the end: figures, the decision with its reasons, and what to heed. */
 export function showReport(report: RunReport, output: Output): void {
-  const { metrics, model, gate, findings, runId } = report;
+  const { metrics, model, gate, findings } = report;
   if (metrics) {
     const names = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
     const row = names.map((name) => (metrics[name] === undefined ? null : figure(metrics[name])));
@@ -167,11 +177,12 @@ export function showReport(report: RunReport, output: Output): void {
     output.say(text);
   }
   for (const rule of gate) output.say(ruleLine(rule));
-  output.say(
-    pc.dim(
-      `look again: graft runs show ${runId}${model?.version ? `   ·   graft eval ${model.name}@${model.version}` : ''}`,
-    ),
-  );
+}
+
+/** Where to go from here. */
+export function whereToLook({ runId, model }: RunReport): string {
+  const evaluation = model?.version ? `   ·   graft eval ${model.name}@${model.version}` : '';
+  return pc.dim(`look again: graft runs show ${runId}${evaluation}`);
 }
 
 export function ruleLine({ rule, passed, explanation }: GateRule): string {

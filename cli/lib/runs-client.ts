@@ -54,6 +54,8 @@ export interface Observation {
   /** Null while no worker answers. */
   readonly progress: RunProgress | null;
   readonly pending: readonly PendingWork[];
+  /** Why the workflow's own code does not get on, where it has failed again and again; Temporal keeps trying. */
+  readonly stuck?: string | null;
 }
 
 /** What the command line asks of Temporal. Errors are those of the SDK; `temporalFault` puts them into words. */
@@ -77,6 +79,8 @@ const CALL_TIMEOUT_MS = 10_000;
 const QUERY_TIMEOUT_MS = 3_000;
 /** A poll lasts a minute; a worker that has not come back after two is gone. */
 const POLLER_FRESH_MS = 120_000;
+/** A workflow task that a lost worker held is tried twice without anything being wrong. */
+const STUCK_TRIES = 3;
 /** How far a list looks back: enough to find the newest among runs of every state. */
 const LIST_CAP = 2_000;
 
@@ -112,7 +116,12 @@ export function createRunsClient({ client, namespace }: TemporalClient): RunsCli
         quickly(() => handle.describe()),
       ]);
       const parsed = RunProgress.safeParse(progress);
-      return { progress: parsed.success ? parsed.data : null, pending: pendingWork(described.raw) };
+      const tries = described.raw.pendingWorkflowTask?.attempt ?? 1;
+      return {
+        progress: parsed.success ? parsed.data : null,
+        pending: pendingWork(described.raw),
+        stuck: tries < STUCK_TRIES ? null : await quickly(() => taskFailure(workflowService, namespace, runId)),
+      };
     },
     result: async (runId) => RunReport.parse(await handleOf(runId).result()),
     cancel: (runId, reason) => quickly(() => handleOf(runId).signal(cancelRunSignal, { reason })),
@@ -200,6 +209,21 @@ function pendingWork({
     lastFailure: activity.lastFailure?.message ?? null,
     heartbeat: arrayFromPayloads(defaultPayloadConverter, activity.heartbeatDetails?.payloads)[0] ?? null,
   }));
+}
+
+/** What the last try to advance the workflow failed with. */
+async function taskFailure(
+  service: TemporalClient['client']['workflowService'],
+  namespace: string,
+  runId: RunId,
+): Promise<string> {
+  const { history } = await service.getWorkflowExecutionHistoryReverse({
+    namespace,
+    execution: { workflowId: retrainWorkflowId(runId) },
+    maximumPageSize: 10,
+  });
+  const failed = history?.events?.find((event) => event.workflowTaskFailedEventAttributes);
+  return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? 'it does not answer in time';
 }
 
 async function unpolledQueues(

@@ -30,11 +30,15 @@ export async function showRun({ runs, store }: Services, { runId, info }: FoundR
   if (report) showReport(report, output);
   showTraining(stored, output);
   const { attempts, checkpoints, record } = stored;
-  const base = { weightsSha256: null, metrics: null, model: null, gate: [], dataset: null, findings: [], ...report };
   output.result({
-    ...base,
     runId,
     status,
+    weightsSha256: report?.weightsSha256 ?? null,
+    metrics: report?.metrics ?? null,
+    model: report?.model ?? null,
+    gate: report?.gate ?? [],
+    dataset: report?.dataset ?? null,
+    findings: report?.findings ?? [],
     stages,
     training: seen?.progress?.training ?? null,
     createdAt: record?.createdAt ?? null,
