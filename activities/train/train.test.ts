@@ -1,9 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainInput } from '../../contracts/stages.ts';
+import { createKillSwitch } from '../../test/fakes/kill-switch.ts';
+import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import type { Script } from '../../test/fakes/scripted-ml-runner.ts';
 import { hashOf } from '../../test/fakes/stage-fixtures.ts';
 import { stageAt } from '../../test/fakes/staged-checkpoint.ts';
@@ -49,6 +51,27 @@ describe('training', () => {
     const first = await world.train([trains]).result;
     await world.store.delete(first.output.weights.key);
     expect(await world.train([trains]).result).toMatchObject({ cached: false, key: first.key });
+  });
+
+  it('keeps what lies on the disk until the result is safe, then no longer', async () => {
+    const workDirs: string[] = [];
+    const script: Script = async (host) => {
+      workDirs.push(jobOf(host.job).workDir);
+      await trains(host);
+    };
+    const kill = createKillSwitch();
+    const store = createMemoryObjectStore({
+      before: (call, key) => (key.includes('stages/train/') ? kill.before(call, key) : undefined),
+    });
+    const fragile = await createTrainWorld(dir, store);
+    // The manifest's absence is seen, the weights are written; the manifest is not.
+    kill.arm(2);
+    await expect(fragile.train([script]).result).rejects.toThrow('killed');
+    expect(existsSync(workDirs[0]!)).toBe(true);
+    kill.disarm();
+    await fragile.train([script]).result;
+    expect(workDirs[1]).toBe(workDirs[0]);
+    expect(existsSync(workDirs[0]!)).toBe(false);
   });
 
   it('gives the child local files, no keys of the store', async () => {

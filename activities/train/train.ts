@@ -9,7 +9,7 @@ import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
-import { inputError } from '../../core/errors.ts';
+import { inputError, transientError } from '../../core/errors.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
@@ -158,12 +158,17 @@ async function train(
       tell(progress);
     },
   });
-  if (end.kind === 'stopped') throw stoppedByRequest(activity);
+  if (end.kind === 'stopped') throw activity.signal.aborted ? stoppedByRequest(activity) : stoppedByOthers(runId);
   const { result, environment } = end;
   const { weightsPath, weightsSha256, sizeBytes, ...figures } = result;
   const options = { sha256: weightsSha256, signal: activity.signal };
   const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
   return { output: { weights, model: plan.model, environment, ...figures }, parts: [weights] };
+}
+
+/** A SIGTERM from outside, as when the machine goes down: nobody cancelled the run. */
+function stoppedByOthers(runId: string): Error {
+  return transientError('TRAIN_STOPPED', `run ${runId}`, 'the trainer was told to stop from outside', 'a finished run');
 }
 
 /**

@@ -45,8 +45,7 @@ export interface TrainWorld {
 
 export const RUN = asRunId('pets-1');
 
-export async function createTrainWorld(dir: string): Promise<TrainWorld> {
-  const store = createMemoryObjectStore();
+export async function createTrainWorld(dir: string, store = createMemoryObjectStore()): Promise<TrainWorld> {
   const { manifestKey: prepareManifestKey } = await putPrepared(store);
   const checkpoints = (): string[] => store.keys().filter((key) => /checkpoints\/.*manifest\.json$/.test(key));
   const inputWith: TrainWorld['inputWith'] = (change = {}) => {
