@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { failedError, inputError } from '../../core/errors.ts';
 import type { Settings } from '../config.ts';
 import type { FoundBinary, S3Binary } from '../native/binaries.ts';
 import { makeFolder, writeAtomically } from '../native/files.ts';
+import { runTool } from '../native/tools.ts';
+import { whyUnreachable } from '../temporal/reach.ts';
 import { choosePort, portOf } from './ports.ts';
 import { credentialsPath, readCredentialsFile, readServicesFile, servicesPath } from './services-file.ts';
 import type { ServicesFile } from './services-file.ts';
@@ -114,16 +118,43 @@ async function s3Plan(binary: S3Binary, port: number | null, paths: StatePaths):
   if (binary.kind === 'minio') {
     await makeFolder(folder, 0o700);
     const credentials = { accessKey: 'MINIO_ROOT_USER', secretKey: 'MINIO_ROOT_PASSWORD' };
-    const args = ['server', '--quiet', '--address', address, folder];
-    return { ...server, name: 's3', command: binary.path, args, credentials, env: { MINIO_BROWSER: 'off' } };
+    const args = ['server', '--quiet', '--address', address, '--console-address', '127.0.0.1:0', folder];
+    const env = { MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' };
+    return { ...server, name: 's3', command: binary.path, args, credentials, env };
   }
   const objects = join(folder, 'objects');
-  const sidecar = join(folder, 'sidecar');
-  await makeFolder(objects, 0o700);
-  await makeFolder(sidecar, 0o700);
   const credentials = { accessKey: 'ROOT_ACCESS_KEY', secretKey: 'ROOT_SECRET_KEY' };
-  const args = ['--port', address, '--region', REGION, '--quiet', 'posix', '--sidecar', sidecar, objects];
+  const metadata = await metadataArguments(binary.path, folder, objects);
+  const args = ['--port', address, '--region', REGION, '--quiet', '--keep-alive', 'posix', ...metadata, objects];
   return { ...server, name: 's3', command: binary.path, args, credentials };
+}
+
+/**
+ * Metadata in extended attributes of the objects' files; only where the file system has none, in a sidecar, which a kill
+ * can tear (docs/adr/0032). What a folder began with it keeps.
+ */
+async function metadataArguments(binary: string, folder: string, objects: string): Promise<readonly string[]> {
+  const sidecar = join(folder, 'sidecar');
+  const isNew = !existsSync(objects);
+  await makeFolder(objects, 0o700);
+  if (isNew && !(await canKeepAttributes(binary, objects))) await makeFolder(sidecar, 0o700);
+  return existsSync(sidecar) ? ['--sidecar', sidecar] : [];
+}
+
+/** Asks versitygw itself: without extended attributes it ends at once and says so. */
+async function canKeepAttributes(binary: string, objects: string): Promise<boolean> {
+  const answered = new AbortController();
+  const address = `127.0.0.1:${String(await choosePort(null, null, ''))}`;
+  const env = { ROOT_ACCESS_KEY: 'trial', ROOT_SECRET_KEY: 'trial-secret' };
+  const ended = runTool(binary, ['--port', address, '--quiet', 'posix', objects], { env, signal: answered.signal })
+    .then((result) => !`${result.stdout}${result.stderr}`.includes('xattr'))
+    .catch(() => true);
+  const answers = (async (): Promise<void> => {
+    while (!answered.signal.aborted && (await whyUnreachable(address, 1_000)) !== null) await sleep(20);
+  })();
+  await Promise.race([ended, answers]);
+  answered.abort();
+  return ended;
 }
 
 function workerPlan(paths: StatePaths): ServicePlan {
