@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { RetrainInput } from '../../contracts/run.ts';
+import { asRunId } from '../../core/ids.ts';
+import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
+import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
+import type { retrainWorkflow } from '../../workflows/index.ts';
+import type { AllActivities } from '../fakes/stage-activities.ts';
+import { startTemporal } from '../servers.ts';
+
+export interface WorkflowBench {
+  readonly client: Client;
+  readonly bundlePath: string;
+  /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
+  withRun<T>(
+    name: string,
+    activities: AllActivities,
+    body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
+  ): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function retrainInput(name: string): RetrainInput {
+  return {
+    runId: asRunId(name),
+    requestedBy: 'tester',
+    config: PipelineConfig.parse({
+      name: 'pets',
+      dataset: { source: './pets' },
+      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch' },
+    }),
+  };
+}
+
+/** A real Temporal server and the real workflow bundle, with activities of a test's own. */
+export async function workflowBench(): Promise<WorkflowBench> {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  const server = await startTemporal();
+  const cache = await mkdtemp(join(tmpdir(), 'graft-bundle-'));
+  const bundlePath = await workflowBundle(cache);
+  const connection = await Connection.connect({ address: server.address });
+  const native = await NativeConnection.connect({ address: server.address });
+  const client = new Client({ connection });
+  return {
+    client,
+    bundlePath,
+    async withRun(name, activities, body) {
+      const shared = {
+        connection: native,
+        maxHeartbeatThrottleInterval: '100 ms',
+        defaultHeartbeatThrottleInterval: '100 ms',
+      };
+      const workers = [
+        await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
+        await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
+        await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
+      ];
+      const running = workers.map((worker) => worker.run());
+      try {
+        const input = retrainInput(name);
+        const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
+          taskQueue: taskQueues.workflow,
+          workflowId: retrainWorkflowId(input.runId),
+          args: [input],
+        });
+        return await body(handle);
+      } finally {
+        for (const worker of workers) worker.shutdown();
+        await Promise.all(running);
+      }
+    },
+    async close() {
+      await connection.close();
+      await native.close();
+      await server.stop();
+      await rm(cache, { recursive: true, force: true });
+    },
+  };
+}

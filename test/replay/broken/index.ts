@@ -1,0 +1,11 @@
+/** The workflow with two stages swapped and the record left out: a change that runs under way could not survive. */
+import { proxyActivities } from '@temporalio/workflow';
+import type { DataActivities } from '../../../activities/index.ts';
+import type { RetrainInput } from '../../../contracts/run.ts';
+
+const { splitDataset, ingestDataset } = proxyActivities<DataActivities>({ startToCloseTimeout: '1 minute' });
+
+export async function retrainWorkflow({ runId, config }: RetrainInput): Promise<void> {
+  await splitDataset({ datasetManifestKey: '', datasetName: config.name, split: config.dataset.split });
+  await ingestDataset({ runId, dataset: config.dataset, datasetName: config.name });
+}
