@@ -143,15 +143,28 @@ describe('ingestDataset', () => {
 
   it('does not upload again what is there when it is tried again', async () => {
     let uploads = 0;
-    const ports = await setUp(manyPictures({ cat: 20, dog: 20 }), (call) => {
-      if (call === 'putFile' && ++uploads === 25) throw new Error('killed');
+    const ports = await setUp(manyPictures({ cat: 20, dog: 20 }), (call, key) => {
+      if (call === 'put' && key.startsWith('blobs/') && ++uploads === 25) throw new Error('killed');
     });
     await expect(ingest(ports)).rejects.toThrow('killed');
     const { output } = await ingest(ports);
     expect(output.images).toBe(40);
-    const uploaded = ports.calls.filter((call) => call.startsWith('putFile'));
+    const uploaded = ports.calls.filter((call) => call.startsWith('put blobs/'));
     expect(uploaded).toHaveLength(40);
     expect(new Set(uploaded).size).toBe(40);
+  });
+
+  it('streams large files, and uploads again what was cut short', async () => {
+    const large = pictureText(`large ${'x'.repeat(5 * 2 ** 20)}`);
+    const ports = await setUp({ ...manyPictures({ cat: 3, dog: 3 }), 'cat/large.png': large });
+    const { output } = await ingest(ports);
+    const item = (await itemsOf(ports, output.manifestKey)).find(({ path }) => path === 'cat/large.png')!;
+    expect(item.sizeBytes).toBe(large.length);
+    const key = `blobs/sha256/${item.sha256.slice(0, 2)}/${item.sha256}`;
+    ports.store.corrupt(key, (body) => body.subarray(1));
+    ports.source.files.set('cat/new.png', pictureText('new'));
+    await ingest(ports);
+    expect(Buffer.from((await ports.store.get(key))!.body).toString()).toBe(large);
   });
 
   it('reads only what is new of a grown data set', async () => {

@@ -1,12 +1,14 @@
-import { rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { BlobRef, DatasetItem, QuarantinedItem } from '../../contracts/manifests.ts';
 import type { GroupRule } from '../../core/dataset/items.ts';
 import { GraftError, inputError, transientError } from '../../core/errors.ts';
 import type { Json } from '../../core/canonical-json.ts';
+import type { Sha256 } from '../../core/ids.ts';
 import { ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { blobKey } from '../lib/dataset.ts';
 import { sha256Of, sha256OfFile } from '../lib/hash.ts';
 import { readJson, writeJson } from '../lib/json-object.ts';
@@ -44,6 +46,8 @@ export interface ReadingContext {
 
 /** Files that are fetched, decoded, hashed and uploaded at once. */
 const FILES_AT_ONCE = 16;
+/** Files up to this size are read once, to be hashed and uploaded; larger ones are streamed for each. */
+const HELD_BYTES = 4 * 2 ** 20;
 
 /** Reads the files of a chunk, or finds what an earlier attempt or run made of the same files. */
 export async function readChunk(chunk: ListingChunk, context: ReadingContext): Promise<ReadChunk> {
@@ -57,7 +61,7 @@ export async function readChunk(chunk: ListingChunk, context: ReadingContext): P
   }
   const items: DatasetItem[] = [];
   const quarantined: QuarantinedItem[] = [];
-  for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readFile(entry, context))) {
+  for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readEntry(entry, context))) {
     if (read.ok) items.push(read.value);
     else quarantined.push(read.error);
     context.seen(1);
@@ -107,7 +111,7 @@ function asJson({ group, ...item }: DatasetItem): Json {
   return group === undefined ? item : { ...item, group };
 }
 
-async function readFile(entry: SourceEntry, context: ReadingContext): Promise<Result<DatasetItem, QuarantinedItem>> {
+async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<DatasetItem, QuarantinedItem>> {
   const { source, scratch, signal } = context;
   const path = await source.fetch(entry, scratch, signal);
   try {
@@ -125,22 +129,31 @@ async function readLocal(
   const [inspected] = await ports.images.inspect([path], signal);
   if (inspected === undefined) throw new Error('the image decoder gave no answer');
   if (!inspected.ok) return { ok: false, error: quarantinedItem(entry, inspected.error, source.where) };
-  const sha256 = await sha256OfFile(path, signal);
-  const { size } = await stat(path);
-  if (size !== entry.sizeBytes) {
-    throw transientError('DATASET_CHANGED', path, `${size} bytes`, `${entry.sizeBytes}, as when it was listed`);
-  }
-  const key = blobKey(sha256);
-  if ((await ports.store.head(key, { signal })) === null) await ports.store.putFile(key, path, sha256, { signal });
+  const sha256 = await storeRaw(entry, path, ports.store, signal);
   const group = groupOf(entry.path);
   return ok({
     path: entry.path,
     label: entry.label,
     sha256,
-    sizeBytes: size,
+    sizeBytes: entry.sizeBytes,
     ...inspected.value,
     ...(group === undefined ? {} : { group }),
   });
+}
+
+/** Stores a file under its hash unless it is there. DATASET_CHANGED where it is not the size it was listed with. */
+async function storeRaw(entry: SourceEntry, path: string, store: ObjectStore, signal: AbortSignal): Promise<Sha256> {
+  const small = entry.sizeBytes <= HELD_BYTES ? await readFile(path, { signal }) : null;
+  const sizeBytes = small?.length ?? (await stat(path)).size;
+  if (sizeBytes !== entry.sizeBytes) {
+    throw transientError('DATASET_CHANGED', path, `${sizeBytes} bytes`, `${entry.sizeBytes}, as when it was listed`);
+  }
+  const sha256 = small === null ? await sha256OfFile(path, signal) : sha256Of(small);
+  const key = blobKey(sha256);
+  if ((await store.head(key, { signal }))?.sizeBytes === sizeBytes) return sha256;
+  if (small === null) await store.putFile(key, path, sha256, { signal });
+  else await store.put(key, small, { signal });
+  return sha256;
 }
 
 /** A file that can't even be opened says nothing of its picture: that is thrown, never remembered. */

@@ -51,7 +51,7 @@ describe('validateDataset', () => {
     expect(result.output.findings.map(({ code }) => code)).toEqual([
       ...['QUARANTINED', 'LABEL_CONFLICT', 'IMAGE_SMALL', 'IMAGE_CHANNELS'],
     ]);
-    expect(result.summary).toBe('3 warnings: QUARANTINED, LABEL_CONFLICT, IMAGE_CHANNELS');
+    expect(result.summary).toBe('3 warnings; QUARANTINED, LABEL_CONFLICT, IMAGE_SMALL, IMAGE_CHANNELS');
     const report = await ports.store.get(result.output.report.key, { sha256: result.output.report.sha256 });
     expect(JSON.parse(Buffer.from(report!.body).toString())).toMatchObject({
       kind: 'graft.dataset-report/1',

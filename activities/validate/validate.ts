@@ -61,7 +61,8 @@ async function validate({ store, clock }: DataPorts, input: ValidateInput): Prom
 }
 
 function summaryOf(findings: readonly { readonly level: string; readonly code: string }[]): string {
-  const warnings = findings.filter(({ level }) => level === 'warning').map(({ code }) => code);
-  if (warnings.length > 0) return `${warnings.length} warnings: ${warnings.join(', ')}`;
-  return findings.length === 0 ? 'nothing to remark' : `${findings.length} remarks, no warnings`;
+  if (findings.length === 0) return 'nothing to remark';
+  const codes = findings.map(({ code }) => code).join(', ');
+  const warnings = findings.filter(({ level }) => level === 'warning').length;
+  return warnings === 0 ? `no warnings; ${codes}` : `${warnings} warning${warnings === 1 ? '' : 's'}; ${codes}`;
 }

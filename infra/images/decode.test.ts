@@ -75,6 +75,21 @@ describe('inspectImage', () => {
     }
   });
 
+  it('finds damage in a large picture, which is decoded in another way', async () => {
+    const whole = await picture(2100, 2000).jpeg().toBuffer();
+    expect(await inspect(whole, 'large.jpg')).toMatchObject({ width: 2100, height: 2000 });
+    const cut = Buffer.concat([whole.subarray(0, whole.length * 0.9), Buffer.from([0xff, 0xd9])]);
+    expect(await inspect(cut, 'cut.jpg')).toBe('IMAGE_CORRUPT');
+    const rows = Buffer.alloc(2001 * 2100);
+    expect(await inspect(png({ width: 2000, height: 2100, depth: 8, colour: 0, rows }), 'a.png')).toMatchObject({
+      width: 2000,
+    });
+    const short = rows.subarray(0, rows.length - 4001);
+    expect(await inspect(png({ width: 2000, height: 2100, depth: 8, colour: 0, rows: short }), 'b.png')).toBe(
+      'IMAGE_CORRUPT',
+    );
+  });
+
   it('finds a damaged zlib stream and missing rows in a PNG', async () => {
     const rows = Buffer.alloc(40 * 41);
     const made = png({ width: 40, height: 40, depth: 8, colour: 0, rows });

@@ -25,11 +25,16 @@ export function configureSharp(): void {
   });
 }
 
-/** Decodes the whole picture, shrunk as it streams by, and says what it is. */
+/** Above it, a picture is shrunk as it streams by, instead of being held whole. */
+const HELD_PIXELS = 4_000_000;
+
+/** Decodes the whole picture and says what it is. */
 export async function inspectImage(path: string, limits: ImageLimits): Promise<Decoded<ImageInfo>> {
   return withImage(path, limits, async (bytes, options) => {
     const { autoOrient, space, hasAlpha, format } = await sharp(bytes, options).metadata();
-    await sharp(bytes, options).resize(16, 16, { fit: 'fill', kernel: 'linear' }).raw().toBuffer();
+    const decoded = sharp(bytes, options);
+    const large = autoOrient.width * autoOrient.height > HELD_PIXELS;
+    await (large ? decoded.resize(16, 16, { fit: 'fill', kernel: 'linear' }) : decoded).raw().toBuffer();
     const gray = space === 'b-w' || space === 'grey16';
     const channels = (gray ? 1 : 3) + (hasAlpha ? 1 : 0);
     return { format, width: autoOrient.width, height: autoOrient.height, channels };
