@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
@@ -9,6 +9,7 @@ import { StageManifest } from '../../contracts/manifests.ts';
 import type { BlobRef, StageName } from '../../contracts/manifests.ts';
 import type { Clock } from '../../infra/ports/clock.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { parseAs, readJson } from './json-object.ts';
 
 export interface StageRequest<T extends z.ZodType> {
   readonly store: ObjectStore;
@@ -51,8 +52,8 @@ export async function cachedStage<T extends z.ZodType>(request: StageRequest<T>)
   if (hit && (await partsExist(store, hit.parts, request.signal))) {
     return { key, manifestKey, cached: true, output: hit.output };
   }
-  const attempt = createHash('sha256').update(`${key}/${request.clock.nowMs()}/${process.pid}`).digest('hex');
-  const { output, parts } = await request.compute(`stages/${stage}/${key}/${attempt.slice(0, 16)}/`);
+  const attempt = randomUUID();
+  const { output, parts } = await request.compute(`stages/${stage}/${key}/${attempt}/`);
   const manifest = {
     kind: 'graft.stage/1' as const,
     stage,
@@ -76,18 +77,16 @@ export async function cachedStage<T extends z.ZodType>(request: StageRequest<T>)
   return { key, manifestKey, cached: false, output: request.output.parse(output) };
 }
 
-/** A stage's manifest, parsed; null where there is none or it does not parse (an older or foreign form). */
+/** A stage's manifest, parsed; null where there is none or it can’t be read (damaged, an older or foreign form). */
 export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
 ): Promise<{ output: z.output<T>; parts: BlobRef[]; addressedBy: StageManifest['addressedBy'] } | null> {
-  const found = await store.get(manifestKey);
-  if (!found) return null;
-  const manifest = StageManifest.safeParse(parseJson(found.body));
-  if (!manifest.success) return null;
-  const parsed = output.safeParse(manifest.data.output);
-  const { parts, addressedBy } = manifest.data;
+  const found = await readJson(store, manifestKey, parseAs(StageManifest));
+  if (!found.ok || !found.value) return null;
+  const { parts, addressedBy, output: raw } = found.value.value;
+  const parsed = output.safeParse(raw);
   return parsed.success ? { output: parsed.data, parts, addressedBy } : null;
 }
 
@@ -122,12 +121,4 @@ export async function partsExist(store: ObjectStore, parts: readonly BlobRef[], 
     if (heads.includes(false)) return false;
   }
   return true;
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    return undefined;
-  }
 }
