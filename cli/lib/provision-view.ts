@@ -17,11 +17,12 @@ export function provisionView(output: Output): { readonly onProgress: OnProvisio
   };
   const onProgress = (event: ProvisionEvent): void => {
     const { item, step, doneBytes, totalBytes } = event;
-    if (lastStep.get(item) !== step) {
-      lastStep.set(item, step);
+    const line = lineOf(event);
+    if (lastStep.get(item) !== line) {
+      lastStep.set(item, line);
       // Only one bar fits on a terminal's last line: it goes to whoever starts next.
       stop();
-      output.say(lineOf(event));
+      output.say(line);
       if (doneBytes !== undefined) bar = { item, step, bar: output.progress(`${titles[item]}: ${step}`, 'bytes') };
     } else if (bar === null && doneBytes !== undefined && totalBytes !== undefined) {
       bar = { item, step, bar: output.progress(`${titles[item]}: ${step}`, 'bytes') };

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -43,7 +43,14 @@ function answer(request: IncomingMessage, response: ServerResponse, upTo = conte
     response.end(content.subarray(from));
     return;
   }
-  response.write(content.subarray(from, upTo), () => setTimeout(() => response.destroy(), 20));
+  response.write(content.subarray(from, upTo));
+  // The reset comes when the other side has everything that was sent, however busy the machine is.
+  const part = join(folder, 'lib.tar.gz.part');
+  const watching = setInterval(() => {
+    if (!existsSync(part) || statSync(part).size < upTo) return;
+    clearInterval(watching);
+    response.destroy();
+  }, 2);
 }
 
 describe('download', () => {
@@ -56,9 +63,7 @@ describe('download', () => {
     const path = join(folder, 'lib.tar.gz');
     await download(url, path, sha256, quick);
     expect(readFileSync(path).equals(content)).toBe(true);
-    expect(starts).toHaveLength(4);
-    expect(starts[0]).toBe(0);
-    for (let i = 1; i < starts.length; i += 1) expect(starts[i]).toBeGreaterThan(starts[i - 1]!);
+    expect(starts).toEqual([0, 70_000, 140_000, 210_000]);
     expect(existsSync(`${path}.part`)).toBe(false);
   });
 

@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, truncate } from 'node:fs/promises';
+import { open, rename, rm, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch } from 'undici';
 import type { Response } from 'undici';
@@ -147,23 +144,27 @@ async function save(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (response.body === null) throw new Error('the answer has no body');
-  let done = start;
-  const file = createWriteStream(part, start === 0 ? { flags: 'w' } : { flags: 'r+', start });
-  const counted = async function* (body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of body) {
-      done += chunk.byteLength;
-      yield chunk;
-      onBytes(done);
-    }
-  };
   try {
-    await pipeline(Readable.fromWeb(response.body), counted, file, signal === undefined ? {} : { signal });
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOSPC' || errno === 'EDQUOT' || errno === 'EACCES' || errno === 'EROFS') {
-      throw fileProblem(error, part);
+    // Written as it comes and not through a stream's buffer: what arrived before a reset is kept to the last byte.
+    const file = await open(part, start === 0 ? 'w' : 'r+');
+    try {
+      let done = start;
+      for await (const chunk of response.body) {
+        signal?.throwIfAborted();
+        const bytes: Uint8Array = chunk;
+        for (let at = 0; at < bytes.byteLength;) {
+          at += (await file.write(bytes, at, bytes.byteLength - at, done + at)).bytesWritten;
+        }
+        done += bytes.byteLength;
+        onBytes(done);
+      }
+    } finally {
+      await file.close();
     }
-    throw error;
+  } catch (error) {
+    throw /^(ENOSPC|EDQUOT|EACCES|EPERM|EROFS|EEXIST|ENOTDIR)$/.test(errnoOf(error) ?? '')
+      ? fileProblem(error, part)
+      : error;
   }
 }
 
