@@ -6,7 +6,7 @@ import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
 import { newRunId } from './lib/run-id.ts';
 import { findingLine } from './lib/run-view.ts';
-import { startServices, withServices } from './lib/services.ts';
+import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 interface RunOptions {
@@ -46,6 +46,7 @@ async function run(file: string, options: RunOptions, command: Command): Promise
   await startServices(output);
   const runId = newRunId(config.name, new Date(), randomInt(0x10000));
   await withServices(async (services) => {
+    await checkStoreAnswers(services.store);
     await services.runs.start({ runId, config, requestedBy: requester() });
     output.say(`run ${runId}`);
     if (options.detach) {

@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { settings } from '../infra/config.ts';
+import { connectTemporal } from '../infra/temporal/connect.ts';
 import { taskQueues } from '../workflows/workflow-ids.ts';
 import type { QueueRole } from '../workflows/workflow-ids.ts';
 import { requiredConnections } from './lib/services.ts';
@@ -36,6 +37,8 @@ export function workerCommand(): Command {
 
 async function work(queues: readonly QueueRole[], output: Output): Promise<void> {
   const connections = requiredConnections();
+  // The worker's own connection reports what is wrong in the words of its native core.
+  await (await connectTemporal(connections.temporal)).close();
   const { readyFile } = settings();
   if (readyFile !== null) await rm(readyFile, { force: true });
   const stop = new AbortController();

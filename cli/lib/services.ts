@@ -1,4 +1,4 @@
-import { inputError } from '../../core/errors.ts';
+import { GraftError, inputError } from '../../core/errors.ts';
 import { connections } from '../../infra/config.ts';
 import type { Connections, S3Connection, TemporalConnection } from '../../infra/config.ts';
 import { ensureServices } from '../../infra/embedded/up.ts';
@@ -53,6 +53,18 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   } finally {
     store.close();
     await temporal.close();
+  }
+}
+
+/**
+ * Says at once that the object store is away or refuses these credentials: a run would only wait for it in silence.
+ * A bucket that is not there yet is fine; the worker makes it.
+ */
+export async function checkStoreAnswers(store: ObjectStore): Promise<void> {
+  try {
+    await store.head('runs/none');
+  } catch (error) {
+    if (!(error instanceof GraftError) || error.code !== 'STORE_BUCKET') throw error;
   }
 }
 
