@@ -1,5 +1,5 @@
 import { LedgerEntry, ModelAliases, ModelVersion } from '../../contracts/registry.ts';
-import { transientError } from '../../core/errors.ts';
+import { failedError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 
 /** Keys of the model registry (architecture §3). */
@@ -65,8 +65,16 @@ function parse<T>(
   body: Uint8Array,
   key: string,
 ): T {
-  const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(body)));
+  const parsed = schema.safeParse(parseJson(body));
   if (parsed.success) return parsed.data;
   const remedy = 'it may come from a newer graft: upgrade this one, or restore the object from a backup';
-  throw transientError('REGISTRY_FORMAT', key, 'not what this version of graft writes', 'a known form', remedy);
+  throw failedError('REGISTRY_FORMAT', key, 'not what this version of graft writes', 'a known form', remedy);
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
 }

@@ -87,7 +87,7 @@ describe('a stage', () => {
     expect(await ask()).toMatchObject({ cached: true });
   });
 
-  it.each([
+  const damages: [string, (store: MemoryObjectStore, key: string) => Promise<unknown> | void][] = [
     ['is not JSON', (store: MemoryObjectStore, key: string) => store.put(key, bytes('{'))],
     [
       'is of another form',
@@ -97,7 +97,9 @@ describe('a stage', () => {
       'was damaged in the store',
       (store: MemoryObjectStore, key: string) => store.corrupt(key, (body) => body.slice(1)),
     ],
-  ])('computes again where its manifest %s, and mends it', async (_, damage) => {
+  ];
+
+  it.each(damages)('computes again where its manifest %s, and mends it', async (_, damage) => {
     const store = createMemoryObjectStore();
     const { ask, computed } = stageOn(store);
     await ask();
@@ -148,6 +150,7 @@ describe('a stage', () => {
     const store = createMemoryObjectStore();
     await expect(requireStage(store, 'stages/split/x/manifest.json', Output)).rejects.toMatchObject({
       code: 'STAGE_MISSING',
+      kind: 'failed',
       message: expect.stringContaining('start the run again'),
     });
   });

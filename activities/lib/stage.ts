@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
-import { transientError } from '../../core/errors.ts';
+import { failedError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { StageManifest } from '../../contracts/manifests.ts';
@@ -98,7 +98,7 @@ export async function requireStage<T extends z.ZodType>(
 ): Promise<z.output<T>> {
   const found = await readStage(store, manifestKey, output);
   if (found) return found.output;
-  throw transientError(
+  throw failedError(
     'STAGE_MISSING',
     `${store.bucket}/${manifestKey}`,
     'the manifest of an earlier stage is gone or unreadable',

@@ -3,7 +3,7 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import type { PromoteOutput } from '../../contracts/manifests.ts';
 import { DatasetManifest } from '../../contracts/manifests.ts';
 import type { PromoteInput, PromoteResult } from '../../contracts/stages.ts';
-import { transientError } from '../../core/errors.ts';
+import { failedError, transientError } from '../../core/errors.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { listVersions, readAliases, readVersion, registryKeys } from '../lib/registry.ts';
 import { requireStage, stageKey } from '../lib/stage.ts';
@@ -111,7 +111,7 @@ async function describe(
 
 async function readDataset(store: PromotePorts['store'], key: string): Promise<DatasetManifest> {
   const found = await store.get(key);
-  if (!found) throw transientError('STAGE_MISSING', key, 'the data set’s manifest is gone', 'what this run ingested');
+  if (!found) throw failedError('STAGE_MISSING', key, 'the data set’s manifest is gone', 'what this run ingested');
   return DatasetManifest.parse(JSON.parse(new TextDecoder().decode(found.body)));
 }
 
