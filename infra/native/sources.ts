@@ -1,7 +1,7 @@
 import { GraftError, failedError, messageOf } from '../../core/errors.ts';
 import type { OnProvision, ProvisionItem } from './progress.ts';
 
-/** One place where a program may come from; null when it has none, without that being a failure. */
+/** One place where a program may come from; null when it has none, without that being a failure. An empty `source` gets this name. */
 export interface Source<T> {
   readonly name: string;
   readonly attempt: () => Promise<T | null>;
@@ -26,7 +26,7 @@ export async function firstOf<T extends { readonly source: string }>(
   for (const { name, attempt } of sources) {
     try {
       const found = await attempt();
-      if (found !== null) return outcome<T>({ ...found, source: name }, item, tried);
+      if (found !== null) return outcome<T>({ ...found, source: found.source || name }, item, tried);
       tried.push(`${name}: none`);
     } catch (error) {
       if (!(error instanceof GraftError) || STOPS.has(error.code)) throw error;
