@@ -106,6 +106,35 @@ describe('fifty promotions at once', () => {
   });
 });
 
+describe('a slow promotion', () => {
+  it('does not set the pointer back: what others moved meanwhile stands', async () => {
+    for (const first of [1, 2]) {
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let holds = true;
+      const store = createMemoryObjectStore({
+        before: async (call, key) => {
+          if (!call.startsWith('put') || !key.endsWith('aliases.json') || !holds) return;
+          if (first === 2 && !store.keys().includes(key)) return;
+          holds = false;
+          await held;
+        },
+      });
+      if (first === 2) await move(store, 1);
+      const slow = move(store, 10);
+      while (holds) await new Promise((resolve) => setImmediate(resolve));
+      await move(store, 11);
+      await move(store, 12);
+      release();
+      expect(await slow).toBe(true);
+      const entries = await expectConsistent(store);
+      expect(entries.slice(-3).map(({ to }) => to)).toEqual([10, 11, 12]);
+    }
+  });
+});
+
 describe('a promotion that is killed', () => {
   it('after any operation leaves a ledger that the next one agrees with', async () => {
     for (const next of [1, 2, 3]) {

@@ -117,6 +117,38 @@ describe('promotion', () => {
     expect(store.keys()).toEqual(keys);
   });
 
+  it('of a version that was refused before moves the alias to it', async () => {
+    await promote(await runOf('a', 'refuse'));
+    expect(await promote(await runOf('a', 'promote'))).toMatchObject({
+      cached: false,
+      output: { version: 1, promoted: true },
+    });
+    expect(await championNow()).toBe(1);
+  });
+
+  it('that another one overtook says who is champion now', async () => {
+    const [slow, fast] = [await runOf('a', 'promote'), await runOf('b', 'promote')];
+    let overtaken = false;
+    const { before } = kill;
+    const watched: MemoryObjectStore = {
+      ...store,
+      get: async (key, options) => {
+        // Its last look at the aliases, after its own move.
+        if (!overtaken && key.endsWith('aliases.json') && (await championNow()) === 1) {
+          overtaken = true;
+          await promote(fast);
+        }
+        await before('get', key);
+        return store.get(key, options);
+      },
+    };
+    const { promoteModel } = createPromoteActivities({ store: watched, clock: createFakeClock(), graftVersion: '1' });
+    expect(await promoteModel(slow)).toMatchObject({
+      summary: 'pets version 1 is kept, champion stays version 2',
+      output: { version: 1, promoted: false },
+    });
+  });
+
   it('of the same weights under other class names is another version', async () => {
     await promote(await runOf('a', 'promote'));
     await promote(await runOf('a', 'promote', { classes: ['chat', 'chien'] }));
