@@ -110,7 +110,7 @@ function requireBinding(
   install: TensorFlowInstall,
   around: typeof hushed,
 ): { version: string; usesGpu: boolean } {
-  restoreRemovedUtilities();
+  replaceRemovedUtilities();
   const folder = packageFolder(nodePackageOf(install.variant)) ?? '';
   const require = createRequire(`${folder}/package.json`);
   // tfjs-node asks the instance of node-pre-gyp that it resolves itself; that one's `find` is a getter of this module's.
@@ -146,9 +146,8 @@ function loadFailed(install: TensorFlowInstall, seen: string, cause?: unknown): 
   return new GraftError('TENSORFLOW_LOAD', { kind: 'failed', where: install.dir, seen, remedy }, { cause });
 }
 
-/** Node 23 removed `util.isNullOrUndefined`, which tfjs-node 4.22 calls. */
-function restoreRemovedUtilities(): void {
-  if ('isNullOrUndefined' in util) return;
+/** tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 22 warns of and Node 23 removed. */
+function replaceRemovedUtilities(): void {
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
 }
 
