@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Context } from '@temporalio/activity';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import { TRAINING_PROGRESS_SIGNAL } from '../../core/signal-names.ts';
@@ -31,6 +32,8 @@ export function currentActivity(): RunningActivity {
       abortReason: () => 'cancelled',
     };
   }
+  // Every request under way listens for the end: dozens at once are no leak.
+  setMaxListeners(0, context.cancellationSignal);
   return {
     signal: context.cancellationSignal,
     attempt: context.info.attempt,

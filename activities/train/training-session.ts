@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MlEvent, StagedCheckpoint, TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
 import type { TrainEnvironment } from '../../contracts/manifests.ts';
@@ -6,7 +7,6 @@ import type { TrainingProgress } from '../../contracts/run.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import type { MlSession } from '../../infra/ports/ml-runner.ts';
 import { failureOf } from '../lib/ml-failure.ts';
-import { uploadFile } from '../lib/blobs.ts';
 import type { TrainPorts } from '../ports.ts';
 import { commitCheckpoint, pruneCheckpoints, pruneStaged } from './checkpoints.ts';
 import type { CheckpointIdentity } from './checkpoints.ts';
@@ -149,6 +149,7 @@ class TrainingSession {
     const path = join(this.run.job.workDir, runFiles.metrics);
     if (!existsSync(path)) return;
     const key = `runs/${this.run.identity.runId}/${runFiles.metrics}`;
-    await uploadFile(this.run.ports.store, key, path, { contentType: 'application/x-ndjson' });
+    // Read at once, not streamed: the trainer goes on appending to it.
+    await this.run.ports.store.put(key, await readFile(path), { contentType: 'application/x-ndjson' });
   }
 }
