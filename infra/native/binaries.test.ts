@@ -110,11 +110,11 @@ describe('the object store', () => {
     const onProgress = ({ note }: ProvisionEvent): void => void (note !== undefined && notes.push(note));
     const [found, other] = await Promise.all([
       provideS3Server({ settings: known(), onProgress }),
-      provideS3Server({ settings: known() }),
+      provideS3Server({ settings: known(), onProgress }),
     ]);
     expect([found.source, other.source].sort()).toEqual(['cache', 'go install']);
     expect(other.path).toBe(found.path);
-    expect(notes[0]).toMatch(/^official download: DOWNLOAD_UNREACHABLE/);
+    expect(notes.some((note) => note.startsWith('official download: DOWNLOAD_UNREACHABLE'))).toBe(true);
     expect(readFileSync(built, 'utf8')).toContain('github.com/versity/versitygw/cmd/versitygw@v1.8.0');
     expect(await provideS3Server({ settings: known() })).toEqual({ ...other, source: 'cache' });
     expect(readFileSync(built, 'utf8').trim().split('\n')).toHaveLength(1);
