@@ -32,7 +32,7 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
   const { metrics } = await requireStage(store, evidence.evaluateManifestKey, EvaluateOutput);
   const { aliases } = (await readAliases(store, model)).value;
   const champion = await championVersion(store, model, aliases[promote.alias]);
-  const itself = champion?.weights.sha256 === trained.weights.sha256 ? champion : null;
+  const itself = champion !== null && isItself(champion, trained) ? champion : null;
   const standing = itself && (await standingDecision(ports, itself, promote.gate));
   if (standing) return standing;
   return cachedStage({
@@ -57,6 +57,13 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
     },
   });
 }
+
+/** The same bits under other names for their classes are another model. */
+function isItself({ weights, model }: ModelVersion, trained: TrainOutput): boolean {
+  return weights.sha256 === trained.weights.sha256 && sameClasses(model.classes, trained.model.classes);
+}
+
+const sameClasses = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n');
 
 /** The decision that made this very model champion, if it was taken under the same rules: a rerun changes nothing. */
 async function standingDecision(
@@ -89,7 +96,7 @@ async function stateOf(
   if (champion === null) return { kind: 'none' };
   const { version, model, weights } = champion;
   if (itself) return { kind: 'itself', version };
-  if (model.classes.join('\n') !== trained.model.classes.join('\n')) {
+  if (!sameClasses(model.classes, trained.model.classes)) {
     return { kind: 'other-classes', version, classes: model.classes };
   }
   const prepared = await testSideFor(ports, champion, evidence);
