@@ -37,7 +37,7 @@ export async function withLock<T>(
 }
 
 async function acquire(path: string, options: LockOptions, onLost: () => void): Promise<() => Promise<void>> {
-  const stale = options.staleMs ?? 30_000;
+  const stale = options.staleMs ?? 15_000;
   for (let first = true; ; first = false) {
     options.signal?.throwIfAborted();
     try {
