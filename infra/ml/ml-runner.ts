@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { GraftError} from '../../core/errors.ts';
+import type { GraftError } from '../../core/errors.ts';
 import { messageOf, transientError } from '../../core/errors.ts';
 import { MlEvent } from '../../contracts/ml-protocol.ts';
 import type { MlJob } from '../../contracts/ml-protocol.ts';
