@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PrepareOutput } from '../../contracts/manifests.ts';
 import type { PreparedImage } from '../../contracts/manifests.ts';
 import { EvaluateJob } from '../../contracts/ml-protocol.ts';
 import { DatasetConfig, PromoteConfig, SplitConfig } from '../../contracts/pipeline-config.ts';
 import type { Evidence, GateResult } from '../../contracts/stages.ts';
+import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { asRunId } from '../../core/ids.ts';
+import { unwrap } from '../../core/result.ts';
 import { createFakeDataPorts, manyPictures } from '../../test/fakes/data-ports.ts';
 import type { FakeDataPorts } from '../../test/fakes/data-ports.ts';
 import { evaluates, weightsThatHit } from '../../test/fakes/scripted-evaluation.ts';
@@ -16,6 +19,7 @@ import { hashOf, putEvaluated, putTrained, tinyImage, tinyModel } from '../../te
 import { fakePorts } from '../../test/fakes/train-ports.ts';
 import { createIngestActivities } from '../ingest/ingest.ts';
 import { readVersion } from '../lib/registry.ts';
+import { requireStage } from '../lib/stage.ts';
 import { createPrepareActivities } from '../prepare/prepare.ts';
 import { createPromoteActivities } from '../promote/promote.ts';
 import { createSplitActivities } from '../split/split.ts';
@@ -135,12 +139,18 @@ describe('the gate', () => {
   it('renders the challenger’s test pictures anew where the champion sees another size', async () => {
     const wide: PreparedImage = { heightPx: 8, widthPx: 24, channels: 1, resize: 'pad' };
     await runThrough({ name: 'champion', accuracy: 0.6, image: wide });
-    data.images.rendered.length = 0;
     const { ml } = await gateOn({ name: 'b', accuracy: 0.7 }, {}, 1);
-    expect(EvaluateJob.parse(ml.jobs[0]).model.image).toEqual(wide);
-    // Its own hundred, and the twenty of the test side as the champion wants them (some already in the store).
-    expect(data.images.rendered.length).toBeGreaterThanOrEqual(100);
-    expect(data.images.rendered.length).toBeLessThanOrEqual(120);
+    const { model, side } = EvaluateJob.parse(ml.jobs[0]);
+    expect(model.image).toEqual(wide);
+    const { tensors } = unwrap(decodeSafetensors(readFileSync(side.shards[0]!.path)));
+    expect(tensors.get('images')?.shape).toEqual([20, 8, 24, 1]);
+    const sides = data.store.keys().filter((key) => /^stages\/prepare\/[^/]*\/manifest\.json$/.test(key));
+    const prepared = await Promise.all(sides.map((key) => requireStage(data.store, key, PrepareOutput)));
+    expect(prepared.map((output) => Object.keys(output.sides).sort().join()).sort()).toEqual([
+      'test',
+      'test,train,validation',
+      'test,train,validation',
+    ]);
   });
 
   it('decides again where the champion or the rules are others', async () => {
