@@ -5,7 +5,7 @@ import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import type { EpochMetrics } from '../../contracts/manifests.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
 import { saveIsDue } from '../../core/checkpoint/policy.ts';
-import { GraftError } from '../../core/errors.ts';
+import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
@@ -55,7 +55,7 @@ class TrainingLoop {
   private readonly reachedFile: number;
   private counters: TrainCounters;
   private saved: { step: number; ms: number };
-  private reported = { ms: 0, images: 0, lossSum: 0 };
+  private reported = { ms: 0, images: 0 };
   private images = 0;
   private lossSum = 0;
 
@@ -167,6 +167,7 @@ class TrainingLoop {
     const validation = await this.timed('validation', () =>
       validate(model, state.parameters, inputs.validation, batchSize),
     );
+    if (!Number.isFinite(validation.loss)) throw nonFiniteValidation(validation.loss, epoch + 1, step);
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
@@ -208,13 +209,25 @@ class TrainingLoop {
       totalSteps: this.totalSteps,
       epoch: epoch + 1,
       // The mean since the last report: one batch alone jumps too much to be read.
-      loss: (this.lossSum - this.reported.lossSum) / Math.max(1, images),
+      loss: this.lossSum / Math.max(1, images),
       imagesPerSecond: (images * 1000) / Math.max(1, elapsedMs),
       residentMb: host.residentBytes() / 1024 / 1024,
       tensors: tf.memory().numTensors,
     });
-    this.reported = { ms: now, images: this.images, lossSum: this.lossSum };
+    this.reported = { ms: now, images: this.images };
+    this.lossSum = 0;
   }
+}
+
+/** Weights that the epoch's last update broke: no step comes that would tell. */
+function nonFiniteValidation(loss: number, epoch: number, step: number): Error {
+  return failedError(
+    'TRAIN_NONFINITE',
+    `validation of epoch ${epoch}, after step ${step}`,
+    `the loss is ${loss}`,
+    'a finite loss',
+    'lower train.optimizer.learningRate or set train.clipNorm',
+  );
 }
 
 /** Names the rows of the batch, so that a broken picture or label can be looked at. */
