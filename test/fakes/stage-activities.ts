@@ -35,6 +35,23 @@ const model = {
 const blob = (name: string) => ({ key: name, sha256: hash('b'), sizeBytes: 10 });
 const figures = { images: 20, loss: 0.4, accuracy: 0.9, top5: 1, macroPrecision: 0.9, macroRecall: 0.9, macroF1: 0.9 };
 
+/** A training in its third step. */
+export const progress = {
+  phase: 'training',
+  attempt: 1,
+  step: 3,
+  totalSteps: 8,
+  epoch: 1,
+  totalEpochs: 1,
+  loss: 0.7,
+  imagesPerSecond: 100,
+  etaSeconds: 1,
+  featuresDone: null,
+  lastEpoch: null,
+  checkpoint: null,
+  residentMb: 500,
+} as const;
+
 /** Activities that answer at once with plausible results; a test overrides the one it is about. */
 export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActivities {
   const answer = <S extends string>(stage: S) => ({

@@ -8,27 +8,11 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import { cancelRunSignal, trainingProgressSignal } from '../../workflows/messages.ts';
 import type { retrainWorkflow } from '../../workflows/index.ts';
-import { fakeActivities, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
+import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { workflowBench } from '../lib/workflow-bench.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
-
-const progress = {
-  phase: 'training',
-  attempt: 1,
-  step: 3,
-  totalSteps: 8,
-  epoch: 1,
-  totalEpochs: 1,
-  loss: 0.7,
-  imagesPerSecond: 100,
-  etaSeconds: 1,
-  featuresDone: null,
-  lastEpoch: null,
-  checkpoint: null,
-  residentMb: 500,
-} as const;
 
 const scenarios: Readonly<Record<string, { activities: AllActivities; play(handle: Handle): Promise<void> }>> = {
   completed: {

@@ -5,26 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunReport } from '../../contracts/run.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from '../../workflows/messages.ts';
-import { fakeActivities, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
+import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import { workflowBench } from '../lib/workflow-bench.ts';
 import type { WorkflowBench } from '../lib/workflow-bench.ts';
 
 const STAGES = ['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote'] as const;
-const progress = {
-  phase: 'training',
-  attempt: 1,
-  step: 3,
-  totalSteps: 8,
-  epoch: 1,
-  totalEpochs: 1,
-  loss: 0.7,
-  imagesPerSecond: 100,
-  etaSeconds: 1,
-  featuresDone: null,
-  lastEpoch: null,
-  checkpoint: null,
-  residentMb: 500,
-} as const;
 let bench: WorkflowBench;
 
 beforeAll(async () => {
