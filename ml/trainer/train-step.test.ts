@@ -93,6 +93,14 @@ describe('a step', () => {
     for (const value of bias) expect(Math.abs(value)).toBeCloseTo(1, 2);
   });
 
+  it('is the one that its address says: the bias correction of a resumed run goes on', () => {
+    const optimizer = OptimizerConfig.parse({ kind: 'adam', epsilon: 1e-12 });
+    const { bias } = stepOnce({ optimizer }, { epoch: 0, step: 4, learningRate: 1 });
+    // From empty slots, m/√v is .1/√.001 of the gradient's sign, whatever the step.
+    const rate = Math.sqrt(1 - 0.999 ** 5) / (1 - 0.9 ** 5);
+    for (const value of bias) expect(Math.abs(value)).toBeCloseTo((rate * 0.1) / Math.sqrt(0.001), 4);
+  });
+
   it('leaves no tensor behind', () => {
     expect(stepOnce({ clipNorm: 1 }, undefined, 0.5).tensors).toBe(0);
   });
