@@ -125,6 +125,16 @@ describe('frozen features', () => {
     ]);
   });
 
+  it('are not kept where a flip comes before them: it would be lost', async () => {
+    const small = { ...change, rows: { train: [12], validation: [4] } };
+    const plain = await runToEnd(await fresh(small));
+    const job = await fresh({ ...small, augment: { flipHorizontal: 0.5 } });
+    expect((await runSession(job)).events.map(({ kind }) => kind)).not.toContain('features');
+    expect((await runToEnd(await fresh({ ...small, augment: { flipHorizontal: 0.5 } }))).weightsSha256).not.toBe(
+      plain.weightsSha256,
+    );
+  });
+
   it('stop when they are asked to, with nothing to save yet', async () => {
     const { events, result } = await runSession(await fresh(change), { stopAfterSteps: 0 });
     expect(result).toBeNull();
