@@ -1,6 +1,6 @@
 /**
  * What checkpointing every 50 steps costs: the share of a training's own time that goes into writing checkpoints. The
- * upload is beside the training, in another process.
+ * upload is beside the training, in another process. `npm run bench:checkpoint -- last-n` runs the cases with that word.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,8 @@ const cases: readonly Omit<BenchJob, 'dir'>[] = [
 ];
 
 const rows: Record<string, string | number>[] = [];
-for (const each of cases) {
+const word = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '';
+for (const each of cases.filter(({ backbone, strategy }) => `${backbone} ${strategy}`.includes(word))) {
   const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
   const spent = { input: 0, step: 0, checkpoint: 0, validation: 0 };
   let checkpoints = 0;

@@ -28,7 +28,7 @@ export class TensorStore {
     this.set(name, tf.tensor(values, [...shape], 'float32'));
   }
 
-  /** Float32 bytes of every tensor, copied out, under `prefix` + name. */
+  /** Float32 bytes of every tensor as it is now, under `prefix` + name. */
   read(prefix = '', names: Iterable<string> = this.tensors.keys()): Map<string, TensorData> {
     const out = new Map<string, TensorData>();
     for (const name of names) {
@@ -50,10 +50,10 @@ export class TensorStore {
   }
 }
 
-/** A tensor's values as a copy of its own, in one move (`Float32Array.from` would go through an iterator). */
+/** A tensor's values. Native TensorFlow gives out a copy, and tensors never change in place: nothing more need be copied. */
 export function floatsOf(tensor: tf.Tensor): Float32Array {
   const values = tensor.dataSync();
-  return values instanceof Float32Array ? values.slice() : new Float32Array(values);
+  return values instanceof Float32Array ? values : new Float32Array(values);
 }
 
 /** Loads `specs` from tensors named `prefix` + name; every one must be there with its shape (MODEL_WEIGHTS). */

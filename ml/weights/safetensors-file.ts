@@ -57,11 +57,13 @@ async function writeParts(
   const file = await open(path, 'wx');
   try {
     for (const chunks of gathered(parts)) {
+      // Hashed here while the system writes there: the two cost about the same.
+      const written = writeAll(file, chunks);
       for (const chunk of chunks) {
         hash.update(chunk);
         sizeBytes += chunk.length;
       }
-      await writeAll(file, chunks);
+      await written;
     }
     if (fsync) await file.sync();
   } finally {
