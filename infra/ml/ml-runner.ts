@@ -18,18 +18,20 @@ export interface MlRunnerOptions {
   /** The child's whole environment besides TensorFlow's own variables: no credentials. */
   readonly env: Readonly<Record<string, string>>;
   readonly defaultThreads?: number;
+  /** Another program in the place of the ML process: for tests. */
+  readonly entry?: string;
 }
 
 /** Starts each job in a child process of its own: native TensorFlow holds the thread, and may take the process with it. */
 export function createMlRunner(options: MlRunnerOptions): MlRunner {
   return {
     defaultThreads: options.defaultThreads ?? availableParallelism(),
-    start: (job, { threads }) => startSession(job, threads, options.env),
+    start: (job, { threads }) => startSession(job, threads, options),
   };
 }
 
-function startSession(job: MlJob, threads: number, env: Readonly<Record<string, string>>): MlSession {
-  const child = fork(ENTRY, [], {
+function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRunnerOptions): MlSession {
+  const child = fork(entry, [], {
     execArgv: ['--import', TSX],
     env: { ...env, ...tensorFlowEnv({ threads }) },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -42,9 +44,14 @@ function startSession(job: MlJob, threads: number, env: Readonly<Record<string, 
   });
   let said = false;
   child.on('message', (message) => {
-    const event = MlEvent.parse(message);
-    said ||= isLast(event);
-    queue.push(event);
+    const event = MlEvent.safeParse(message);
+    if (event.success) {
+      said ||= isLast(event.data);
+      queue.push(event.data);
+    } else {
+      queue.fail(misunderstood(child.pid, event.error.message));
+      child.kill('SIGKILL');
+    }
   });
   const gone = new Promise<void>((resolve) => {
     child.once('close', (code, signal) => {
@@ -53,7 +60,9 @@ function startSession(job: MlJob, threads: number, env: Readonly<Record<string, 
       resolve();
     });
   });
-  child.once('error', (error) => {
+  child.on('error', (error) => {
+    // A message to a dead child is an error as well; its death is told of by `close`.
+    if (child.pid !== undefined) return;
     queue.fail(
       transientError('ML_START', ENTRY, messageOf(error), 'a child process', 'check memory and process limits', error),
     );
@@ -81,6 +90,12 @@ async function stopWithin(child: ChildProcess, gone: Promise<void>, deadlineMs: 
   const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
   await gone;
   clearTimeout(timer);
+}
+
+/** JSON has no NaN: a figure that is no number arrives as null. */
+function misunderstood(pid: number | undefined, seen: string): GraftError {
+  const expected = 'a message of contracts/ml-protocol.ts';
+  return transientError('ML_PROTOCOL', `ML process ${pid ?? ''}`, seen.slice(0, 300), expected, 'see the worker’s log');
 }
 
 function crashed(pid: number | undefined, code: number | null, signal: string | null, stderr: string): GraftError {
