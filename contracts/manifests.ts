@@ -125,6 +125,8 @@ export const TrainEnvironment = z.object({
   device: z.string(),
   threads: z.int().positive(),
   oneDnn: z.boolean(),
+  /** Whether steps ran as compiled graphs or operation by operation. */
+  engine: z.enum(['compiled', 'eager']).default('eager'),
   arch: z.string(),
 });
 export type TrainEnvironment = z.infer<typeof TrainEnvironment>;

@@ -176,6 +176,11 @@ export const TrainConfig = z.strictObject({
   schedule: ScheduleConfig.prefault({ kind: 'constant' }).describe('The learning rate over the steps.'),
   labelSmoothing: share.lt(1).default(0).describe('Share of the target spread over all classes.'),
   clipNorm: z.number().positive().nullable().default(null).describe('Clip the gradients’ global norm.'),
+  averageDecay: share
+    .lt(1)
+    .nullable()
+    .default(null)
+    .describe('Keep a moving average of the weights (0.999 of the old each step) and use it; null for none.'),
   bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
   checkpoint: CheckpointConfig.prefault({}).describe('How much a crash may cost.'),
   earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),

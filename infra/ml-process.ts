@@ -25,6 +25,7 @@ async function run(job: MlJob, threads: number): Promise<void> {
       device: native.device,
       threads: native.threads,
       oneDnn: native.backend !== 'cpu-js',
+      engine: native.backend === 'cpu-js' ? 'eager' : 'compiled',
       arch: process.arch,
     },
   });

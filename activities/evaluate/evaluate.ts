@@ -22,7 +22,7 @@ import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 const BATCH_SIZE = 32;
 const STOP_DEADLINE_MS = 10_000;
 

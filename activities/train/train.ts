@@ -27,7 +27,7 @@ import { findResumePoint } from './checkpoints.ts';
 import { superviseTraining } from './training-session.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 
 /** The training stage: a child process that can die at any point and goes on from its last checkpoint, bit for bit. */
 export function createTrainActivities(ports: TrainPorts) {
@@ -193,7 +193,7 @@ function featureKey({ addressedBy, model, threads }: TrainPlan): string {
   const seed =
     weightsSha256 === null && typeof train === 'object' && train !== null && 'seed' in train ? train.seed : null;
   const { backbone, strategy, image, normalization } = model;
-  const parts = { prepared, weightsSha256, lastN, seed, backbone, strategy, image, normalization, threads, version: 1 };
+  const parts = { prepared, weightsSha256, lastN, seed, backbone, strategy, image, normalization, threads, version: 2 };
   return sha256Of(canonicalJson(parts as Json));
 }
 

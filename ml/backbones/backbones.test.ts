@@ -4,7 +4,7 @@ import { backboneFacts } from '../../core/backbone-facts.ts';
 import { weightSource } from '../../core/weight-sources.ts';
 import { elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { applyBlocks, paramsOf } from '../nn/apply-blocks.ts';
-import { inferenceContext, paramTensors, trainingContext } from '../nn/contexts.ts';
+import { inferenceContext, paramTensors, paramsIn, trainingContext } from '../nn/contexts.ts';
 import { classificationHead } from '../nn/head.ts';
 import { initialize } from '../nn/initialize.ts';
 import { checkPreprocessing, preprocess } from '../nn/preprocessing.ts';
@@ -85,14 +85,14 @@ describe('tiny-cnn on the JavaScript backend', () => {
 
   it.each([16, 17, 32])('takes pictures of %i pixels', (side) => {
     const tensors = paramTensors(specs, initialize(specs, 1));
-    const features = applyBlocks(blocks, 0, 4, pixels(side), inferenceContext(tensors));
+    const features = applyBlocks(blocks, 0, 4, pixels(side), inferenceContext(paramsIn(tensors)));
     expect(features.shape).toEqual([2, Math.ceil(side / 8), Math.ceil(side / 8), 32]);
-    expect(applyBlocks(blocks, 4, blocks.length, features, inferenceContext(tensors)).shape).toEqual([2, 3]);
+    expect(applyBlocks(blocks, 4, blocks.length, features, inferenceContext(paramsIn(tensors))).shape).toEqual([2, 3]);
   });
 
   it('gives the same result in one piece and cut anywhere, and leaves no tensor behind', () => {
     const tensors = paramTensors(specs, initialize(specs, 1));
-    const ctx = inferenceContext(tensors);
+    const ctx = inferenceContext(paramsIn(tensors));
     const x = pixels(16);
     const before = tf.memory().numTensors;
     const whole = applyBlocks(blocks, 0, blocks.length, x, ctx);
@@ -111,22 +111,28 @@ describe('tiny-cnn on the JavaScript backend', () => {
     const tensors = paramTensors(specs, initialize(specs, 1));
     const frozenBlocks = new Set(['backbone/conv1', 'backbone/conv2']);
     const drawn: string[] = [];
-    const { ctx, statistics } = trainingContext(tensors, {
+    const { ctx, statistics } = trainingContext(paramsIn(tensors), {
       frozenBlocks,
-      dropoutSeed: (name) => drawn.push(name),
+      dropoutSeed: (name) => {
+        drawn.push(name);
+        return tf.tensor1d([1, 2], 'int32');
+      },
     });
     applyBlocks(blocks, 0, blocks.length, pixels(16), ctx);
     expect([...statistics.keys()]).toEqual(
       ['conv3', 'conv4'].flatMap((name) => [`backbone/${name}/bn/moving_mean`, `backbone/${name}/bn/moving_variance`]),
     );
     expect(drawn).toEqual(['head/dropout']);
-    applyBlocks(blocks, 0, blocks.length, pixels(16), inferenceContext(tensors));
+    applyBlocks(blocks, 0, blocks.length, pixels(16), inferenceContext(paramsIn(tensors)));
   });
 });
 
 describe('trainingContext', () => {
   it('keeps the last value of a statistic past its tidy, and only that one', () => {
-    const { ctx, statistics } = trainingContext(new Map(), { frozenBlocks: new Set(), dropoutSeed: () => 0 });
+    const { ctx, statistics } = trainingContext(paramsIn(new Map()), {
+      frozenBlocks: new Set(),
+      dropoutSeed: () => tf.tensor1d([0, 0], 'int32'),
+    });
     const before = tf.memory().numTensors;
     for (const value of [1, 2]) tf.tidy(() => ctx.setStatistic('mean', tf.scalar(value)));
     expect(tf.memory().numTensors).toBe(before + 1);

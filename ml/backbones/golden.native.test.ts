@@ -7,7 +7,7 @@ import { settings } from '../../infra/config.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { fetchWeights } from '../../infra/native/weights-fetch.ts';
 import { applyBlocks, paramsOf } from '../nn/apply-blocks.ts';
-import { inferenceContext, paramTensors, trainingContext } from '../nn/contexts.ts';
+import { inferenceContext, paramTensors, paramsIn, trainingContext } from '../nn/contexts.ts';
 import { classificationHead } from '../nn/head.ts';
 import type { Block } from '../nn/module.ts';
 import { preprocess } from '../nn/preprocessing.ts';
@@ -98,7 +98,7 @@ function expectClose(seen: ArrayLike<number>, wanted: readonly number[], toleran
 
 function expectForward(backbone: Backbone, weights: Map<string, Float32Array>, wanted: ForwardCase): void {
   const blocks = withHead(backbone, 1000);
-  const ctx = inferenceContext(paramTensors(paramsOf(blocks), weights));
+  const ctx = inferenceContext(paramsIn(paramTensors(paramsOf(blocks), weights)));
   const pixels = preprocess(backbone.preprocessing, image(wanted.sizePx));
   const features = applyBlocks(blocks, 0, backbone.blocks.length, pixels, ctx);
   const logits = applyBlocks(blocks, backbone.blocks.length, blocks.length, features, ctx);
@@ -146,7 +146,10 @@ describe('mobilenet-v2 with made-up weights', () => {
     const one = image(training.sizePx);
     const pixels = preprocess(backbone.preprocessing, tf.concat([one, tf.reverse(one, [1, 2])]));
     const labels = tf.oneHot([1, 2], 5).toFloat();
-    const { ctx, statistics } = trainingContext(tensors, { frozenBlocks: new Set(), dropoutSeed: () => 0 });
+    const { ctx, statistics } = trainingContext(paramsIn(tensors), {
+      frozenBlocks: new Set(),
+      dropoutSeed: () => tf.tensor1d([0, 0], 'int32'),
+    });
     const wanted = new Map((torchNames('mobilenet-v2') ?? []).map((name) => [name.torch, name]));
     const names = Object.keys(training.gradients);
     const params = names.map((name) => tensors.get(wanted.get(name)!.param)!);

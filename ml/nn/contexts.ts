@@ -16,9 +16,9 @@ export function paramTensors(
 }
 
 /** For prediction, evaluation and cached features: nothing is updated, nothing is random. */
-export function inferenceContext(tensors: ReadonlyMap<string, tf.Tensor>): ApplyContext {
+export function inferenceContext(param: (name: string) => tf.Tensor): ApplyContext {
   return {
-    param: (name) => paramOf(tensors, name),
+    param,
     training: false,
     isFrozen: () => true,
     setStatistic: (name) => {
@@ -33,7 +33,7 @@ export function inferenceContext(tensors: ReadonlyMap<string, tf.Tensor>): Apply
 export interface TrainingContextOptions {
   /** Names of the blocks before the cut. */
   readonly frozenBlocks: ReadonlySet<string>;
-  readonly dropoutSeed: (blockName: string) => number;
+  readonly dropoutSeed: (blockName: string) => tf.Tensor;
 }
 
 /**
@@ -41,12 +41,12 @@ export interface TrainingContextOptions {
  * the step copies them where they belong and disposes of them.
  */
 export function trainingContext(
-  tensors: ReadonlyMap<string, tf.Tensor>,
+  param: (name: string) => tf.Tensor,
   options: TrainingContextOptions,
 ): { readonly ctx: ApplyContext; readonly statistics: Map<string, tf.Tensor> } {
   const statistics = new Map<string, tf.Tensor>();
   const ctx: ApplyContext = {
-    param: (name) => paramOf(tensors, name),
+    param,
     training: true,
     isFrozen: (blockName) => options.frozenBlocks.has(blockName),
     setStatistic: (name, value) => {
@@ -58,8 +58,11 @@ export function trainingContext(
   return { ctx, statistics };
 }
 
-function paramOf(tensors: ReadonlyMap<string, tf.Tensor>, name: string): tf.Tensor {
-  const tensor = tensors.get(name);
-  if (tensor === undefined) throw new Error(`no parameter ${name}`);
-  return tensor;
+/** Looks parameters up in a map. */
+export function paramsIn(tensors: ReadonlyMap<string, tf.Tensor>): (name: string) => tf.Tensor {
+  return (name) => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`no parameter ${name}`);
+    return tensor;
+  };
 }

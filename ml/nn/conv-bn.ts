@@ -53,7 +53,8 @@ export function convBn(options: ConvBnOptions): Layer {
       if (!usesBatchStatistics(ctx, blockName)) {
         const { scale, shift } = batchNormAffine(p, batchNorm.epsilon);
         const folded = tf.mul(weights, depthwise ? tf.reshape(scale, [-1, 1]) : scale);
-        return activate(tf.add(conv(x, folded, { stride, padding, depthwise }), shift), activation);
+        const z = conv(x, folded, { stride, padding, depthwise, padApart: depthwise });
+        return activate(tf.add(z, shift), activation);
       }
       const z = conv(x, weights, { stride, padding, depthwise });
       const normalized = batchNormTraining(z, p, batchNorm.epsilon, batchNorm.momentum);

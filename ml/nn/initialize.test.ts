@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { glorotUniform, heFanOut, initialize, ones } from './initialize.ts';
 import type { Initializer, ParamSpec } from './module.ts';
-import { dropoutMask } from './ops/dropout.ts';
 
 const spec = (name: string, shape: number[], init: Initializer): ParamSpec => ({
   ...{ name, shape, init },
@@ -75,19 +74,5 @@ describe('initialize', () => {
 
   it('refuses two parameters of one name', () => {
     expect(() => initialize([spec('a', [1], ones), spec('a', [1], ones)], 1)).toThrow('two parameters are named a');
-  });
-});
-
-describe('dropoutMask', () => {
-  it('keeps 1 − rate of the elements, scaled so that the mean stays', () => {
-    const mask = dropoutMask(40_001, 0.3, 5);
-    const kept = mask.filter((value) => value > 0);
-    expect(kept.length / mask.length).toBeCloseTo(0.7, 2);
-    expect(new Set(kept)).toEqual(new Set([Math.fround(1 / 0.7)]));
-  });
-
-  it('is a function of seed and index', () => {
-    expect(dropoutMask(10, 0.5, 5)).toEqual(dropoutMask(30, 0.5, 5).slice(0, 10));
-    expect(dropoutMask(30, 0.5, 6)).not.toEqual(dropoutMask(30, 0.5, 5));
   });
 });

@@ -31,8 +31,8 @@ export interface ApplyContext {
   isFrozen(blockName: string): boolean;
   /** The new value of a statistic after this step. The context takes it over: it must `tf.keep` or copy it before it returns. */
   setStatistic(name: string, value: tf.Tensor): void;
-  /** An address for a block's random draws in this step: a function of (seed, epoch, step, block), whole, 0 ≤ seed < 2^53. */
-  dropoutSeed(blockName: string): number;
+  /** An address for a block's random draws in this step: int32 [2], a function of (seed, epoch, step, block). */
+  dropoutSeed(blockName: string): tf.Tensor;
 }
 
 /** A step of a network, and the unit of freezing. */

@@ -2,48 +2,36 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StagedCheckpoint, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
+import { asFloat32 } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../weights/safetensors-file.ts';
-import type { Model } from './model.ts';
-import { loadParameters } from './parameters.ts';
-import type { TensorStore } from './parameters.ts';
+import { checkedValues } from './parameters.ts';
+import type { StateShapes } from '../engine/index.ts';
 
 /**
- * The tensors of a checkpoint: what learns (`param/…`), its optimizer slots (`slot/…`) and the best epoch's values
- * (`best/…`). What is frozen is not in it: it comes from the weights that the run's key names.
+ * A training's state at a step boundary, copied out: what learns (`param/…`), its optimizer slots (`slot/…`), moving
+ * averages (`average/…`) and the best epoch's values (`best/…`). What is frozen is not in it: it comes from the weights
+ * that the run's key names.
  */
-export interface TrainTensors {
-  readonly parameters: TensorStore;
-  readonly slots: TensorStore;
-  /** By name, of the best epoch so far; null before the first one. */
-  best: Map<string, TensorData> | null;
-}
-
-/** Names of everything a step changes besides the slots. */
-export function movingNames(model: Model): string[] {
-  return [...model.trainable, ...model.statistics].map((spec) => spec.name);
-}
-
-/** Copies out what the best epoch's weights are restored from at the end. */
-export function snapshot(model: Model, parameters: TensorStore): Map<string, TensorData> {
-  return parameters.read('', movingNames(model));
+export interface Snapshot {
+  readonly state: ReadonlyMap<string, TensorData>;
+  /** By name in the model, of the best epoch so far; null before the first one. */
+  readonly best: ReadonlyMap<string, TensorData> | null;
+  readonly counters: TrainCounters;
+  readonly isBest: boolean;
 }
 
 /**
- * Writes the state to the local disk at a step boundary, whole or not at all. The worker uploads it beside the next
- * steps; until then a crash of the machine's processes finds it here.
+ * Writes a snapshot to the local disk, whole or not at all. The worker uploads it beside the next steps; until then a
+ * crash of the machine's processes finds it here.
  */
 export async function stageCheckpoint(
   dir: string,
-  model: Model,
-  state: TrainTensors,
-  counters: TrainCounters,
-  isBest: boolean,
+  { state, best, counters, isBest }: Snapshot,
 ): Promise<StagedCheckpoint> {
   const tensors = new Map<string, TensorData>([
-    ...state.parameters.read('param/', movingNames(model)),
-    ...state.slots.read('slot/'),
-    ...[...(state.best ?? [])].map(([name, data]): [string, TensorData] => [`best/${name}`, data]),
+    ...state,
+    ...[...(best ?? [])].map(([name, data]): [string, TensorData] => [`best/${name}`, data]),
   ]);
   const metadata = { counters: JSON.stringify(counters), isBest: String(isBest) };
   const name = `${String(counters.step).padStart(12, '0')}-${String(counters.epoch).padStart(6, '0')}`;
@@ -55,23 +43,24 @@ export async function stageCheckpoint(
   return { path, ...written, counters, isBest };
 }
 
-/** Loads a checkpoint's tensors; MODEL_HASH, MODEL_FORMAT or MODEL_WEIGHTS where they are not what the manifest says. */
-export async function restoreCheckpoint(
-  resume: NonNullable<TrainJob['resume']>,
-  model: Model,
-  state: TrainTensors,
-): Promise<void> {
-  const { tensors } = await readSafetensorsFile(resume.path, { sha256: resume.sha256 });
-  loadParameters(state.parameters, [...model.trainable, ...model.statistics], tensors, 'param/', resume.path);
-  const best = new Map<string, TensorData>();
-  for (const [name, data] of tensors) {
-    if (name.startsWith('slot/')) state.slots.load(name.slice('slot/'.length), floats(data), data.shape);
-    if (name.startsWith('best/')) best.set(name.slice('best/'.length), { ...data, data: data.data.slice() });
-  }
-  state.best = best.size > 0 ? best : null;
+export interface Restored {
+  readonly values: ReadonlyMap<string, Float32Array>;
+  readonly best: ReadonlyMap<string, TensorData> | null;
 }
 
-function floats(data: TensorData): Float32Array {
-  const bytes = data.data.slice();
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+/**
+ * The values of `wanted` and the best epoch's; MODEL_HASH, MODEL_FORMAT or MODEL_WEIGHTS where they are not what the
+ * manifest says.
+ */
+export async function readCheckpoint(resume: NonNullable<TrainJob['resume']>, wanted: StateShapes): Promise<Restored> {
+  const { tensors } = await readSafetensorsFile(resume.path, { sha256: resume.sha256 });
+  const values = checkedValues(wanted, tensors, resume.path);
+  const best = new Map<string, TensorData>();
+  for (const [name, data] of tensors) {
+    if (name.startsWith('best/')) best.set(name.slice('best/'.length), { ...data, data: data.data.slice() });
+  }
+  return {
+    values: new Map([...values].map(([name, data]) => [name, asFloat32(data)])),
+    best: best.size > 0 ? best : null,
+  };
 }

@@ -4,21 +4,11 @@ import { preprocess } from '../nn/preprocessing.ts';
 import type { Preprocessing } from '../nn/preprocessing.ts';
 
 /**
- * uint8 rows → the network's input float32 [batch, height, width, 3]: gray is repeated over three channels, then the
- * backbone's own normalization.
+ * Pixels [batch, height, width, channels] as float32 0–255 → the network's input [batch, height, width, 3]: gray is
+ * repeated over three channels, then the backbone's own normalization.
  */
-export function imageBatch(
-  bytes: Uint8Array,
-  batch: number,
-  shape: readonly number[],
-  preprocessing: Preprocessing,
-): tf.Tensor4D {
-  const [height = 1, width = 1, channels = 1] = shape;
-  return tf.tidy(() => {
-    const pixels = tf.tensor4d(new Float32Array(bytes), [batch, height, width, channels], 'float32');
-    const rgb = channels === 1 ? tf.tile(pixels, [1, 1, 1, 3]) : pixels;
-    return tf.reshape<tf.Rank.R4>(preprocess(preprocessing, rgb), [batch, height, width, 3]);
-  });
+export function imageBatch(pixels: tf.Tensor, preprocessing: Preprocessing): tf.Tensor {
+  return tf.tidy(() => preprocess(preprocessing, pixels.shape[3] === 1 ? tf.tile(pixels, [1, 1, 1, 3]) : pixels));
 }
 
 /** Mirrors rows left to right in place, each with `probability`, drawn at (seed, epoch, row index). */

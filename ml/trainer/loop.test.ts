@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MlEvent, TrainJob } from '../../contracts/ml-protocol.ts';
+import { elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { freshCounters } from '../../core/training/progress.ts';
 import { learningRateAt } from '../../core/training/schedule.ts';
 import { makeJob } from '../../test/lib/trainer-bench.ts';
@@ -14,7 +15,7 @@ import type { Inputs, Source } from './inputs.ts';
 import { trainLoop } from './loop.ts';
 import type { LoopEnd } from './loop.ts';
 import type { Model } from './model.ts';
-import { TensorStore } from './parameters.ts';
+import { createLearner } from './learner.ts';
 
 beforeAll(async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
@@ -37,15 +38,12 @@ function recordingInputs(): { inputs: Inputs; batches: { rows: readonly number[]
   const batches: { rows: readonly number[]; epoch: number | null }[] = [];
   const source = (rows: number): Source => ({
     rows,
+    spec: { kind: 'codes', shape: [CLASSES] },
     prefetch: (indexes) => ({ indexes, bytes: Promise.resolve(new Uint8Array()) }),
-    tensors({ indexes }, epoch) {
+    batch({ indexes }, epoch) {
       batches.push({ rows: indexes, epoch });
-      const features = tf.tensor2d(indexes.map((row) => [row / ROWS, 1 - row / ROWS]));
-      const labels = tf.tensor1d(
-        indexes.map((row) => row % CLASSES),
-        'int32',
-      );
-      return Promise.resolve({ features, labels });
+      const x = Float32Array.from(indexes.flatMap((row) => [row / ROWS, 1 - row / ROWS]));
+      return Promise.resolve({ x, labels: Int32Array.from(indexes, (row) => row % CLASSES) });
     },
   });
   return { inputs: { train: source(ROWS), validation: source(4), close: () => Promise.resolve() }, batches };
@@ -64,10 +62,15 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
   const blocks = classificationHead({ channels: CLASSES, classes: CLASSES, dropout: 0 });
   const all = blocks.flatMap((block) => block.params);
   const model: Model = { backbone: tinyCnn(), blocks, cut: 0, prefix: 0, trainable: all, statistics: [], all };
-  const state = { parameters: new TensorStore(), slots: new TensorStore(), best: null };
-  for (const { name, shape } of all) {
-    state.parameters.load(name, new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(0.1), shape);
-  }
+  const { optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = job.config;
+  const learner = await createLearner(model, {
+    ...{ optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize },
+    ...{ rows: { kind: 'codes', shape: [CLASSES] }, trainRows: ROWS, scratchDir: dir },
+  });
+  const { shapes } = learner.engine;
+  learner.engine.write(
+    new Map([...shapes].map(([name, shape]) => [name, new Float32Array(elementCount(shape)).fill(startOf(name))])),
+  );
   const { inputs, batches } = recordingInputs();
   const events: MlEvent[] = [];
   let now = 0;
@@ -79,15 +82,15 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
     residentBytes: () => 0,
   };
   const end: LoopEnd = await trainLoop(
-    { job, model, state, inputs, host },
+    { job, learner, best: null, inputs, host },
     job.resume?.counters ?? { ...freshCounters },
   );
-  state.parameters.dispose();
-  state.slots.dispose();
+  learner.engine.dispose();
   const saved = events.flatMap((event) => (event.kind === 'checkpoint' ? [event.staged] : []));
   return { job, end, batches, saved, events };
 }
 
+const startOf = (name: string): number => (name.startsWith('param/') ? 0.1 : 0);
 const trainBatches = (batches: Awaited<ReturnType<typeof loop>>['batches'], epoch: number): readonly number[][] =>
   batches.filter((batch) => batch.epoch === epoch).map(({ rows }) => [...rows]);
 const sorted = (rows: readonly number[]): number[] => [...rows].sort((a, b) => a - b);

@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
@@ -10,16 +9,14 @@ import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
 import { learningRateAt } from '../../core/training/schedule.ts';
-import { snapshot, stageCheckpoint } from './checkpoint-file.ts';
-import type { TrainTensors } from './checkpoint-file.ts';
+import { stageCheckpoint } from './checkpoint-file.ts';
+import type { Snapshot } from './checkpoint-file.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
 import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
+import type { Batch, Learner } from './learner.ts';
 import { openMetricsLog } from './metrics-log.ts';
 import type { MetricsLog } from './metrics-log.ts';
-import type { Model } from './model.ts';
-import { createEagerStep } from './train-step.ts';
-import type { TrainStep } from './train-step.ts';
 import { validate } from './validate.ts';
 
 /** Steps are reported at most this often. */
@@ -27,14 +24,15 @@ const REPORT_EVERY_MS = 500;
 
 export interface LoopParts {
   readonly job: TrainJob;
-  readonly model: Model;
-  readonly state: TrainTensors;
+  readonly learner: Learner;
+  /** The best epoch's values that a checkpoint held; null at the start. */
+  readonly best: Snapshot['best'];
   readonly inputs: Inputs;
   readonly host: JobHost;
 }
 
 export type LoopEnd =
-  | { readonly kind: 'finished'; readonly counters: TrainCounters }
+  | { readonly kind: 'finished'; readonly counters: TrainCounters; readonly best: Snapshot['best'] }
   | { readonly kind: 'stopped'; readonly counters: TrainCounters; readonly reason: 'requested' | 'memory' };
 
 /** Epochs until the end, the early stop or the stop that was asked for. `start` may lie anywhere within an epoch. */
@@ -49,23 +47,26 @@ export async function trainLoop(parts: LoopParts, start: TrainCounters): Promise
 
 class TrainingLoop {
   private readonly parts: LoopParts;
-  private readonly step: TrainStep;
   private readonly log: MetricsLog;
   private readonly totalSteps: number;
   private readonly reachedFile: number;
   private counters: TrainCounters;
+  private best: Snapshot['best'];
+  /** The checkpoint that is being written beside the steps, if any. */
+  private writing: Promise<void> | null = null;
+  private writeError: { readonly error: unknown } | null = null;
   private saved: { step: number; ms: number };
   private reported = { ms: 0, images: 0 };
   private images = 0;
   private lossSum = 0;
 
   constructor(parts: LoopParts, start: TrainCounters) {
-    const { job, model, state, inputs, host } = parts;
-    const { optimizer, labelSmoothing, clipNorm, seed, epochs, batchSize } = job.config;
+    const { job, inputs, host } = parts;
+    const { epochs, batchSize } = job.config;
     this.parts = parts;
     this.counters = start;
+    this.best = parts.best;
     this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
-    this.step = createEagerStep(model, state.parameters, state.slots, { optimizer, labelSmoothing, clipNorm, seed });
     this.log = openMetricsLog(job.workDir, this.totalSteps, start);
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
     this.saved = { step: start.step, ms: host.nowMs() };
@@ -83,7 +84,8 @@ class TrainingLoop {
       const stop = (await this.epoch()) ?? (await this.endOfEpoch());
       if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
     }
-    return { kind: 'finished', counters: this.counters };
+    await this.written();
+    return { kind: 'finished', counters: this.counters, best: this.best };
   }
 
   /** The rest of the running epoch; the reason where it was left before its end. */
@@ -102,10 +104,10 @@ class TrainingLoop {
     let pending = fetchFrom(this.counters.cursor);
     while (pending) {
       const batch = pending;
-      const { features, labels } = await this.timed('input', () => inputs.train.tensors(batch, epoch));
+      const ready = await this.timed('input', () => inputs.train.batch(batch, epoch));
       pending = fetchFrom(this.counters.cursor + batch.indexes.length);
       await this.timed('step', () => {
-        this.oneStep(features, labels, batch);
+        this.oneStep(ready, batch.indexes);
       });
       await breathe();
       // The last step of an epoch is saved after its validation, or the same step would be saved twice.
@@ -119,24 +121,22 @@ class TrainingLoop {
     return null;
   }
 
-  private oneStep(features: tf.Tensor, labels: tf.Tensor1D, batch: PendingBatch): void {
-    const { job } = this.parts;
+  private oneStep(batch: Batch, indexes: readonly number[]): void {
+    if (this.writeError) throw this.writeError.error;
+    const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
     const { schedule, optimizer } = job.config;
     const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps);
     try {
-      const outcome = this.step.run(features, labels, { epoch, step, learningRate });
-      this.counters = afterBatch(this.counters, { ...outcome, size: batch.indexes.length });
-      this.images += batch.indexes.length;
-      this.lossSum += outcome.loss * batch.indexes.length;
+      const outcome = learner.step(batch, { epoch, step, learningRate });
+      this.counters = afterBatch(this.counters, { ...outcome, size: indexes.length });
+      this.images += indexes.length;
+      this.lossSum += outcome.loss * indexes.length;
       this.noteReached();
       this.log.step({ step: this.counters.step, epoch: epoch + 1, loss: outcome.loss, learningRate });
       this.report();
     } catch (error) {
-      throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, batch.indexes) : error;
-    } finally {
-      features.dispose();
-      labels.dispose();
+      throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, indexes) : error;
     }
   }
 
@@ -147,26 +147,40 @@ class TrainingLoop {
     const requested = host.stopRequested();
     if (!requested && !isBest && !saveIsDue(job.config.checkpoint, now, this.saved)) return null;
     await this.timed('checkpoint', () => this.save(isBest));
-    if (requested) return 'requested';
     const limitMb = job.config.memoryLimitMb;
-    return limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024 ? 'memory' : null;
+    const isFull = limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024;
+    if (requested || isFull) await this.timed('checkpoint', () => this.written());
+    if (requested) return 'requested';
+    return isFull ? 'memory' : null;
   }
 
+  /** Copies the state out; it is hashed and written beside the next steps. One at a time: memory holds one copy. */
   private async save(isBest: boolean): Promise<void> {
-    const { job, model, state, host } = this.parts;
-    const staged = await stageCheckpoint(join(job.workDir, runFiles.checkpoints), model, state, this.counters, isBest);
+    const { job, learner, host } = this.parts;
+    await this.written();
+    const snapshot = { state: learner.state(), best: this.best, counters: this.counters, isBest };
     this.saved = { step: this.counters.step, ms: host.nowMs() };
-    host.emit({ kind: 'checkpoint', staged });
+    this.writing = stageCheckpoint(join(job.workDir, runFiles.checkpoints), snapshot)
+      .then((staged) => {
+        host.emit({ kind: 'checkpoint', staged });
+      })
+      .catch((error: unknown) => {
+        this.writeError = { error };
+      });
     await breathe();
   }
 
+  private async written(): Promise<void> {
+    await this.writing;
+    this.writing = null;
+    if (this.writeError) throw this.writeError.error;
+  }
+
   private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
-    const { job, model, state, inputs, host } = this.parts;
+    const { job, learner, inputs, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
     const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
-    const validation = await this.timed('validation', () =>
-      validate(model, state.parameters, inputs.validation, batchSize),
-    );
+    const validation = await this.timed('validation', () => validate(learner, inputs.validation, batchSize));
     if (!Number.isFinite(validation.loss)) throw nonFiniteValidation(validation.loss, epoch + 1, step);
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
@@ -179,7 +193,7 @@ class TrainingLoop {
     };
     const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop });
     this.counters = next.counters;
-    if (next.improved) state.best = snapshot(model, state.parameters);
+    if (next.improved) this.best = learner.weights();
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
     return this.saveOrStop(next.improved && checkpoint.keepBest);
@@ -197,7 +211,7 @@ class TrainingLoop {
   }
 
   private report(): void {
-    const { host } = this.parts;
+    const { host, learner } = this.parts;
     const now = host.nowMs();
     const { step, epoch } = this.counters;
     const elapsedMs = now - this.reported.ms;
@@ -212,7 +226,7 @@ class TrainingLoop {
       loss: this.lossSum / Math.max(1, images),
       imagesPerSecond: (images * 1000) / Math.max(1, elapsedMs),
       residentMb: host.residentBytes() / 1024 / 1024,
-      tensors: tf.memory().numTensors,
+      tensors: learner.engine.tensorCount(),
     });
     this.reported = { ms: now, images: this.images };
     this.lossSum = 0;

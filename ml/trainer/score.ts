@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { EvaluateJob, PredictJob } from '../../contracts/ml-protocol.ts';
 import { float32Tensor, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import { softmax } from '../../core/metrics/classification.ts';
@@ -9,14 +10,16 @@ import { openSamples, range } from './samples.ts';
 
 /** Sends a side through a trained model and writes its logits and labels. */
 export async function runEvaluation(job: EvaluateJob, host: JobHost): Promise<void> {
-  const model = await loadModel(job.model, job.weightsPath);
   const samples = await openSamples(job.side, 'images');
+  const { batchSize } = job;
+  const options = { batchSize, shape: samples.shape, scratchDir: dirname(job.outputPath) };
+  const model = await loadModel(job.model, job.weightsPath, options);
   const classes = job.model.classes.length;
   const logits = new Float32Array(samples.rows * classes);
   try {
     for (let start = 0; start < samples.rows; start += job.batchSize) {
       const indexes = range(start, Math.min(job.batchSize, samples.rows - start));
-      logits.set(model.logits(await samples.read(indexes), indexes.length, samples.shape), start * classes);
+      logits.set(model.logits(await samples.read(indexes), indexes.length), start * classes);
       host.emit({ kind: 'features', done: start + indexes.length, total: samples.rows });
       await breathe();
       if (host.stopRequested()) throw new StopRequested('stopped while evaluating');
@@ -35,15 +38,17 @@ export async function runEvaluation(job: EvaluateJob, host: JobHost): Promise<vo
 
 /** Probabilities of a few rendered images, in order. */
 export async function runPrediction(job: PredictJob, host: JobHost): Promise<void> {
-  const model = await loadModel(job.model, job.weightsPath);
   const file = await openSafetensorsFile(job.imagesPath);
+  const [rows = 0, ...shape] = file.entry('images').shape;
+  const batchSize = Math.min(job.batchSize, rows);
+  const options = { batchSize, shape, scratchDir: dirname(job.imagesPath) };
+  const model = await loadModel(job.model, job.weightsPath, options);
   try {
-    const [rows = 0, ...shape] = file.entry('images').shape;
     const classes = job.model.classes.length;
     const probabilities: number[][] = [];
-    for (let start = 0; start < rows; start += job.batchSize) {
-      const count = Math.min(job.batchSize, rows - start);
-      const logits = model.logits(await file.readRows('images', start, count), count, shape);
+    for (let start = 0; start < rows; start += batchSize) {
+      const count = Math.min(batchSize, rows - start);
+      const logits = model.logits(await file.readRows('images', start, count), count);
       for (let row = 0; row < count; row++) {
         probabilities.push(softmax(logits.subarray(row * classes, (row + 1) * classes)));
       }

@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
@@ -15,16 +14,18 @@ import { initialize } from '../nn/initialize.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
 import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
-import { restoreCheckpoint } from './checkpoint-file.ts';
-import type { TrainTensors } from './checkpoint-file.ts';
+import { readCheckpoint } from './checkpoint-file.ts';
+import type { Snapshot } from './checkpoint-file.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
 import { breathe, StopRequested } from './job.ts';
 import type { JobHost } from './job.ts';
+import { createLearner } from './learner.ts';
+import type { Learner, LearnerOptions } from './learner.ts';
 import { trainLoop } from './loop.ts';
 import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
-import { loadValues, TensorStore } from './parameters.ts';
+import { slotStarts, variable } from './programs.ts';
 
 /** Runs one training to its end, or to the stop that was asked for. Everything it says goes through `host.emit`. */
 export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
@@ -32,30 +33,49 @@ export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
   await mkdir(join(job.workDir, runFiles.checkpoints), { recursive: true });
-  const state: TrainTensors = { parameters: new TensorStore(), slots: new TensorStore(), best: null };
-  const frozen = await startingValues(job, model, state);
+  const values = await startingValues(job, model);
   let inputs: Inputs;
   try {
-    inputs = await openInputs(job, model, state.parameters, host);
+    inputs = await openInputs(job, model, values, host);
   } catch (error) {
     if (!(error instanceof StopRequested)) throw error;
     host.emit({ kind: 'stopped', step: job.resume?.counters.step ?? 0, reason: 'requested' });
     return;
   }
   try {
-    const end = await trainLoop({ job, model, state, inputs, host }, job.resume?.counters ?? { ...freshCounters });
+    await train(job, model, values, inputs, host);
+  } finally {
+    await inputs.close();
+  }
+}
+
+async function train(
+  job: TrainJob,
+  model: Model,
+  values: ReadonlyMap<string, Float32Array>,
+  inputs: Inputs,
+  host: JobHost,
+): Promise<void> {
+  const learner = await createLearner(model, learnerOptions(job, inputs));
+  try {
+    const best = await load(learner, model, values, job);
+    const parts = { job, learner, best, inputs, host };
+    const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
       host.emit({ kind: 'stopped', step: end.counters.step, reason: end.reason });
       return;
     }
-    host.emit({ kind: 'trained', result: await finish(job, model, state, frozen, end.counters) });
+    host.emit({ kind: 'trained', result: await finish(job, model, end.best, values, end.counters) });
     await breathe();
   } finally {
-    await inputs.close();
-    state.parameters.dispose();
-    state.slots.dispose();
-    tf.disposeVariables();
+    learner.engine.dispose();
   }
+}
+
+function learnerOptions({ config, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
+  const { optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
+  const step = { optimizer, labelSmoothing, clipNorm, averageDecay, seed };
+  return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
 function checkSides({ train, validation }: TrainJob): void {
@@ -65,38 +85,52 @@ function checkSides({ train, validation }: TrainJob): void {
   }
 }
 
-/**
- * Starting values: a file's backbone or a random one, a random head; then what a checkpoint says of the part that
- * learns. Returns the frozen values, which the finished model needs and no checkpoint holds.
- */
-async function startingValues(
-  job: TrainJob,
-  model: Model,
-  state: TrainTensors,
-): Promise<ReadonlyMap<string, Float32Array>> {
+/** Starting values: a file's backbone or a random one, a random head. */
+async function startingValues(job: TrainJob, model: Model): Promise<ReadonlyMap<string, Float32Array>> {
   const values = initialize(model.all, job.config.seed);
   if (job.weightsPath !== null) {
     const pretrained = await loadBackboneWeights(createBackbone(job.model.backbone), job.weightsPath);
     for (const [name, value] of pretrained) values.set(name, value);
   }
-  loadValues(state.parameters, model.all, values);
-  if (job.resume) await restoreCheckpoint(job.resume, model, state);
-  const learning = new Set([...model.trainable, ...model.statistics].map((spec) => spec.name));
-  return new Map([...values].filter(([name]) => !learning.has(name)));
+  return values;
+}
+
+/** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */
+async function load(
+  { engine, moving }: Learner,
+  model: Model,
+  values: ReadonlyMap<string, Float32Array>,
+  job: TrainJob,
+): Promise<Snapshot['best']> {
+  const start = new Map<string, Float32Array>();
+  for (const [name, value] of values) {
+    for (const each of [variable.parameter(name), variable.average(name)]) {
+      if (engine.shapes.has(each)) start.set(each, value);
+    }
+  }
+  for (const [name, slot] of slotStarts(model, job.config.optimizer)) {
+    start.set(name, new Float32Array(elementCount(slot.shape)).fill(slot.start));
+  }
+  engine.write(start);
+  if (!job.resume) return null;
+  const restored = await readCheckpoint(job.resume, moving);
+  engine.write(restored.values);
+  return restored.best;
 }
 
 /** Writes the best epoch's model, whole: deterministic bytes, so its hash names the result. */
 async function finish(
   job: TrainJob,
   model: Model,
-  state: TrainTensors,
-  frozen: ReadonlyMap<string, Float32Array>,
+  best: Snapshot['best'],
+  start: ReadonlyMap<string, Float32Array>,
   counters: TrainCounters,
 ): Promise<TrainResult> {
   const tensors = new Map<string, TensorData>();
   for (const spec of model.all) {
-    const values = frozen.get(spec.name);
-    const data = state.best?.get(spec.name) ?? (values && float32Tensor(values, spec.shape));
+    // What does not learn is what it was; no checkpoint holds it.
+    const values = start.get(spec.name);
+    const data = best?.get(spec.name) ?? (values && float32Tensor(values, spec.shape));
     if (!data) throw new Error(`no value for ${spec.name}`);
     tensors.set(spec.name, data);
   }

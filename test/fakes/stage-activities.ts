@@ -101,6 +101,7 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
           device: 'cpu',
           threads: 2,
           oneDnn: true,
+          engine: 'compiled',
           arch: 'x64',
         },
         steps: 8,

@@ -150,6 +150,7 @@ export async function putTrained(
       device: 'cpu',
       threads: 2,
       oneDnn: true,
+      engine: 'compiled',
       arch: 'x64',
     },
     steps: 10,

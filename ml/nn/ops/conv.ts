@@ -9,17 +9,42 @@ export interface ConvOptions {
   readonly stride: number;
   readonly padding: Padding;
   readonly depthwise: boolean;
+  /**
+   * Pads by an operation of its own. TensorFlow's optimizer fuses a depthwise convolution with the addition behind it and
+   * loses its explicit padding (a crash in 2.21: core/grappler/optimizers/remapper.cc copies all attributes but this one).
+   */
+  readonly padApart?: boolean;
 }
 
 /** Cross-correlation of x [batch, height, width, in] with a kernel [h, w, in, out], or [h, w, in, 1] when depthwise. */
-export function conv(x: tf.Tensor, kernel: tf.Tensor, { stride, padding, depthwise }: ConvOptions): tf.Tensor {
+export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.Tensor {
+  const { stride, padding, depthwise, padApart = false } = options;
   if (!isRank4(x) || !isRank4(kernel)) throw new Error(`[${x.shape.join(', ')}] by [${kernel.shape.join(', ')}]`);
-  const padPx = padding === 'same' ? SAME : Math.floor(kernel.shape[0] / 2);
+  const padPx = padding === 'same' || isSame(x, kernel, stride) ? SAME : Math.floor(kernel.shape[0] / 2);
   if (isNative()) {
+    if (padApart && padPx > 0) {
+      const sides: [number, number] = [padPx, padPx];
+      const wide = tf.pad(x, [[0, 0], sides, sides, [0, 0]]);
+      return tf
+        .engine()
+        .runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x: wide, kernel }, { stride, padPx: 0 });
+    }
     return tf.engine().runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x, kernel }, { stride, padPx });
   }
-  const pad = padding === 'same' ? 'same' : padPx;
+  const pad = padPx === SAME ? 'same' : padPx;
   return depthwise ? tf.depthwiseConv2d(x, kernel, stride, pad) : tf.conv2d(x, kernel, stride, pad);
+}
+
+/**
+ * Whether ⌊kernel/2⌋ on every side is what TensorFlow's SAME rule gives too: always at stride 1, and at stride 2 on odd
+ * sides. Its kernels for SAME are the faster and the better tested ones.
+ */
+export function isSame(x: tf.Tensor4D, kernel: tf.Tensor4D, stride: number): boolean {
+  return [0, 1].every((axis) => {
+    const [side = 1, size = 1] = [x.shape[axis + 1], kernel.shape[axis]];
+    const total = Math.max(0, (Math.ceil(side / stride) - 1) * stride + size - side);
+    return size % 2 === 1 && total === size - 1;
+  });
 }
 
 function isRank4(x: tf.Tensor): x is tf.Tensor4D {
@@ -101,8 +126,8 @@ function attributes(attrs: { readonly [name: string]: unknown } | undefined): Na
   const stride = Number(attrs?.['stride']);
   const padPx = Number(attrs?.['padPx']);
   const strides = [1, stride, stride, 1];
-  const strings = { data_format: 'NHWC', padding: padPx === SAME ? 'SAME' : 'EXPLICIT' };
-  if (padPx === SAME) return { strings, ints: { strides } };
+  const strings = { data_format: 'NHWC', padding: padPx === SAME ? 'SAME' : padPx === 0 ? 'VALID' : 'EXPLICIT' };
+  if (padPx <= 0) return { strings, ints: { strides } };
   return { strings, ints: { strides, explicit_paddings: [0, 0, padPx, padPx, padPx, padPx, 0, 0] } };
 }
 

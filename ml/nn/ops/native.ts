@@ -1,31 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
+import { nativeBackend } from '../../native/backend.ts';
+import type { Attribute, Binding } from '../../native/backend.ts';
 
-/** Numbers that the addon gives to the kinds of an attribute and to element types. */
-interface Binding {
-  readonly TF_ATTR_STRING: number;
-  readonly TF_ATTR_INT: number;
-  readonly TF_ATTR_FLOAT: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_FLOAT: number;
-}
-
-interface Attribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: string | boolean | number | readonly number[];
-}
-
-/** The part of tfjs-node's backend (dist/nodejs_kernel_backend.d.ts) that is used here. */
-interface NativeBackend {
-  readonly binding: Binding;
-  executeMultipleOutputs(
-    name: string,
-    attributes: readonly Attribute[],
-    inputs: readonly tf.TensorInfo[],
-    outputs: number,
-  ): tf.Tensor[];
-}
+export { isNative, NATIVE_BACKEND } from '../../native/backend.ts';
 
 /** Attributes of an operation besides its element type, which is float32 here. */
 export interface NativeAttributes {
@@ -35,13 +12,6 @@ export interface NativeAttributes {
   readonly bools?: Readonly<Record<string, boolean>>;
   /** Attributes that name element types, all float32; `['T']` when left out. */
   readonly floatTypes?: readonly string[];
-}
-
-export const NATIVE_BACKEND = 'tensorflow';
-
-/** Whether tfjs computes with native TensorFlow (tfjs-node, CPU or GPU). */
-export function isNative(): boolean {
-  return tf.getBackend() === NATIVE_BACKEND;
 }
 
 /** Runs one TensorFlow operation by its own name (tensorflow/core/ops) on float32 inputs. Only where `isNative()`. */
@@ -75,20 +45,4 @@ function toList(attributes: NativeAttributes, binding: Binding): Attribute[] {
     ...Object.entries(floats).map(([name, value]) => ({ name, type: binding.TF_ATTR_FLOAT, value })),
     ...Object.entries(bools).map(([name, value]) => ({ name, type: binding.TF_ATTR_BOOL, value })),
   ];
-}
-
-function nativeBackend(): NativeBackend {
-  const backend: unknown = tf.backend();
-  if (!isNativeBackend(backend)) throw new Error(`the ${tf.getBackend()} backend runs no native operations`);
-  return backend;
-}
-
-function isNativeBackend(backend: unknown): backend is NativeBackend {
-  return (
-    typeof backend === 'object' &&
-    backend !== null &&
-    'binding' in backend &&
-    'executeMultipleOutputs' in backend &&
-    typeof backend.executeMultipleOutputs === 'function'
-  );
 }

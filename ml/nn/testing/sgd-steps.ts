@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Backbone } from '../../backbones/backbone.ts';
 import { applyBlocks, paramsOf } from '../apply-blocks.ts';
-import { paramTensors, trainingContext } from '../contexts.ts';
+import { paramTensors, paramsIn, trainingContext } from '../contexts.ts';
 import { classificationHead } from '../head.ts';
 import { initialize } from '../initialize.ts';
 import { preprocess } from '../preprocessing.ts';
@@ -36,7 +36,10 @@ export function sgdSteps(backbone: Backbone, options: SgdOptions): SgdResult {
   const tensorsAfterStep: number[] = [];
   for (let step = 0; step < options.steps; step++) {
     const { x, y } = makeBatch(options, step);
-    const { ctx, statistics } = trainingContext(tensors, { frozenBlocks, dropoutSeed: () => step });
+    const { ctx, statistics } = trainingContext(paramsIn(tensors), {
+      frozenBlocks,
+      dropoutSeed: () => tf.tensor1d([step, 0], 'int32'),
+    });
     const loss = (): tf.Scalar =>
       tf.tidy(() => {
         const pixels = preprocess(backbone.preprocessing, x);
