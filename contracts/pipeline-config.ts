@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { AugmentConfig } from './augment-config.ts';
+
+export { AugmentConfig } from './augment-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -64,11 +67,6 @@ export const ImageConfig = z.strictObject({
     .describe('auto takes what the backbone was trained with; any other name must equal it (NORMALIZATION_MISMATCH).'),
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;
-
-export const AugmentConfig = z.strictObject({
-  flipHorizontal: share.default(0).describe('Probability of a left-right flip of a training image.'),
-});
-export type AugmentConfig = z.infer<typeof AugmentConfig>;
 
 export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'tiny-cnn']);
 export type BackboneId = z.infer<typeof BackboneId>;

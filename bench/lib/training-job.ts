@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelDescription } from '../../contracts/manifests.ts';
 import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
-import { TrainConfig } from '../../contracts/pipeline-config.ts';
+import { AugmentConfig, TrainConfig } from '../../contracts/pipeline-config.ts';
 import type { BackboneId, Strategy } from '../../contracts/pipeline-config.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { int32Tensor } from '../../core/checkpoint/tensor-data.ts';
@@ -43,7 +43,7 @@ export async function benchJob(options: BenchJob): Promise<TrainJob> {
     train: await side(join(dir, 'train.safetensors'), rows, sidePx),
     validation: await side(join(dir, 'validation.safetensors'), 32, sidePx),
     config: TrainConfig.parse(options.train),
-    augment: { flipHorizontal: 0 },
+    augment: AugmentConfig.parse({}),
     dataOrderSha256: asSha256('0'.repeat(64)),
     resume: null,
   };

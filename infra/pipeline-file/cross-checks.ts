@@ -3,6 +3,7 @@ import type { GraftError } from '../../core/errors.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { augmentChecks } from './augment-checks.ts';
 import { problem, shown } from './problems.ts';
 import type { Path } from './yaml-source.ts';
 
@@ -22,7 +23,8 @@ type Check = (context: Context, out: CrossChecks) => void;
 export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
   for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop]) check(context, out);
-  return out;
+  const augment = augmentChecks(context);
+  return { problems: [...out.problems, ...augment.problems], warnings: [...out.warnings, ...augment.warnings] };
 }
 
 /** What the published weights expect, in a formula. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAugmenting } from '../../core/augment/settings.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { createBackbone } from '../../ml/backbones/index.ts';
 import { backboneIds } from '../../ml/backbones/backbone.ts';
@@ -70,6 +71,31 @@ describe('a pipeline file', () => {
   it('warns of a frozen trunk that knows nothing and of an early stop that never comes', async () => {
     const { warnings } = await configOf(GOOD, ['model.backbone=tiny-cnn', 'train.earlyStop={patience: 5}']);
     expect(warnings.map(({ code }) => code)).toEqual(['WEIGHTS_RANDOM', 'EARLY_STOP_IDLE']);
+  });
+});
+
+describe('augment', () => {
+  it('is off where nothing is said, and a section that is only named has its starting values', async () => {
+    expect(isAugmenting((await configOf(GOOD)).config.augment)).toBe(false);
+    const { config } = await configOf(`${GOOD}augment: {crop: {}, blur: {}, erase: {}, noise: {}, mixup: {}}\n`);
+    expect(config.augment).toMatchObject({
+      crop: { area: [0.5, 1], aspect: [0.75, 1.33] },
+      blur: { probability: 0.5, sigmaPx: [0.1, 2] },
+      noise: { probability: 0.5, standardDeviation: 8 },
+      mixup: { probability: 1, alpha: 0.2 },
+      cutmix: null,
+    });
+  });
+
+  it('takes mixup and cutmix that share the images', async () => {
+    const set = ['augment={mixup: {probability: 0.4}, cutmix: {probability: 0.6}}'];
+    expect((await configOf(GOOD, set)).config.augment.cutmix).toEqual({ probability: 0.6, alpha: 1 });
+  });
+
+  it('warns of colours of gray pictures', async () => {
+    const { warnings } = await configOf(GOOD, ['image.color=gray', 'augment.hue=0.1']);
+    expect(warnings.map(({ code }) => code)).toEqual(['AUGMENT_IDLE']);
+    expect((await configOf(GOOD, ['image.color=gray', 'augment.contrast=0.1'])).warnings).toEqual([]);
   });
 });
 
@@ -239,6 +265,25 @@ describe('what cannot be true together is refused before anything runs', () => {
     [['dataset.split={test: 0.6, validation: 0.4}'], /^CONFIG_VALUE: .*leave nothing to train on — a sum below 1/],
     [['dataset.split.groupBy="(a"'], /^CONFIG_VALUE: .*groupBy — Invalid regular expression/],
     [['dataset.split.groupBy=patient'], /^CONFIG_VALUE: .*groupBy — "patient" has no group/],
+    [
+      ['augment.crop.area=[0.9, 0.5]'],
+      /^CONFIG_VALUE: .*augment\.crop\.area — \[0\.9,0\.5\] — \[min, max\], the smaller first — write \[0\.5, 0\.9\]/,
+    ],
+    [['augment.crop={aspect: [2, 1]}'], /^CONFIG_VALUE: .*augment\.crop\.aspect — \[2,1\]/],
+    [['augment.zoom=[1.2, 0.8]'], /^CONFIG_VALUE: .*augment\.zoom — \[1\.2,0\.8\]/],
+    [['augment.blur.sigmaPx=[2, 1]'], /^CONFIG_VALUE: .*augment\.blur\.sigmaPx — \[2,1\]/],
+    [['augment.erase.area=[0.2, 0.1]'], /^CONFIG_VALUE: .*augment\.erase\.area — \[0\.2,0\.1\]/],
+    [['augment.erase.aspect=[2, 1]'], /^CONFIG_VALUE: .*augment\.erase\.aspect — \[2,1\]/],
+    [
+      ['augment={mixup: {}, cutmix: {}}'],
+      /^CONFIG_VALUE: .*augment\.cutmix — mixup with probability 1 and cutmix with 1 — a sum of at most 1/,
+    ],
+    [
+      ['augment.rotateDegree=10'],
+      /^CONFIG_KEY: .*augment\.rotateDegree — unknown key — did you mean augment\.rotateDegrees\?/,
+    ],
+    [['augment.hue=0.6'], /^CONFIG_VALUE: .*augment\.hue — 0\.6 — a number from 0 to 0\.5/],
+    [['augment.zoom=1.2'], /^CONFIG_VALUE: .*augment\.zoom — 1\.2 — a list of 2 values, each a number from 0\.1 to 10/],
     [['dataset.source=imgs'], /^DATASET_MISSING: .*imgs: not there — a folder/],
     [['dataset.source=https://example.org/x.zip'], /^CONFIG_VALUE: .*a folder, a CSV file or s3:\/\/bucket\/prefix/],
     [['dataset.source=s3:///x'], /^CONFIG_VALUE: .*name the bucket/],

@@ -41,12 +41,18 @@ function rowsOfKey(key: string, node: SchemaNode, only: string, required: boolea
     const kind = shape.properties?.['kind'];
     return typeof kind === 'object' && typeof kind.const === 'string' ? [kind.const] : [];
   });
-  if (kinds.length === 0) return nested;
+  if (kinds.length === 0) return [...sectionRow(key, node), ...nested];
   const fallback = fallbackOf(node, required);
   return [
     { key: `${key}.kind`, allowed: `one of ${kinds.join(', ')}`, fallback, meaning: node.description ?? '' },
     ...nested,
   ];
+}
+
+/** A section that may be null says what null means; its keys have their defaults once it is there. */
+function sectionRow(key: string, node: SchemaNode): Row[] {
+  if (node.default !== null) return [];
+  return [{ key, allowed: describeShapes(node), fallback: 'null', meaning: node.description ?? '' }];
 }
 
 function allowedBy(node: SchemaNode): string {

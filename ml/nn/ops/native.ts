@@ -10,6 +10,8 @@ export interface NativeAttributes {
   readonly ints?: Readonly<Record<string, number | readonly number[]>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly bools?: Readonly<Record<string, boolean>>;
+  /** Attributes that name element types that are int32. */
+  readonly intTypes?: readonly string[];
   /** Attributes that name element types, all float32; `['T']` when left out. */
   readonly floatTypes?: readonly string[];
 }
@@ -36,10 +38,14 @@ export function runNativeOne(
   return output;
 }
 
+/** Of tensorflow/core/framework/types.proto; the numbers of element types are part of the file format. */
+const DT_INT32 = 3;
+
 function toList(attributes: NativeAttributes, binding: Binding): Attribute[] {
-  const { strings = {}, ints = {}, floats = {}, bools = {}, floatTypes = ['T'] } = attributes;
+  const { strings = {}, ints = {}, floats = {}, bools = {}, intTypes = [], floatTypes = ['T'] } = attributes;
   return [
     ...floatTypes.map((name) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT })),
+    ...intTypes.map((name) => ({ name, type: binding.TF_ATTR_TYPE, value: DT_INT32 })),
     ...Object.entries(strings).map(([name, value]) => ({ name, type: binding.TF_ATTR_STRING, value })),
     ...Object.entries(ints).map(([name, value]) => ({ name, type: binding.TF_ATTR_INT, value })),
     ...Object.entries(floats).map(([name, value]) => ({ name, type: binding.TF_ATTR_FLOAT, value })),
