@@ -1,7 +1,8 @@
 import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
+import { augmentationInputs } from '../../core/augment/inputs.ts';
+import { isAugmenting } from '../../core/augment/settings.ts';
 import { asFloat32 } from '../../core/checkpoint/tensor-data.ts';
 import { frozenFeatures } from './features.ts';
-import { flipRows } from './images.ts';
 import { breathe, StopRequested } from './job.ts';
 import type { JobHost } from './job.ts';
 import type { Batch } from './learner.ts';
@@ -43,7 +44,7 @@ export async function openInputs(
   values: ReadonlyMap<string, Float32Array>,
   host: JobHost,
 ): Promise<Inputs> {
-  const cached = model.prefix > 0 && job.augment.flipHorizontal === 0;
+  const cached = model.prefix > 0 && !isAugmenting(job.augment);
   if (!cached) {
     const train = await openSamples(job.train, 'images');
     const validation = await openSamples(job.validation, 'images');
@@ -90,17 +91,18 @@ function codeSource(samples: SampleReader): Source {
   };
 }
 
-function pixelSource(samples: SampleReader, job: TrainJob): Source {
-  const { seed } = job.config;
-  const probability = job.augment.flipHorizontal;
+function pixelSource(samples: SampleReader, { augment, config: { seed } }: TrainJob): Source {
+  const [heightPx = 1, widthPx = 1] = samples.shape;
   return {
     rows: samples.rows,
     spec: { kind: 'pixels', shape: samples.shape },
     prefetch: (indexes) => ({ indexes, bytes: samples.read(indexes) }),
     async batch({ indexes, bytes }, epoch) {
-      const x = await bytes;
-      if (epoch !== null) flipRows(x, indexes, samples.shape, { probability, seed, epoch });
-      return { x, labels: labelsOf(samples, indexes) };
+      const batch = { x: await bytes, labels: labelsOf(samples, indexes) };
+      if (epoch === null || !isAugmenting(augment)) return batch;
+      const drawn = augmentationInputs(augment, { seed, epoch, indexes, heightPx, widthPx });
+      const augmentation = Object.fromEntries(Object.entries(drawn).map(([name, { values }]) => [name, values]));
+      return { ...batch, augmentation };
     },
   };
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { asFloat32, elementCount } from '../../core/checkpoint/tensor-data.ts';
-import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
+import { AugmentConfig, OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import golden from '../../test/golden/training/losses.json' with { type: 'json' };
 import { tinyCnn } from '../backbones/tiny-cnn.ts';
 import { classificationHead } from '../nn/head.ts';
@@ -32,6 +32,7 @@ const plain: StepOptions = {
   labelSmoothing: 0,
   clipNorm: null,
   averageDecay: null,
+  augment: AugmentConfig.parse({}),
   seed: 1,
 };
 

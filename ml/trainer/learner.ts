@@ -28,6 +28,8 @@ export interface StepOutcome {
 export interface Batch {
   readonly x: TypedArray;
   readonly labels: Int32Array;
+  /** What augmentation drew for these rows (core/augment/inputs.ts). */
+  readonly augmentation?: Readonly<Record<string, TypedArray>>;
 }
 
 export interface LearnerOptions extends StepOptions {
@@ -90,12 +92,13 @@ class EngineLearner implements Learner {
     this.moving = new Map([...engine.shapes].filter(([name]) => !still.has(name)));
   }
 
-  step({ x, labels }: Batch, address: StepAddress): StepOutcome {
+  step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
     const { optimizer, averageDecay, seed } = this.options;
     const { learningRate, step } = address;
     const decay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
     try {
       const outputs = this.engine.run(stepName(labels.length), {
+        ...augmentation,
         x,
         labels,
         rate: scalar(hostRate(ruleOf(optimizer), learningRate, step + 1)),

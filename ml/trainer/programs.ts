@@ -1,6 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
+import { augmentationInputShapes } from '../../core/augment/inputs.ts';
+import { isAugmenting } from '../../core/augment/settings.ts';
+import type { AugmentSettings } from '../../core/augment/settings.ts';
 import { purposeWord, stream } from '../../core/rng.ts';
 import type { OptimizerConfig } from '../../contracts/pipeline-config.ts';
+import { augmentImages, mixTargets } from '../augment/augment-images.ts';
 import type { InputSpec, Program, ProgramState } from '../engine/index.ts';
 import { slotsOf } from '../engine/rules.ts';
 import type { Rule } from '../engine/rules.ts';
@@ -22,6 +26,7 @@ export interface StepOptions {
   readonly clipNorm: number | null;
   /** Share of the old value that a moving average of the weights keeps each step; null for no average. */
   readonly averageDecay: number | null;
+  readonly augment: AugmentSettings;
   readonly seed: number;
 }
 
@@ -84,11 +89,13 @@ export function prefixProgram(model: Model, shape: readonly number[], batch: num
 
 /**
  * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `shrink` and `averageDecay`,
- * scalars, and `dropoutSeeds` int32 [blocks with dropout, 2]. Gives `figures` [2]: the mean cross-entropy over the batch
+ * scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives `figures` [2]: the mean cross-entropy over the batch
  * before the update, and how many rows' largest logit is their label. A loss that is not finite stops it (`NotFinite`).
  */
 export function stepProgram(model: Model, rows: RowSpec, batch: number, options: StepOptions): Program {
   const dropouts = dropoutBlocks(model);
+  // Codes stand behind the augmentation, if there was any.
+  const augment = rows.kind === 'pixels' && isAugmenting(options.augment) ? options.augment : null;
   return {
     inputs: {
       x: inputSpec(rows, batch),
@@ -96,6 +103,7 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
       rate: { shape: [], dtype: 'float32' },
       shrink: { shape: [], dtype: 'float32' },
       ...(options.averageDecay === null ? {} : { averageDecay: { shape: [], dtype: 'float32' } }),
+      ...(augment ? augmentationInputShapes(augment, batch) : {}),
       ...(dropouts.length > 0 ? { dropoutSeeds: { shape: [dropouts.length, 2], dtype: 'int32' } } : {}),
     },
     run: (inputs, state) => {
@@ -108,9 +116,18 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
         const param = (name: string): tf.Tensor => byName.get(name) ?? state.get(variable.parameter(name));
         const context = trainingContext(model, param, state, (block) => seedOf(seeds, dropouts.indexOf(block)));
         const prefix = inferenceContext((name) => state.get(variable.parameter(name)));
-        const features = applyBlocks(model.blocks, start(model, rows), model.prefix, enter(model, rows, x), prefix);
+        const pixels = augment ? augmentImages(augment, rank4(x), inputs) : given(x);
+        const features = applyBlocks(
+          model.blocks,
+          start(model, rows),
+          model.prefix,
+          enter(model, rows, pixels),
+          prefix,
+        );
         const logits = applyBlocks(model.blocks, model.prefix, model.blocks.length, features, context);
-        const loss = crossEntropy(logits, given(labels), options.labelSmoothing);
+        const oneHot = oneHotOf(given(labels), logits.shape[1] ?? 1);
+        const targets = augment ? mixTargets(augment, oneHot, inputs) : oneHot;
+        const loss = crossEntropy(logits, targets, options.labelSmoothing);
         figures = tf.keep(tf.tidy(() => tf.stack([loss, countCorrect(logits, given(labels))])));
         return loss;
       };
@@ -201,12 +218,16 @@ function seedOf(seeds: tf.Tensor | undefined, index: number): tf.Tensor {
   return tf.slice(given(seeds), [index, 0], [1, 2]).reshape([2]);
 }
 
+/** Class indexes int32 [batch] → float32 [batch, classes]. */
+function oneHotOf(labels: tf.Tensor, classes: number): tf.Tensor2D {
+  return tf.reshape<tf.Rank.R2>(tf.oneHot(labels, classes).toFloat(), [labels.size, classes]);
+}
+
 /** Mean over the batch of −Σ target·log softmax; smoothing spreads ε evenly over all classes (Szegedy et al. 1512.00567 §7). */
-function crossEntropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: number): tf.Scalar {
+function crossEntropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: number): tf.Scalar {
   return tf.tidy(() => {
     const classes = logits.shape[1] ?? 1;
-    const oneHot = tf.oneHot(labels, classes).toFloat();
-    const target = smoothing > 0 ? oneHot.mul(1 - smoothing).add(smoothing / classes) : oneHot;
+    const target = smoothing > 0 ? targets.mul(1 - smoothing).add(smoothing / classes) : targets;
     return target.mul(tf.logSoftmax(logits)).sum(1).mean().neg().asScalar();
   });
 }
@@ -220,6 +241,15 @@ export function clipByGlobalNorm(gradients: readonly tf.Tensor[], limit: number)
   const squares = gradients.map((gradient) => gradient.square().sum());
   const scale = tf.minimum(1, tf.div(limit, tf.addN(squares).sqrt().add(1e-12)));
   return gradients.map((gradient) => gradient.mul(scale));
+}
+
+function rank4(x: tf.Tensor | undefined): tf.Tensor4D {
+  const images = given(x);
+  return images.as4D(...sides4(images.shape));
+}
+
+function sides4([n = 1, height = 1, width = 1, channels = 1]: readonly number[]): [number, number, number, number] {
+  return [n, height, width, channels];
 }
 
 function given<T>(value: T | undefined): T {

@@ -72,9 +72,9 @@ async function train(
   }
 }
 
-function learnerOptions({ config, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
+function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
   const { optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const step = { optimizer, labelSmoothing, clipNorm, averageDecay, seed };
+  const step = { optimizer, labelSmoothing, clipNorm, averageDecay, augment, seed };
   return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
