@@ -70,7 +70,7 @@ export const AugmentConfig = z.strictObject({
 });
 export type AugmentConfig = z.infer<typeof AugmentConfig>;
 
-export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'tiny-cnn']);
+export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'resnet50-v1.5', 'resnet50', 'tiny-cnn']);
 export type BackboneId = z.infer<typeof BackboneId>;
 
 export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
