@@ -68,7 +68,7 @@ export const ImageConfig = z.strictObject({
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;
 
-export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'tiny-cnn']);
+export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'resnet50-v1.5', 'resnet50', 'tiny-cnn']);
 export type BackboneId = z.infer<typeof BackboneId>;
 
 export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
