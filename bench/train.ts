@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { BackboneId } from '../contracts/pipeline-config.ts';
 import { FROZEN_EPOCHS, measureGraft, timedTraining } from './lib/graft-train.ts';
 import { benchOptions, say } from './lib/options.ts';
-import { chosenPeers, measurePeer, peerVersions, versionNotes, whyNot } from './lib/peers.ts';
+import { chosenPeers, measurePeer, peers, peerVersions, versionNotes, whyNot } from './lib/peers.ts';
 import { figure, report } from './lib/report.ts';
 import type { Row } from './lib/report.ts';
 import { median } from './lib/statistics.ts';
 import { BATCH_SIZE, CLASSES } from './lib/timing.ts';
 import type { Measured, Timing } from './lib/timing.ts';
-import { chosenCases } from './lib/train-cases.ts';
+import { chosenCases, trainCases } from './lib/train-cases.ts';
 import type { TrainCase } from './lib/train-cases.ts';
 import { benchJob, noiseFile } from './lib/training-job.ts';
 
@@ -32,6 +32,10 @@ const timing: Timing = {
   seconds: options.number('seconds', options.quick ? 2 : 10),
 };
 const cases = chosenCases(options.text('case'), options.quick);
+if (cases.length === 0) options.refuse(`--case: one of ${trainCases.map(({ name }) => name).join(', ')} is expected`);
+const rivals =
+  chosenPeers(options.text('peers')) ??
+  options.refuse(`--peers: some of ${peers.map(({ id }) => id).join(',')} are expected`);
 const versions = await peerVersions();
 const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
 
@@ -57,7 +61,7 @@ async function competitorsOf(each: TrainCase): Promise<Competitor[]> {
       return measureGraft(await benchJob({ ...shape, backbone: BackboneId.parse(id) }), timing);
     },
   };
-  const others = chosenPeers(options.text('peers')).map((peer) => ({
+  const others = rivals.map((peer) => ({
     title: peer.title,
     whyNot: whyNot(peer, versions),
     measure: () => measurePeer(peer, training, timing),

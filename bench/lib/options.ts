@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly quick: boolean;
   text(name: Name): string | null;
   number(name: Name, otherwise: number): number;
+  /** Ends the process with 2 and this word. */
+  refuse(why: string): never;
 }
 
 /** The options of a benchmark; `--json` and `--quick` are everybody's. Wrong ones end the process with 2 and a word. */
@@ -42,6 +44,7 @@ export function benchOptions(...names: readonly Name[]): BenchOptions {
   return {
     quick: values['quick'] === true,
     text,
+    refuse: (why) => leave(2, why),
     number: (name, otherwise) => {
       const given = text(name);
       const value = given === null ? otherwise : Number(given);

@@ -37,14 +37,11 @@ export const peers: readonly Peer[] = [
   { id: 'tfjs', title: 'tfjs-node fit', needs: null, tuned: true, jit: 'auto', byDefault: true },
 ];
 
-/** Peers by `--peers a,b`, or the default ones. Throws on a name that is none. */
-export function chosenPeers(list: string | null): readonly Peer[] {
+/** Peers by `--peers a,b`, or the default ones; null where a name is none. */
+export function chosenPeers(list: string | null): readonly Peer[] | null {
   if (list === null) return peers.filter(({ byDefault }) => byDefault);
-  return list.split(',').map((id) => {
-    const peer = peers.find((each) => each.id === id.trim());
-    if (!peer) throw new Error(`--peers ${id}: one of ${peers.map((each) => each.id).join(', ')} is expected`);
-    return peer;
-  });
+  const chosen = list.split(',').map((id) => peers.find((each) => each.id === id.trim()));
+  return chosen.every((peer) => peer !== undefined) ? chosen : null;
 }
 
 const here = (file: string): string => fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
