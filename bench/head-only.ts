@@ -3,8 +3,6 @@
  * once, against Keras's ordinary fit with the same weights, data and optimizer. Whole trainings by the clock, from loaded
  * libraries to the end: tracing, compiling, reading weights and data, and graft's pass are all in it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { float32Tensor } from '../core/checkpoint/tensor-data.ts';
@@ -21,6 +19,7 @@ import { startJob } from './lib/graft-child.ts';
 import { benchOptions, say } from './lib/options.ts';
 import { askKeras, peerVersions, versionNotes } from './lib/peers.ts';
 import { figure, report } from './lib/report.ts';
+import { scratchDir } from './lib/scratch-dir.ts';
 import { median } from './lib/statistics.ts';
 import { BATCH_SIZE } from './lib/timing.ts';
 
@@ -34,7 +33,7 @@ const rounds = options.number('rounds', options.quick ? 1 : 2);
 const epochs = options.quick ? 3 : 10;
 const perDigit = options.quick ? { train: 30, validation: 10 } : { train: 100, validation: 28 };
 const versions = await peerVersions();
-const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
+const dir = scratchDir();
 const trainPath = join(dir, 'train.safetensors');
 const validationPath = join(dir, 'validation.safetensors');
 const weightsPath = join(dir, 'backbone.safetensors');
@@ -131,19 +130,15 @@ const competitors = [
       ]),
 ];
 
-try {
-  await exportWeights();
-  await writeDigits(trainPath, await readDigits(0, perDigit.train), SIDE_PX);
-  await writeDigits(validationPath, await readDigits(perDigit.train, perDigit.validation), SIDE_PX);
-  for (let round = 0; round < rounds; round++) {
-    for (const each of round % 2 === 0 ? competitors : competitors.toReversed()) {
-      const training = await each.train(round);
-      each.seen.push(training);
-      say(`${each.who}: ${figure(training.seconds)} s`);
-    }
+await exportWeights();
+await writeDigits(trainPath, await readDigits(0, perDigit.train), SIDE_PX);
+await writeDigits(validationPath, await readDigits(perDigit.train, perDigit.validation), SIDE_PX);
+for (let round = 0; round < rounds; round++) {
+  for (const each of round % 2 === 0 ? competitors : competitors.toReversed()) {
+    const training = await each.train(round);
+    each.seen.push(training);
+    say(`${each.who}: ${figure(training.seconds)} s`);
   }
-} finally {
-  await rm(dir, { recursive: true, force: true });
 }
 
 const bestOf = (training: Training): number => Math.max(...training.epochs.map(({ accuracy }) => accuracy));

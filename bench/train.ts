@@ -2,8 +2,7 @@
  * Training speed and peak memory of graft against Keras, PyTorch and tfjs, measured in turn in one run.
  * docs/benchmarks.md says what is compared and how to read it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackboneId } from '../contracts/pipeline-config.ts';
 import { FROZEN_EPOCHS, measureGraft, timedTraining } from './lib/graft-train.ts';
@@ -11,6 +10,7 @@ import { benchOptions, say } from './lib/options.ts';
 import { chosenPeers, measurePeer, peers, peerVersions, versionNotes, whyNot } from './lib/peers.ts';
 import { figure, report } from './lib/report.ts';
 import type { Row } from './lib/report.ts';
+import { scratchDir } from './lib/scratch-dir.ts';
 import { median } from './lib/statistics.ts';
 import { BATCH_SIZE, CLASSES } from './lib/timing.ts';
 import type { Measured, Timing } from './lib/timing.ts';
@@ -37,7 +37,7 @@ const rivals =
   chosenPeers(options.text('peers')) ??
   options.refuse(`--peers: some of ${peers.map(({ id }) => id).join(',')} are expected`);
 const versions = await peerVersions();
-const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
+const dir = scratchDir();
 
 interface Competitor {
   readonly title: string;
@@ -114,11 +114,7 @@ function howOf({ xla, passImagesPerSecond: pass, stepImagesPerSecond: steps }: M
 
 const unmeasured: string[] = [];
 const rows: Row[] = [];
-try {
-  for (const each of cases) rows.push(...(await inTurn(each)));
-} finally {
-  await rm(dir, { recursive: true, force: true });
-}
+for (const each of cases) rows.push(...(await inTurn(each)));
 report(`Training, batch ${BATCH_SIZE}, Adam, ${CLASSES} classes`, rows, [
   ...versionNotes(versions),
   ...unmeasured,
