@@ -54,7 +54,9 @@ function variableNodes(index: number, shape: readonly number[], { TF_FLOAT, TF_I
     node(handle, 'VarHandleOp', [], { dtype, shape: { shape: shapeOf(shape) }, shared_name: text(handle) }),
     node(nodeNames.value(index), 'ReadVariableOp', [handle], { dtype }),
     node(setter, 'Placeholder', [], { dtype, shape: { shape: shapeOf(shape) } }),
-    node(`${handle}/assign`, 'AssignVariableOp', [handle, setter], { dtype }),
+    // A copy of its own: what is fed may be the caller's memory, and a variable takes over what it is assigned.
+    node(`${handle}/copy`, 'DeepCopy', [setter], { T: dtype }),
+    node(`${handle}/assign`, 'AssignVariableOp', [handle, `${handle}/copy`], { dtype }),
     node(
       nodeNames.written(index),
       'Const',
@@ -179,7 +181,9 @@ class ProgramGraph {
     switch (write.kind) {
       case 'assign': {
         const { variable } = write;
-        const inputs = [this.handle(variable), this.ref(write.value), ...this.after(variable)];
+        // As in `variableNodes`: the value may be an input, or a view of one.
+        const value = this.add(`${name}/copy`, 'DeepCopy', [this.ref(write.value)], { T: float });
+        const inputs = [this.handle(variable), value, ...this.after(variable)];
         this.written.set(variable, this.add(name, 'AssignVariableOp', inputs, { dtype: float }));
         return;
       }
