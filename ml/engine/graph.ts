@@ -1,5 +1,5 @@
 import type { Attribute, Binding } from '../native/backend.ts';
-import { constant, node, shapeOf, text } from './nodes.ts';
+import { constant, markOf, node, shapeOf, SUMMED, text } from './nodes.ts';
 import type { Recording, RecordedWrite, Ref } from './recorder.ts';
 import { neededOperations, readVariables } from './needed.ts';
 import { nativeUpdate } from './rules.ts';
@@ -97,7 +97,8 @@ class ProgramGraph {
       if (!operation) continue;
       const attr = Object.fromEntries(operation.attributes.map((each) => [each.name, this.attribute(each)]));
       const refs = operation.inputs.map((ref) => this.ref(ref));
-      this.add(this.operation(index), operation.name, refs, attr);
+      if (operation.name === 'AddN') this.sum(this.operation(index), refs, attr['T'] ?? {});
+      else this.add(this.operation(index), operation.name, refs, { ...attr, ...markOf(operation.name) });
     }
     for (const [index, guard] of guards.entries()) this.guard(guard, `${this.name}/guard/${index}`);
     for (const [index, write] of writes.entries()) this.write(write, `${this.name}/write/${index}`);
@@ -106,6 +107,23 @@ class ProgramGraph {
       this.add(nodeNames.output(this.name, name), 'Identity', [this.ref(ref), ...after], { T: { type: dtype } });
     }
     return this.nodes;
+  }
+
+  /** Pairs, first to last: AddN begins with whichever input's memory is free by then, so its rounding hangs on timing. */
+  private sum(name: string, refs: readonly string[], T: AttrValue): void {
+    const [first = '', ...rest] = refs;
+    const last = rest.pop();
+    if (last === undefined) {
+      this.add(name, 'Identity', [first], { T });
+      return;
+    }
+    const pair = (left: string, right: string, as: string): string =>
+      this.add(as, 'AddV2', [left, right], { T, ...SUMMED });
+    pair(
+      rest.reduce((sum, each, index) => pair(sum, each, `${name}/${index}`), first),
+      last,
+      name,
+    );
   }
 
   private add(name: string, op: string, inputs: readonly string[], attr: Readonly<Record<string, AttrValue>>): string {

@@ -2,6 +2,19 @@ import { bytesOf } from './recorder.ts';
 import type { RecordedConstant } from './recorder.ts';
 import type { AttrValue, NodeDef, TensorShape } from './saved-model.ts';
 
+/**
+ * TensorFlow's graph optimizer makes an AddN of additions that follow each other, which is not reproducible (see `sum`).
+ * It leaves alone what bears its mark of having been through that: kAddOpsRewriteTag, in two spellings over the versions,
+ * of core/grappler/optimizers/arithmetic_optimizer.cc.
+ */
+export const SUMMED: Readonly<Record<string, AttrValue>> = {
+  _grappler_ArithmeticOptimizer_AddOpsRewriteStage: { b: true },
+  '_grappler:ArithmeticOptimizer:AddOpsRewriteStage': { b: true },
+};
+
+export const markOf = (operation: string): Readonly<Record<string, AttrValue>> =>
+  operation === 'Add' || operation === 'AddV2' ? SUMMED : {};
+
 export function node(
   name: string,
   op: string,
