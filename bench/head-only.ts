@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { float32Tensor } from '../core/checkpoint/tensor-data.ts';
-import { TrainConfig } from '../contracts/pipeline-config.ts';
+import { AugmentConfig, TrainConfig } from '../contracts/pipeline-config.ts';
 import type { TrainJob } from '../contracts/ml-protocol.ts';
 import { asSha256 } from '../core/ids.ts';
 import { settings } from '../infra/config.ts';
@@ -79,7 +79,7 @@ function graftJob(round: number): TrainJob {
       batchSize: BATCH_SIZE,
       optimizer: { kind: 'adam', learningRate: LEARNING_RATE },
     }),
-    augment: { flipHorizontal: 0 },
+    augment: AugmentConfig.parse({}),
     dataOrderSha256: asSha256('0'.repeat(64)),
     resume: null,
   };

@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { allOf, drift, farthest, valuesOf, withPair } from '../../test/lib/engine-pairs.ts';
 import { goldenCases, runGolden, updateSpec } from '../../test/lib/golden-updates.ts';
-import { startValues, stepInputs, stepState } from '../../test/lib/step-network.ts';
+import { startValues, stepInputs, stepOptions, stepState } from '../../test/lib/step-network.ts';
 import { buildModel } from '../trainer/model.ts';
 import type { Model, ModelShape } from '../trainer/model.ts';
 import { stepProgram } from '../trainer/programs.ts';
@@ -25,11 +24,8 @@ afterAll(() => {
 });
 
 const BATCH = 4;
-const optionsOf = (optimizer: object, change: Partial<StepOptions> = {}): StepOptions => ({
-  optimizer: OptimizerConfig.parse(optimizer),
-  ...{ labelSmoothing: 0, clipNorm: null, averageDecay: null, seed: 3 },
-  ...change,
-});
+const optionsOf = (optimizer: object, change: Partial<StepOptions> = {}): StepOptions =>
+  stepOptions(optimizer, { seed: 3, ...change });
 
 function network(shape: Partial<ModelShape>, lastN = 0): Model {
   const classes = ['a', 'b', 'c'];

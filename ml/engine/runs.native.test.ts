@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { allOf } from '../../test/lib/engine-pairs.ts';
-import { startValues, stepInputs, stepState } from '../../test/lib/step-network.ts';
+import { startValues, stepInputs, stepOptions, stepState } from '../../test/lib/step-network.ts';
 import { buildModel } from '../trainer/model.ts';
 import { stepProgram } from '../trainer/programs.ts';
 import { compileEngine } from './compiled-engine.ts';
@@ -90,8 +89,10 @@ describe('a guarded value that is not finite', () => {
 
 describe('a network’s loss that is not finite', () => {
   it('leaves weights, slots, averages and statistics as they were', async () => {
-    const optimizer = OptimizerConfig.parse({ kind: 'adam', weightDecay: 0.1 });
-    const options = { optimizer, labelSmoothing: 0.1, clipNorm: 1, averageDecay: 0.9, seed: 1 };
+    const options = stepOptions(
+      { kind: 'adam', weightDecay: 0.1 },
+      { labelSmoothing: 0.1, clipNorm: 1, averageDecay: 0.9 },
+    );
     const shape = { backbone: 'tiny-cnn', strategy: 'full', classes: ['a', 'b'], dropout: 0.2 } as const;
     const [model, rows] = [buildModel(shape, 0), { kind: 'pixels', shape: [16, 16, 3] } as const];
     const state = stepState(model, options);
@@ -109,13 +110,7 @@ describe('a network’s loss that is not finite', () => {
 
 describe('300 runs of a compiled step', () => {
   it('keep the number of native tensors', async () => {
-    const options = {
-      optimizer: OptimizerConfig.parse({ kind: 'adam' }),
-      labelSmoothing: 0,
-      clipNorm: 1,
-      averageDecay: 0.9,
-      seed: 1,
-    };
+    const options = stepOptions({ kind: 'adam' }, { clipNorm: 1, averageDecay: 0.9 });
     const shape = { backbone: 'tiny-cnn', strategy: 'full', classes: ['a', 'b'], dropout: 0.2 } as const;
     const [model, rows] = [buildModel(shape, 0), { kind: 'pixels', shape: [16, 16, 3] } as const];
     const state = stepState(model, options);

@@ -1,3 +1,4 @@
+import { AugmentConfig, OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { elementCount } from '../../core/checkpoint/tensor-data.ts';
 import type { RandomStream } from '../../core/rng.ts';
 import type { InputValues, StateShapes } from '../../ml/engine/index.ts';
@@ -6,6 +7,16 @@ import { initialize } from '../../ml/nn/initialize.ts';
 import type { Model } from '../../ml/trainer/model.ts';
 import { dropoutSeeds, movingSpecs, ruleOf, slotStarts, variable } from '../../ml/trainer/programs.ts';
 import type { RowSpec, StepOptions } from '../../ml/trainer/programs.ts';
+
+/** A step that does nothing special but what `change` says. */
+export function stepOptions(optimizer: object, change: Partial<StepOptions> = {}): StepOptions {
+  return {
+    optimizer: OptimizerConfig.parse(optimizer),
+    ...{ backboneRate: 1, labelSmoothing: 0, clipNorm: null, averageDecay: null, seed: 1 },
+    augment: AugmentConfig.parse({}),
+    ...change,
+  };
+}
 
 /** The variables of `stepProgram` over a whole model. */
 export function stepState(model: Model, { optimizer, averageDecay }: StepOptions): StateShapes {
@@ -51,7 +62,7 @@ export function stepInputs(model: Model, rows: RowSpec, { batch, options, at, ra
         : Float32Array.from({ length: count }, (_, index) => draw(index) * 4 - 2),
     labels: Int32Array.from({ length: batch }, (_, index) => (index + at) % classes),
     rate: Float32Array.of(hostRate(ruleOf(optimizer), optimizer.learningRate, at + 1)),
-    shrink: Float32Array.of(1 - optimizer.learningRate * decay),
+    decay: Float32Array.of(optimizer.learningRate * decay),
     averageDecay: Float32Array.of(options.averageDecay ?? 0),
     dropoutSeeds: dropoutSeeds(model, options.seed, { epoch: 0, step: at }),
   };

@@ -3,22 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { createEngine } from '../../ml/engine/index.ts';
 import { buildModel } from '../../ml/trainer/model.ts';
 import { decomposedStep } from './decomposed-step.ts';
-import { startValues, stepInputs, stepState } from './step-network.ts';
+import { startValues, stepInputs, stepOptions, stepState } from './step-network.ts';
 import { stepProgram } from '../../ml/trainer/programs.ts';
 
 // Trains MobileNetV2 for some steps in a process of its own; prints the SHA-256 of all variables and every step's loss.
 // Arguments: batch-norm (fused | plain), update (native | plain), side, batch, steps, threads.
 const [, , batchNorm, update, side, batch, steps, threads] = process.argv;
-const options = {
-  optimizer: OptimizerConfig.parse({ kind: 'adam', learningRate: 0.001 }),
-  ...{ labelSmoothing: 0, clipNorm: null, averageDecay: null, seed: 3 },
-};
+const options = stepOptions({ kind: 'adam', learningRate: 0.001 }, { seed: 3 });
 const rows = { kind: 'pixels', shape: [Number(side), Number(side), 3] } as const;
 
 await loadTensorFlow({ threads: Number(threads), provision: false });
