@@ -1,27 +1,48 @@
 /**
- * The image child process: decodes foreign pictures for its parent (infra/images/image-decoder.ts), which restarts it
+ * An image child process: decodes foreign pictures for its parent (infra/images/image-decoder.ts), which restarts it
  * when a picture takes it down. It has no credentials in its environment and goes when its parent is gone.
  */
-import { configureSharp, inspectImage, renderImage } from './images/decode.ts';
+import { writeSync } from 'node:fs';
+import { PictureDecoder, configureSharp } from './images/decode.ts';
 import { defaultLimits } from './images/limits.ts';
-import { ImageRequest } from './images/protocol.ts';
-import type { ImageReply } from './images/protocol.ts';
+import { HAND_OVER_FD, ImageRequest } from './images/protocol.ts';
+import type { ImageReply, PictureReply } from './images/protocol.ts';
+import { loadTurbo } from './images/turbo-jpeg.ts';
+
+/** So often the parent hears that a request of many pictures goes on. */
+const BUSY_EVERY_MS = 1000;
+
+configureSharp();
+const decoder = new PictureDecoder({ limits: defaultLimits, turbo: loadTurbo() });
 
 function reply(message: ImageReply): void {
   process.send?.(message);
 }
 
-async function answer({ id, path, render }: ImageRequest): Promise<ImageReply> {
-  if (render === null) {
-    const inspected = await inspectImage(path, defaultLimits);
-    return inspected.ok
-      ? { kind: 'info', id, info: inspected.value }
-      : { kind: 'problem', id, problem: inspected.problem };
+async function answer({ id, paths, render, offset }: ImageRequest): Promise<void> {
+  const pictures: PictureReply[] = [];
+  let heardMs = performance.now();
+  for (const path of paths) {
+    const rowBytes = render === null ? 0 : render.heightPx * render.widthPx * render.channels;
+    pictures.push(await pictureOf(path, render, offset + pictures.length * rowBytes));
+    if (performance.now() - heardMs < BUSY_EVERY_MS) continue;
+    heardMs = performance.now();
+    reply({ kind: 'busy' });
   }
-  const rendered = await renderImage(path, render, defaultLimits);
-  return rendered.ok
-    ? { kind: 'pixels', id, pixels: rendered.value }
-    : { kind: 'problem', id, problem: rendered.problem };
+  reply({ kind: 'done', id, pictures });
+}
+
+async function pictureOf(path: string, render: ImageRequest['render'], offset: number): Promise<PictureReply> {
+  if (render === null) {
+    const inspected = await decoder.inspect(path);
+    return inspected.ok ? { kind: 'info', info: inspected.value } : { kind: 'problem', problem: inspected.problem };
+  }
+  const rendered = await decoder.render(path, render);
+  if (!rendered.ok) return { kind: 'problem', problem: rendered.problem };
+  for (let at = 0; at < rendered.value.length;) {
+    at += writeSync(HAND_OVER_FD, rendered.value, at, rendered.value.length - at, offset + at);
+  }
+  return { kind: 'pixels' };
 }
 
 // A decoder stuck in its thread would hold up an orderly exit, and there is nothing to put in order.
@@ -30,10 +51,11 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
+let last = Promise.resolve();
 process.on('message', (message) => {
-  // What throws here is a bug, not a bad picture: it ends the process, and the parent says which file it was.
-  void answer(ImageRequest.parse(message)).then(reply);
+  // What throws here is a bug, not a bad picture: it ends the process, and the parent says which files it was.
+  const request = ImageRequest.parse(message);
+  last = last.then(() => answer(request));
 });
 
-configureSharp();
 reply({ kind: 'ready' });

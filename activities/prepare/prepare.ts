@@ -19,7 +19,7 @@ import { Assignment } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
-const CODE_VERSION = 2;
+const CODE_VERSION = 3;
 /** One shard is rendered while another is stored. */
 const SHARDS_AT_ONCE = 2;
 
@@ -48,6 +48,8 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
       dataset: input.datasetManifestKey,
       assignments: split.assignments.sha256,
       image: input.image,
+      // Which library turned JPEGs into pixels: two of them differ in the last bits.
+      decoder: ports.images.name,
       sides,
     };
     const answer = await cachedStage({

@@ -39,8 +39,8 @@ export interface RenderingContext {
   readonly seen: (rows: number) => void;
 }
 
-/** Pictures that are downloaded and rendered at once. */
-const PICTURES_AT_ONCE = 16;
+/** Pictures that are downloaded and rendered at once: so many that the decoder's processes get them in batches. */
+const PICTURES_AT_ONCE = 64;
 
 /**
  * Renders a shard, or finds the one that an earlier attempt made of the same pictures. Its record is written last and
@@ -122,24 +122,24 @@ async function renderRows(rows: readonly Row[], address: Sha256, context: Render
   const rowBytes = heightPx * widthPx * channels;
   const pixels = new Uint8Array(rows.length * rowBytes);
   const raw = (index: number): string => join(context.scratch, `${address.slice(0, 16)}-${index}`);
-  let at = 0;
-  for await (const row of mapOrdered(rows.entries(), PICTURES_AT_ONCE, ([i, row]) => renderRow(row, raw(i), context))) {
-    pixels.set(row, at);
-    at += rowBytes;
-    context.seen(1);
-  }
+  const renderAt = async ([index, row]: [number, Row]): Promise<number> => {
+    await renderRow(row, raw(index), pixels.subarray(index * rowBytes, (index + 1) * rowBytes), context);
+    return 1;
+  };
+  for await (const rendered of mapOrdered(rows.entries(), PICTURES_AT_ONCE, renderAt)) context.seen(rendered);
   return pixels;
 }
 
 async function renderRow(
   { sha256, path: name }: Row,
   path: string,
+  into: Uint8Array,
   { ports, image, signal }: RenderingContext,
-): Promise<Uint8Array> {
+): Promise<void> {
   try {
     await ports.store.getFile(blobKey(sha256), path, { sha256, signal });
-    const [rendered] = await ports.images.render([path], image, signal);
-    if (rendered?.ok === true) return rendered.value;
+    const [rendered] = await ports.images.render([path], image, into, signal);
+    if (rendered?.ok === true) return;
     // It was whole when it was ingested, and its hash says it still is: the disk or the decoder failed, not the picture.
     const seen = `can't be rendered: ${rendered?.error.message ?? 'no answer'}`;
     throw transientError('STORE_CORRUPT', name, seen, 'the picture that was ingested', 'try again');

@@ -119,7 +119,8 @@ async function bareData(imagesDir: string, image: PreparedImage): Promise<void> 
       createHash('sha256')
         .update(await readFile(path))
         .digest();
-    for (const result of [...(await decoder.inspect(paths)), ...(await decoder.render(paths, image))]) {
+    const pixels = new Uint8Array(paths.length * image.heightPx * image.widthPx * image.channels);
+    for (const result of [...(await decoder.inspect(paths)), ...(await decoder.render(paths, image, pixels))]) {
       if (!result.ok) throw result.error;
     }
   } finally {

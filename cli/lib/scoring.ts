@@ -88,13 +88,12 @@ export async function* renderShards(
   };
   for (let at = 0; at < pictures.length; at += RENDERED_AT_ONCE) {
     const part = pictures.slice(at, at + RENDERED_AT_ONCE);
-    const rendered = await decoder.render(
-      part.map(({ path }) => path),
-      image,
-    );
+    const pixels = new Uint8Array(part.length * rowBytes);
+    const paths = part.map(({ path }) => path);
+    const rendered = await decoder.render(paths, image, pixels);
     for (const [index, picture] of part.entries()) {
       const result = rendered[index];
-      if (result?.ok) rows.push({ picture, pixels: result.value });
+      if (result?.ok) rows.push({ picture, pixels: pixels.subarray(index * rowBytes, (index + 1) * rowBytes) });
       else if (result) onBad({ picture, error: result.error });
       if (rows.length === rowsPerShard) yield await flush();
     }

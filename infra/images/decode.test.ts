@@ -5,8 +5,10 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { picture, pixelsOf, png, pngChunk } from '../../test/fakes/image-fixtures.ts';
 import type { ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
-import { configureSharp, inspectImage, renderImage } from './decode.ts';
+import { PictureDecoder, configureSharp } from './decode.ts';
 import { defaultLimits } from './limits.ts';
+import type { ImageLimits } from './limits.ts';
+import { loadTurbo } from './turbo-jpeg.ts';
 
 let folder: string;
 let files = 0;
@@ -17,6 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+const decoder = new PictureDecoder({ limits: defaultLimits, turbo: loadTurbo() });
+const inspectWith = (path: string, limits: ImageLimits) =>
+  new PictureDecoder({ limits, turbo: loadTurbo() }).inspect(path);
+
 async function fileOf(bytes: Buffer, name: string): Promise<string> {
   const path = join(folder, `${files++}-${name}`);
   await writeFile(path, bytes);
@@ -24,14 +30,14 @@ async function fileOf(bytes: Buffer, name: string): Promise<string> {
 }
 
 async function inspect(bytes: Buffer, name: string): Promise<ImageInfo | string> {
-  const seen = await inspectImage(await fileOf(bytes, name), defaultLimits);
+  const seen = await inspectWith(await fileOf(bytes, name), defaultLimits);
   return seen.ok ? seen.value : seen.problem.code;
 }
 
 const spec: RenderSpec = { heightPx: 2, widthPx: 2, channels: 3, resize: 'stretch' };
 
 async function render(bytes: Buffer, name: string, wanted: Partial<RenderSpec> = {}): Promise<number[] | string> {
-  const rendered = await renderImage(await fileOf(bytes, name), { ...spec, ...wanted }, defaultLimits);
+  const rendered = await decoder.render(await fileOf(bytes, name), { ...spec, ...wanted });
   return rendered.ok ? [...rendered.value] : rendered.problem.code;
 }
 
@@ -111,7 +117,7 @@ describe('inspectImage', () => {
     const page = await picture(8, 8).tiff().toBuffer();
     expect(await inspect(page.subarray(0, 40), 'cut.tif')).toBe('IMAGE_CORRUPT');
     const small = { ...defaultLimits, maxPixels: 63 };
-    const seen = await inspectImage(await fileOf(page, 'many.tif'), small);
+    const seen = await inspectWith(await fileOf(page, 'many.tif'), small);
     expect(!seen.ok && seen.problem.code).toBe('IMAGE_PIXELS');
     const pages = Buffer.concat([pixelsOf(8, 8, 1), pixelsOf(8, 8, 2)]);
     const two = await sharp(pages, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } })
@@ -129,7 +135,7 @@ describe('inspectImage', () => {
   });
 
   it('says of a missing file that it is missing', async () => {
-    const seen = await inspectImage(join(folder, 'none.jpg'), defaultLimits);
+    const seen = await inspectWith(join(folder, 'none.jpg'), defaultLimits);
     expect(!seen.ok && seen.problem).toMatchObject({ code: 'IMAGE_UNREADABLE', seen: 'ENOENT' });
   });
 });

@@ -1,16 +1,21 @@
-import { open } from 'node:fs/promises';
 import sharp from 'sharp';
-import type { SharpOptions } from 'sharp';
+import type { Sharp, SharpOptions } from 'sharp';
 import { extensionOf } from '../../core/dataset/names.ts';
-import { errnoOf, messageOf } from '../../core/errors.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
-import { checkBytes, sizeProblem } from './check-bytes.ts';
+import { checkBytes } from './check-bytes.ts';
+import { plainJpeg } from './formats/plain-jpeg.ts';
+import type { PlainJpeg } from './formats/plain-jpeg.ts';
+import { placementOf } from './geometry.ts';
+import type { Placement } from './geometry.ts';
 import type { ImageLimits } from './limits.ts';
 import { corrupt, problem, tooManyFrames, tooManyPixels, truncated } from './problem.ts';
 import type { ImageProblem } from './problem.ts';
-
-export type Decoded<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: ImageProblem };
+import { ImageReader } from './read-image.ts';
+import type { Decoded } from './read-image.ts';
+import { Resampler } from './resample/resampler.ts';
+import type { Channels } from './resample/resampler.ts';
+import type { TurboDecode } from './turbo-jpeg.ts';
 
 /**
  * One thread an image (several images run at once), no cache (no image comes twice), and no loader but those of the
@@ -27,54 +32,175 @@ export function configureSharp(): void {
 
 /** Above it, a picture is shrunk as it streams by, instead of being held whole. */
 const HELD_PIXELS = 4_000_000;
-
-/** Decodes the whole picture and says what it is. */
-export async function inspectImage(path: string, limits: ImageLimits): Promise<Decoded<ImageInfo>> {
-  return withImage(path, limits, async (bytes, options) => {
-    const { autoOrient, space, hasAlpha, format } = await sharp(bytes, options).metadata();
-    const decoded = sharp(bytes, options);
-    const large = autoOrient.width * autoOrient.height > HELD_PIXELS;
-    await (large ? decoded.resize(16, 16, { fit: 'fill', kernel: 'linear' }) : decoded).raw().toBuffer();
-    const gray = space === 'b-w' || space === 'grey16';
-    const channels = (gray ? 1 : 3) + (hasAlpha ? 1 : 0);
-    return { format, width: autoOrient.width, height: autoOrient.height, channels };
-  });
-}
-
+/** Beyond it the resampler's coefficients get too coarse: libvips shrinks first. */
+const MAX_FACTOR = 16;
 const BLACK = { r: 0, g: 0, b: 0 };
 const FIT = { stretch: 'fill', pad: 'contain', crop: 'cover' } as const;
 
-/**
- * heightPx × widthPx × channels bytes, row by row. In this order: turned upright by EXIF; transparency over black; to
- * 8-bit sRGB (CMYK by libvips' own profile, 16 bits to their upper half, palettes to their colours); resized by
- * Catmull–Rom with antialiasing, in gamma space. Embedded colour profiles are ignored, as in the decoders that the
- * pretrained weights saw. Gray is Rec. 601 luma: (299 R + 587 G + 114 B) / 1000, rounded.
- */
-export async function renderImage(path: string, spec: RenderSpec, limits: ImageLimits): Promise<Decoded<Uint8Array>> {
-  return withImage(path, limits, async (bytes, options) => {
-    const { data, info } = await sharp(bytes, options)
-      .autoOrient()
-      .flatten({ background: BLACK })
-      .resize(spec.widthPx, spec.heightPx, {
-        fit: FIT[spec.resize],
-        position: 'centre',
-        background: BLACK,
-        kernel: 'cubic',
-        // Off, so that the last factor of two at least is the kernel's: the same result whatever the JPEG's own scaling.
-        fastShrinkOnLoad: false,
-      })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    const pixels = spec.heightPx * spec.widthPx;
-    if (data.length !== pixels * info.channels) throw new Error(`${data.length} bytes for ${pixels} pixels`);
-    return toChannels(data, info.channels, spec.channels);
-  });
+export interface DecoderOptions {
+  readonly limits: ImageLimits;
+  /** For plain JPEGs; without it sharp decodes them too. */
+  readonly turbo: TurboDecode | null;
 }
 
-function toChannels(data: Buffer, from: number, to: 1 | 3): Uint8Array {
+/** Checks, measures and renders one picture at a time; each call is to wait for the one before. */
+export class PictureDecoder {
+  private readonly options: DecoderOptions;
+  private readonly reader = new ImageReader();
+  private readonly resampler = new Resampler();
+  /** For pixels that only have to be decodable. */
+  private unseen = new Uint8Array(0);
+
+  constructor(options: DecoderOptions) {
+    this.options = options;
+  }
+
+  /** Decodes the whole picture and says what it is. */
+  inspect(path: string): Promise<Decoded<ImageInfo>> {
+    return this.withImage(path, (bytes) => this.inspectJpeg(bytes), inspectBySharp);
+  }
+
+  /**
+   * heightPx × widthPx × channels bytes, row by row, which hold until the next call. In this order: turned upright by EXIF; transparency over black; to
+   * 8-bit sRGB (CMYK by libvips' own profile, 16 bits to their upper half, palettes to their colours); resized by
+   * Catmull–Rom with antialiasing, in gamma space. Embedded colour profiles are ignored, as in the decoders that the
+   * pretrained weights saw. Gray is Rec. 601 luma: (299 R + 587 G + 114 B) / 1000, rounded.
+   */
+  render(path: string, spec: RenderSpec): Promise<Decoded<Uint8Array>> {
+    return this.withImage(
+      path,
+      (bytes) => this.renderJpeg(bytes, spec),
+      (bytes, options) => this.renderBySharp(bytes, options, spec),
+    );
+  }
+
+  private inspectJpeg(bytes: Buffer): ImageInfo | null {
+    const found = this.plainJpegOf(bytes);
+    if (found === null) return null;
+    const { width, height, channels } = found.jpeg;
+    const sizeBytes = width * height * channels;
+    if (this.unseen.length < sizeBytes) this.unseen = new Uint8Array(sizeBytes);
+    return found.turbo(bytes, found.jpeg, this.unseen) ? { format: 'jpeg', width, height, channels } : null;
+  }
+
+  private renderJpeg(bytes: Buffer, spec: RenderSpec): Uint8Array | null {
+    const found = this.plainJpegOf(bytes);
+    if (found === null) return null;
+    const { jpeg, turbo } = found;
+    const placement = heldPlacement(spec, jpeg.width, jpeg.height);
+    if (placement === null) return null;
+    const shape = { ...placement, channels: jpeg.channels };
+    return turbo(bytes, jpeg, this.resampler.source(shape)) ? this.resample(placement, spec, jpeg.channels) : null;
+  }
+
+  private plainJpegOf(bytes: Buffer): { readonly jpeg: PlainJpeg; readonly turbo: TurboDecode } | null {
+    const { turbo } = this.options;
+    const jpeg = turbo === null ? null : plainJpeg(bytes);
+    return turbo === null || jpeg === null || jpeg.width * jpeg.height > HELD_PIXELS ? null : { jpeg, turbo };
+  }
+
+  private async renderBySharp(bytes: Buffer, options: SharpOptions, spec: RenderSpec): Promise<Uint8Array> {
+    const { autoOrient } = await sharp(bytes, options).metadata();
+    const placement = heldPlacement(spec, autoOrient.width, autoOrient.height);
+    if (placement === null) return resizeBySharp(bytes, options, spec);
+    const upright = sharp(bytes, options).autoOrient().flatten({ background: BLACK });
+    const { data, channels } = await rawPixels(upright, autoOrient.width * autoOrient.height);
+    this.resampler.source({ ...placement, channels }).set(data);
+    return this.resample(placement, spec, channels);
+  }
+
+  private resample(placement: Placement, spec: RenderSpec, channels: Channels): Uint8Array {
+    const { pixels, rowBytes } = this.resampler.resample({ ...placement, channels });
+    const frameRowBytes = spec.widthPx * channels;
+    const isWhole = placement.height.toPx === spec.heightPx && rowBytes === frameRowBytes;
+    if (isWhole) return toChannels(pixels, channels, spec.channels);
+    const frame = new Uint8Array(spec.heightPx * frameRowBytes);
+    for (let row = 0; row < placement.height.toPx; row++) {
+      const from = pixels.subarray(row * rowBytes, row * rowBytes + placement.width.toPx * channels);
+      frame.set(from, (placement.top + row) * frameRowBytes + placement.left * channels);
+    }
+    return toChannels(frame, channels, spec.channels);
+  }
+
+  /** `first` may pass a picture on, by null; sharp decides about every picture that is anything but plain and whole. */
+  private async withImage<T>(
+    path: string,
+    first: (bytes: Buffer) => T | null,
+    bySharp: (bytes: Buffer, options: SharpOptions) => Promise<T>,
+  ): Promise<Decoded<T>> {
+    const { limits } = this.options;
+    const read = this.reader.read(path, limits);
+    if (!read.ok) return read;
+    const bytes = read.value;
+    const checked = checkBytes(bytes, extensionOf(path), limits);
+    if (!checked.ok) return checked;
+    if (checked.format === 'tiff') {
+      const wrong = await tiffProblem(bytes, limits);
+      if (wrong !== null) return { ok: false, problem: wrong };
+    }
+    const value = checked.format === 'jpeg' ? first(bytes) : null;
+    if (value !== null) return { ok: true, value };
+    const options: SharpOptions = {
+      failOn: 'warning',
+      limitInputPixels: limits.maxPixels,
+      sequentialRead: true,
+      ignoreIcc: true,
+    };
+    return attempt(
+      limits,
+      () => bySharp(bytes, options),
+      () => bySharp(bytes, { ...options, failOn: 'error' }),
+    );
+  }
+}
+
+/** Null where the resampler is not for it: the picture is too large to be held, or shrinks too much. */
+function heldPlacement(spec: RenderSpec, width: number, height: number): Placement | null {
+  const placement = placementOf(spec, width, height);
+  const fits = Math.max(placement.height.factor, placement.width.factor) <= MAX_FACTOR;
+  return fits && width * height <= HELD_PIXELS ? placement : null;
+}
+
+async function inspectBySharp(bytes: Buffer, options: SharpOptions): Promise<ImageInfo> {
+  const { autoOrient, space, hasAlpha, format } = await sharp(bytes, options).metadata();
+  const decoded = sharp(bytes, options);
+  const large = autoOrient.width * autoOrient.height > HELD_PIXELS;
+  await (large ? decoded.resize(16, 16, { fit: 'fill', kernel: 'linear' }) : decoded).raw().toBuffer();
+  const gray = space === 'b-w' || space === 'grey16';
+  const channels = (gray ? 1 : 3) + (hasAlpha ? 1 : 0);
+  return { format, width: autoOrient.width, height: autoOrient.height, channels };
+}
+
+/** The same in one pass of libvips, which holds a few rows at a time; JPEGs are shrunk while they are decoded. */
+async function resizeBySharp(bytes: Buffer, options: SharpOptions, spec: RenderSpec): Promise<Uint8Array> {
+  const resized = sharp(bytes, options)
+    .autoOrient()
+    .flatten({ background: BLACK })
+    .resize(spec.widthPx, spec.heightPx, {
+      fit: FIT[spec.resize],
+      position: 'centre',
+      background: BLACK,
+      kernel: 'cubic',
+      // Off, so that the last factor of two at least is the kernel's: the same result whatever the JPEG's own scaling.
+      fastShrinkOnLoad: false,
+    });
+  const { data, channels } = await rawPixels(resized, spec.heightPx * spec.widthPx);
+  return toChannels(data, channels, spec.channels);
+}
+
+async function rawPixels(picture: Sharp, pixels: number): Promise<{ data: Uint8Array; channels: Channels }> {
+  const { data, info } = await picture
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { channels } = info;
+  if (channels !== 1 && channels !== 3) throw new Error(`${channels} channels`);
+  if (data.length !== pixels * channels) throw new Error(`${data.length} bytes for ${pixels} pixels`);
+  return { data, channels };
+}
+
+function toChannels(data: Uint8Array, from: Channels, to: Channels): Uint8Array {
   if (from === to) return data;
-  if (from !== 1 && from !== 3) throw new Error(`${from} channels`);
   const pixels = data.length / from;
   const result = new Uint8Array(pixels * to);
   for (let i = 0; i < pixels; i++) {
@@ -84,33 +210,6 @@ function toChannels(data: Buffer, from: number, to: 1 | 3): Uint8Array {
     } else result.fill(data[i] ?? 0, 3 * i, 3 * i + 3);
   }
   return result;
-}
-
-async function withImage<T>(
-  path: string,
-  limits: ImageLimits,
-  work: (bytes: Buffer, options: SharpOptions) => Promise<T>,
-): Promise<Decoded<T>> {
-  const read = await readImage(path, limits);
-  if (!read.ok) return read;
-  const bytes = read.value;
-  const checked = checkBytes(bytes, extensionOf(path), limits);
-  if (!checked.ok) return checked;
-  if (checked.format === 'tiff') {
-    const wrong = await tiffProblem(bytes, limits);
-    if (wrong !== null) return { ok: false, problem: wrong };
-  }
-  const options: SharpOptions = {
-    failOn: 'warning',
-    limitInputPixels: limits.maxPixels,
-    sequentialRead: true,
-    ignoreIcc: true,
-  };
-  return attempt(
-    limits,
-    () => work(bytes, options),
-    () => work(bytes, { ...options, failOn: 'error' }),
-  );
 }
 
 /**
@@ -153,21 +252,5 @@ async function tiffProblem(bytes: Buffer, { maxPixels }: ImageLimits): Promise<I
     return pages !== undefined && pages > 1 ? tooManyFrames(`a TIFF of ${pages} pages`) : null;
   } catch (error) {
     return corrupt(messageOf(error).slice(0, 200));
-  }
-}
-
-/** The file's bytes, after a look at its size. */
-async function readImage(path: string, limits: ImageLimits): Promise<Decoded<Buffer>> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      const wrong = sizeProblem((await file.stat()).size, limits);
-      return wrong === null ? { ok: true, value: await file.readFile() } : { ok: false, problem: wrong };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    const seen = errnoOf(error) ?? messageOf(error);
-    return { ok: false, problem: problem('IMAGE_UNREADABLE', seen, 'a readable file', 'check the file and its mode') };
   }
 }

@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioNull, StdioOptions, StdioPipe } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf } from '../../core/errors.ts';
+import { HandOver } from './hand-over.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
-import { ImageReply } from './protocol.ts';
-import type { ImageRequest } from './protocol.ts';
+import { HAND_OVER_FD, ImageReply } from './protocol.ts';
+import type { ImageRequest, PictureReply } from './protocol.ts';
 
 const ENTRY = fileURLToPath(new URL('../image-process.ts', import.meta.url));
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -18,22 +19,34 @@ export interface ImageChildOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly entry?: string;
   readonly timeoutMs?: number;
-  /** Pictures decoded at once. */
-  readonly threads: number;
-  onReply(id: number, reply: ImageReply): void;
-  /** The child is killed next, and `onGone` follows. */
+  /** `readPixels` fills a picture's target, now or never. */
+  onDone(id: number, pictures: readonly PictureReply[], readPixels: ReadPixels): void;
+  /** It takes too long over this request; it is killed next, and `onGone` follows. */
   onTimeout(id: number): void;
   onGone(wasReady: boolean, how: string): void;
 }
+
+export type ReadPixels = (picture: number, target: Uint8Array) => void;
+
+/** What a child is asked: a request that does not know yet where its pixels go. */
+export type ImageQuestion = Omit<ImageRequest, 'offset'>;
+
+/** Requests that a child has at once, so that it never waits for its parent, which may have other things to do. */
+export const REQUESTS_AT_ONCE = 4;
+/** Threads of libuv's pool: one works on the picture that the child has, some are for files. */
+const POOL_THREADS = 4;
 
 /** One child process: asked, watched by the clock, and missed when it is gone. */
 export class ImageChild {
   private readonly options: ImageChildOptions;
   private readonly process: ChildProcess;
-  private readonly timers = new Map<number, NodeJS.Timeout>();
-  private readonly early: ImageRequest[] = [];
+  private readonly handOver = new HandOver();
+  /** What it was asked and has not answered, in order; sent once it is ready. */
+  private readonly asked: ImageRequest[] = [];
+  private timer: NodeJS.Timeout | undefined;
   private readonly end: Promise<void>;
   private ready = false;
+  private isGone = false;
   private stderr = '';
 
   constructor(options: ImageChildOptions) {
@@ -41,20 +54,18 @@ export class ImageChild {
     this.process = fork(options.entry ?? ENTRY, [], {
       execArgv: ['--import', TSX],
       env: environmentOf(options),
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // Structured clones: pixels go over as they are, not as base64.
-      serialization: 'advanced',
+      stdio: stdioOf(this.handOver),
     });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-STDERR_KEPT);
     });
     this.process.on('message', (message) => this.hear(ImageReply.parse(message)));
     this.end = new Promise((resolve) => {
-      let over = false;
       const finish = (how: string): void => {
-        if (over) return;
-        over = true;
-        for (const timer of this.timers.values()) clearTimeout(timer);
+        if (this.isGone) return;
+        this.isGone = true;
+        clearTimeout(this.timer);
+        this.handOver.close();
         resolve();
         options.onGone(this.ready, how);
       };
@@ -63,9 +74,17 @@ export class ImageChild {
     });
   }
 
-  send(request: ImageRequest): void {
-    if (!this.ready) this.early.push(request);
-    else this.pass(request);
+  /** How many more requests it takes. */
+  get room(): number {
+    return REQUESTS_AT_ONCE - this.asked.length;
+  }
+
+  /** Only while there is room. */
+  ask(question: ImageQuestion): void {
+    const request = { ...question, offset: this.freePlace(pixelBytes(question)) };
+    this.asked.push(request);
+    if (this.ready) this.send(request);
+    if (this.asked.length === 1) this.watch();
   }
 
   /** Whether this process waits for the child; an idle child keeps nobody. */
@@ -85,26 +104,48 @@ export class ImageChild {
     await this.end;
   }
 
-  private pass(request: ImageRequest): void {
-    const { onTimeout, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
-    const timer = setTimeout(() => {
-      onTimeout(request.id);
-      this.process.kill('SIGKILL');
-    }, timeoutMs);
-    this.timers.set(request.id, timer);
+  /** The lowest place of the hand-over file that no request has. */
+  private freePlace(sizeBytes: number): number {
+    let place = 0;
+    for (const request of [...this.asked].sort((a, b) => a.offset - b.offset)) {
+      if (place + sizeBytes <= request.offset) break;
+      place = request.offset + pixelBytes(request);
+    }
+    return place;
+  }
+
+  private send(request: ImageRequest): void {
     // A channel that breaks means a child that dies: `close` tells.
     this.process.send(request, () => undefined);
   }
 
+  /** The clock starts again with every sign of life. */
+  private watch(): void {
+    const { onTimeout, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+    clearTimeout(this.timer);
+    const [current] = this.asked;
+    if (!this.ready || current === undefined) return;
+    this.timer = setTimeout(() => {
+      onTimeout(current.id);
+      this.process.kill('SIGKILL');
+    }, timeoutMs);
+  }
+
   private hear(reply: ImageReply): void {
+    if (this.isGone) return;
     if (reply.kind === 'ready') {
       this.ready = true;
-      for (const request of this.early.splice(0)) this.pass(request);
-      return;
+      for (const request of this.asked) this.send(request);
     }
-    clearTimeout(this.timers.get(reply.id));
-    this.timers.delete(reply.id);
-    this.options.onReply(reply.id, reply);
+    const [current] = this.asked;
+    if (reply.kind === 'done' && current !== undefined) {
+      this.asked.shift();
+      const rowBytes = pixelBytes(current) / current.paths.length;
+      this.options.onDone(reply.id, reply.pictures, (picture, target) =>
+        this.handOver.read(current.offset + picture * rowBytes, target),
+      );
+    }
+    this.watch();
   }
 
   private howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
@@ -118,8 +159,18 @@ export class ImageChild {
   }
 }
 
-function environmentOf({ env, threads }: ImageChildOptions): Record<string, string> {
+function pixelBytes({ paths, render }: ImageQuestion): number {
+  return render === null ? 0 : paths.length * render.heightPx * render.widthPx * render.channels;
+}
+
+function stdioOf({ descriptor }: HandOver): StdioOptions {
+  const stdio: (StdioNull | StdioPipe | 'ipc' | number)[] = ['ignore', 'ignore', 'pipe', 'ipc'];
+  stdio[HAND_OVER_FD] = descriptor;
+  return stdio;
+}
+
+function environmentOf({ env }: ImageChildOptions): Record<string, string> {
   const passed = Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-  // A thread of libuv's pool for each picture and some for files; fewer arenas, because they keep what they once had.
-  return { ...passed, UV_THREADPOOL_SIZE: String(threads + 4), MALLOC_ARENA_MAX: '2' };
+  // Fewer arenas, because they keep what they once had.
+  return { ...passed, UV_THREADPOOL_SIZE: String(POOL_THREADS), MALLOC_ARENA_MAX: '2' };
 }

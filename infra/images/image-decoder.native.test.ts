@@ -57,15 +57,63 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
       else expect(info.ok && info.value.width).toBe(20 + i);
     });
     const spec = { heightPx: 5, widthPx: 7, channels: 3, resize: 'stretch' } as const;
-    const rendered = await decoder.render(paths, spec);
-    expect(rendered.map((result) => (result.ok ? result.value.length : result.error.code))).toEqual(
-      paths.map((_, i) => (i % 4 === 3 ? 'IMAGE_TYPE_MISMATCH' : 5 * 7 * 3)),
+    const pixels = new Uint8Array(12 * 5 * 7 * 3);
+    const rendered = await decoder.render(paths, spec, pixels);
+    expect(rendered.map((result) => (result.ok ? 'ok' : result.error.code))).toEqual(
+      paths.map((_, i) => (i % 4 === 3 ? 'IMAGE_TYPE_MISMATCH' : 'ok')),
     );
-    expect(await decoder.render(paths, spec)).toEqual(rendered);
+    const again = new Uint8Array(pixels.length);
+    await decoder.render(paths, spec, again);
+    expect(again).toEqual(pixels);
+  });
+
+  it('renders the same bytes whatever the number of processes, the order and the company', async () => {
+    const paths: string[] = [];
+    for (let i = 0; i < 70; i++) {
+      const path = join(folder, `mixed-${i}.${i % 7 === 0 ? 'png' : 'jpg'}`);
+      const made = picture(30 + i, 90 - i, i);
+      await writeFile(path, await (i % 7 === 0 ? made.png() : made.jpeg()).toBuffer());
+      paths.push(path);
+    }
+    const spec = { heightPx: 11, widthPx: 13, channels: 3, resize: 'pad' } as const;
+    const rowBytes = 11 * 13 * 3;
+    const rendered = async (decoder: ImageDecoder, order: readonly number[]): Promise<Uint8Array[]> => {
+      const pixels = new Uint8Array(order.length * rowBytes);
+      const asked = order.map((i) => paths[i] ?? '');
+      expect((await decoder.render(asked, spec, pixels)).every(({ ok }) => ok)).toBe(true);
+      const rows = new Map(order.map((i, row) => [i, pixels.slice(row * rowBytes, (row + 1) * rowBytes)]));
+      return paths.map((_, i) => rows.get(i) ?? new Uint8Array());
+    };
+    const order = paths.map((_, i) => i);
+    const one = await rendered(decoderOf({ processes: 1 }), order);
+    expect(await rendered(decoderOf({ processes: 3 }), [...order].reverse())).toEqual(one);
+    const alone = decoderOf({ processes: 2 });
+    for (const i of [0, 1, 33, 69]) {
+      const pixels = new Uint8Array(rowBytes);
+      await alone.render([paths[i] ?? ''], spec, pixels);
+      expect(pixels).toEqual(one[i]);
+    }
+  });
+
+  it('goes on in another process when one is killed in the middle of its work', async () => {
+    const decoder = decoderOf({ processes: 2 });
+    const bytes = await picture(800, 600).jpeg({ progressive: true }).toBuffer();
+    const paths = Array.from({ length: 64 }, (_, i) => join(folder, `killed-${i}.jpg`));
+    for (const path of paths) await writeFile(path, bytes);
+    const spec = { heightPx: 64, widthPx: 64, channels: 3, resize: 'stretch' } as const;
+    const pixels = new Uint8Array(paths.length * 64 * 64 * 3);
+    await decoder.render(paths.slice(0, 8), spec, pixels);
+    const asked = decoder.render(paths, spec, pixels);
+    const { stdout } = await promisify(execFile)('pgrep', ['-P', String(process.pid), '-f', 'image-process']);
+    const [first] = stdout.trim().split('\n').map(Number);
+    if (first) process.kill(first, 'SIGKILL');
+    expect((await asked).every(({ ok }) => ok)).toBe(true);
+    const rows = new Set(paths.map((_, i) => Buffer.from(pixels.subarray(i * 12288, (i + 1) * 12288)).toString('hex')));
+    expect(rows.size).toBe(1);
   });
 
   it('blames the picture that takes the decoder down, and no other', async () => {
-    const decoder = decoderOf({ entry: CRASHING, inFlight: 4 });
+    const decoder = decoderOf({ entry: CRASHING, processes: 4 });
     expect(await verdicts(decoder, ['a', 'b', 'crash', 'c', 'once', 'd'])).toEqual([
       ...['a', 'b', 'IMAGE_CRASHED'],
       ...['c', 'once', 'd'],
@@ -74,7 +122,7 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
   });
 
   it('gives up on a picture that takes too long, and on no other', async () => {
-    const decoder = decoderOf({ entry: CRASHING, inFlight: 4, timeoutMs: 300 });
+    const decoder = decoderOf({ entry: CRASHING, processes: 4, timeoutMs: 300 });
     expect(await verdicts(decoder, ['a', 'hang', 'b', 'c'])).toEqual(['a', 'IMAGE_TIMEOUT', 'b', 'c']);
   });
 
@@ -87,7 +135,7 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
   });
 
   it('stops waiting when asked to, and works on', async () => {
-    const decoder = decoderOf({ entry: CRASHING, inFlight: 1, timeoutMs: 60_000 });
+    const decoder = decoderOf({ entry: CRASHING, processes: 1, timeoutMs: 60_000 });
     const stop = new AbortController();
     const asked = decoder.inspect([join(folder, 'hang'), join(folder, 'a')], stop.signal);
     stop.abort();
@@ -111,7 +159,7 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
       entry,
       `import { writeFileSync } from 'node:fs';
        writeFileSync(${JSON.stringify(seen)}, JSON.stringify(process.env));
-       process.on('message', (m: any) => process.send!({ kind: 'info', id: m.id, info: { format: 'x', width: 1, height: 1, channels: 1 } }));
+       process.on('message', (m: any) => process.send!({ kind: 'done', id: m.id, pictures: [{ kind: 'info', info: { format: 'x', width: 1, height: 1, channels: 1 } }] }));
        process.on('disconnect', () => process.exit());
        process.send!({ kind: 'ready' });`,
     );

@@ -3,16 +3,19 @@ import { GraftError, inputError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import type { ImageDecoder, ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
-import { ImageChild } from './image-child.ts';
+import { ImageChild, REQUESTS_AT_ONCE } from './image-child.ts';
+import type { ReadPixels } from './image-child.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
 import { problemError } from './problem.ts';
-import type { ImageReply } from './protocol.ts';
+import { BATCH_BYTES, BATCH_PICTURES } from './protocol.ts';
+import type { PictureReply } from './protocol.ts';
+import { jpegDecoderName } from './turbo-jpeg.ts';
 
 export interface ImageDecoderOptions {
-  /** Where the child's environment is taken from: only what a decoder needs goes over, and no credential is among it. */
+  /** Where the children's environment is taken from: only what a decoder needs goes over, and no credential is in it. */
   readonly env: Readonly<Record<string, string>>;
-  /** Pictures decoded at once; the machine's cores by default. */
-  readonly inFlight?: number;
+  /** Child processes, each with one picture at a time; the machine's cores by default, at most 8. */
+  readonly processes?: number;
   /** For one picture, 30 s by default. */
   readonly timeoutMs?: number;
   /** Another process entry: tests bring one that crashes. */
@@ -21,176 +24,244 @@ export interface ImageDecoderOptions {
 
 /** A crash or timeout may be another picture's fault, or the machine's: so often alone before it is this picture's. */
 const STRIKES = 3;
+const MOST_PROCESSES = 8;
+/** A child more is started for so many pictures more. */
+const PICTURES_PER_CHILD = 4;
 
-/** Decodes in one long-lived child process, started on first need and again after a crash. */
+/** Decodes in long-lived child processes, started on first need and again after a crash. */
 export function createImageDecoder(options: ImageDecoderOptions): ImageDecoder {
   const pool = new Pool(options);
   const all = async <T>(
     paths: readonly string[],
-    render: RenderSpec | null,
-    value: (reply: ImageReply) => T,
+    rendering: (index: number) => Rendering | null,
+    value: (reply: PictureReply, rendering: Rendering | null) => T,
     signal: AbortSignal | undefined,
   ): Promise<Result<T, GraftError>[]> =>
     Promise.all(
-      paths.map(async (path) => {
-        const reply = await pool.ask(path, render, signal);
-        return reply.ok ? ok(value(reply.value)) : reply;
+      paths.map(async (path, index) => {
+        const asked = rendering(index);
+        const answer = await pool.ask(path, asked, signal);
+        return answer.ok ? ok(value(answer.value, asked)) : answer;
       }),
     );
   return {
-    inspect: (paths, signal) => all(paths, null, infoOf, signal),
-    render: (paths, spec, signal) => all(paths, spec, pixelsOf, signal),
+    name: jpegDecoderName(),
+    inspect: (paths, signal) => all(paths, () => null, infoOf, signal),
+    render: (paths, spec, into, signal) => {
+      const rowBytes = spec.heightPx * spec.widthPx * spec.channels;
+      const targetOf = (index: number): Rendering => {
+        return { spec, target: into.subarray(index * rowBytes, (index + 1) * rowBytes) };
+      };
+      return all(paths, targetOf, () => undefined, signal);
+    },
     close: () => pool.close(),
   };
 }
 
-function infoOf(reply: ImageReply): ImageInfo {
+function infoOf(reply: PictureReply): ImageInfo {
   if (reply.kind === 'info') return reply.info;
   throw new Error(`the image process answered ${reply.kind} to inspect`);
 }
 
-function pixelsOf(reply: ImageReply): Uint8Array {
-  if (reply.kind === 'pixels') return reply.pixels;
-  throw new Error(`the image process answered ${reply.kind} to render`);
+/** How a picture is to be rendered, and where to. */
+interface Rendering {
+  readonly spec: RenderSpec;
+  readonly target: Uint8Array;
 }
 
 interface Job {
   readonly path: string;
-  readonly render: RenderSpec | null;
-  readonly settle: (outcome: Result<ImageReply, GraftError>) => void;
+  readonly rendering: Rendering | null;
+  readonly settle: (outcome: Result<PictureReply, GraftError>) => void;
   readonly fail: (error: GraftError) => void;
-  /** How often the child died, or was stopped, with this picture in it. */
+  /** How often a child died, or was stopped, with this picture in the request it worked on. */
   strikes: number;
   timedOut: boolean;
   abandoned: boolean;
 }
 
-/** Hands pictures to the child, a few at a time; those that were in it when it died go in again one by one. */
+/** A child and the requests it has, by id, in order. */
+interface Worker {
+  readonly child: ImageChild;
+  readonly requests: Map<number, readonly Job[]>;
+}
+
+/** Hands pictures to children in batches; those of the batch in which a child died go in again one by one. */
 class Pool {
   private readonly options: ImageDecoderOptions;
-  private readonly inFlight: number;
+  private readonly processes: number;
   private readonly waiting: Job[] = [];
   private readonly suspects: Job[] = [];
-  private readonly running = new Map<number, Job>();
-  private child: ImageChild | null = null;
+  private readonly workers = new Set<Worker>();
   private ids = 0;
   private failedStarts = 0;
   private closed = false;
 
   constructor(options: ImageDecoderOptions) {
     this.options = options;
-    this.inFlight = options.inFlight ?? availableParallelism();
+    this.processes = options.processes ?? Math.min(availableParallelism(), MOST_PROCESSES);
   }
 
-  async ask(path: string, render: RenderSpec | null, signal?: AbortSignal): Promise<Result<ImageReply, GraftError>> {
+  async ask(
+    path: string,
+    rendering: Rendering | null,
+    signal?: AbortSignal,
+  ): Promise<Result<PictureReply, GraftError>> {
     if (signal?.aborted) throw cancelled(path, signal.reason);
     if (this.closed) throw cancelled(path, 'the image decoder is closed');
     return new Promise((resolve, reject) => {
+      const rest = (): void => signal?.removeEventListener('abort', abandon);
       const job: Job = {
         path,
-        render,
+        rendering,
         strikes: 0,
         timedOut: false,
         abandoned: false,
         settle: (outcome) => {
-          signal?.removeEventListener('abort', abandon);
+          rest();
           resolve(outcome);
         },
         fail: (error) => {
-          signal?.removeEventListener('abort', abandon);
+          rest();
           reject(error);
         },
       };
       const abandon = (): void => {
         job.abandoned = true;
         reject(cancelled(path, signal?.reason));
+        this.stopIdly();
       };
       signal?.addEventListener('abort', abandon, { once: true });
       this.waiting.push(job);
-      this.pump();
+      // Later, so that pictures which are asked for together go together.
+      if (this.waiting.length === 1) queueMicrotask(() => this.pump());
     });
   }
 
   async close(): Promise<void> {
     this.closed = true;
     this.failAll((job) => cancelled(job.path, 'the image decoder is closed'));
-    await this.child?.kill();
+    await Promise.all([...this.workers].map(({ child }) => child.kill()));
+  }
+
+  /** Ends children that work for nobody any more: their work may never end. */
+  private stopIdly(): void {
+    for (const { child, requests } of this.workers) {
+      const jobs = [...requests.values()].flat();
+      if (jobs.length > 0 && jobs.every(({ abandoned }) => abandoned)) void child.kill();
+    }
   }
 
   private pump(): void {
-    for (let job = this.next(); job !== undefined; job = this.next()) {
-      const id = ++this.ids;
-      this.running.set(id, job);
-      this.child ??= this.startChild();
-      this.child.send({ id, path: job.path, render: job.render });
+    if (this.closed) return;
+    this.addWorkers();
+    for (let round = 0; round < REQUESTS_AT_ONCE; round++) {
+      for (const worker of this.workers) {
+        const jobs = this.next(worker);
+        if (jobs !== undefined) this.hand(jobs, worker);
+      }
     }
-    this.child?.holdProcess(this.running.size > 0);
+    for (const { child, requests } of this.workers) child.holdProcess(requests.size > 0);
   }
 
-  /** Suspects go alone, so that a second death has one cause. */
-  private next(): Job | undefined {
-    if (this.suspects.length > 0) return this.running.size === 0 ? this.suspects.shift() : undefined;
-    if ([...this.running.values()].some(({ strikes }) => strikes > 0)) return undefined;
-    // One more than are decoded, so that no thread waits for the channel.
-    while (this.running.size <= this.inFlight) {
-      const job = this.waiting.shift();
-      if (job?.abandoned !== true) return job;
-    }
-    return undefined;
+  private addWorkers(): void {
+    const open = this.waiting.length + this.suspects.length + this.jobsInside().length;
+    const wanted = Math.min(this.processes, Math.ceil(open / PICTURES_PER_CHILD));
+    while (this.workers.size < wanted) this.workers.add(this.startWorker());
   }
 
-  private startChild(): ImageChild {
-    return new ImageChild({
+  private hand(jobs: readonly Job[], { child, requests }: Worker): void {
+    const id = ++this.ids;
+    requests.set(id, jobs);
+    child.ask({ id, paths: jobs.map(({ path }) => path), render: jobs[0]?.rendering?.spec ?? null });
+  }
+
+  /** Suspects go alone into an idle child, so that a second death has one cause. */
+  private next({ child, requests }: Worker): readonly Job[] | undefined {
+    if (child.room === 0 || [...requests.values()].flat().some(({ strikes }) => strikes > 0)) return undefined;
+    if (requests.size === 0) {
+      const suspect = this.suspects.shift();
+      if (suspect !== undefined) return [suspect];
+    }
+    const batch: Job[] = [];
+    const most = Math.ceil(this.waiting.length / (REQUESTS_AT_ONCE * this.workers.size));
+    for (let [job] = this.waiting; job !== undefined; [job] = this.waiting) {
+      const isFull = batch.length >= Math.min(most, BATCH_PICTURES, picturesThatFit(job));
+      if (batch.length > 0 && (isFull || !isSameKind(job, batch[0]))) break;
+      this.waiting.shift();
+      if (!job.abandoned) batch.push(job);
+    }
+    return batch.length === 0 ? undefined : batch;
+  }
+
+  private startWorker(): Worker {
+    const requests = new Map<number, readonly Job[]>();
+    const child: ImageChild = new ImageChild({
       ...this.options,
-      threads: this.inFlight,
-      onReply: (id, reply) => this.answered(id, reply),
-      onTimeout: (id) => {
-        const job = this.running.get(id);
-        if (job) job.timedOut = true;
-      },
-      onGone: (wasReady, how) => this.gone(wasReady, how),
+      onDone: (id, replies, readPixels) => this.answered(worker, id, replies, readPixels),
+      onTimeout: (id) => requests.get(id)?.forEach((job) => (job.timedOut = true)),
+      onGone: (wasReady, how) => this.gone(worker, wasReady, how),
     });
+    const worker = { child, requests };
+    return worker;
   }
 
-  private answered(id: number, reply: ImageReply): void {
-    const job = this.running.get(id);
-    this.running.delete(id);
+  private answered({ requests }: Worker, id: number, replies: readonly PictureReply[], readPixels: ReadPixels): void {
+    const jobs = requests.get(id) ?? [];
+    requests.delete(id);
     this.failedStarts = 0;
-    job?.settle(reply.kind === 'problem' ? err(problemError(reply.problem, job.path)) : ok(reply));
+    jobs.forEach((job, i) => {
+      const reply = replies[i];
+      if (reply === undefined) throw new Error('the image process left a picture out');
+      // What was abandoned has no place any more.
+      if (reply.kind === 'pixels' && job.rendering !== null && !job.abandoned) readPixels(i, job.rendering.target);
+      job.settle(reply.kind === 'problem' ? err(problemError(reply.problem, job.path)) : ok(reply));
+    });
     this.pump();
   }
 
-  private gone(wasReady: boolean, how: string): void {
-    this.child = null;
-    const inside = [...this.running.values()];
-    this.running.clear();
-    if (!wasReady) {
-      this.waiting.unshift(...inside);
-      if (++this.failedStarts >= STRIKES) this.failAll(() => cannotStart(how));
-    } else {
-      for (const job of inside) this.strike(job, how);
-    }
+  private gone(worker: Worker, wasReady: boolean, how: string): void {
+    this.workers.delete(worker);
+    const [current = [], ...others] = [...worker.requests.values()];
+    worker.requests.clear();
+    this.waiting.unshift(...(wasReady ? others.flat() : [current, ...others].flat()));
+    if (wasReady) for (const job of current) this.strike(job, how);
+    else if (++this.failedStarts >= STRIKES) this.failAll(() => cannotStart(how));
     this.pump();
   }
 
   private strike(job: Job, how: string): void {
+    if (job.abandoned) return;
     job.strikes += 1;
     if (job.strikes < STRIKES) {
-      if (!job.abandoned) this.suspects.push(job);
+      this.suspects.push(job);
       return;
     }
     const timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     job.settle(err(job.timedOut ? tooSlow(job.path, timeoutMs) : crashed(job.path, how)));
   }
 
+  private jobsInside(): Job[] {
+    return [...this.workers].flatMap(({ requests }) => [...requests.values()].flat());
+  }
+
   private failAll(errorOf: (job: Job) => GraftError): void {
-    const jobs = [...this.waiting, ...this.suspects, ...this.running.values()];
+    const jobs = [...this.waiting, ...this.suspects, ...this.jobsInside()];
     this.waiting.length = 0;
     this.suspects.length = 0;
-    this.running.clear();
+    for (const { requests } of this.workers) requests.clear();
     this.failedStarts = 0;
     for (const job of jobs) job.fail(errorOf(job));
   }
+}
+
+function isSameKind({ rendering: a }: Job, other: Job | undefined): boolean {
+  const b = other?.rendering ?? null;
+  return a?.spec === b?.spec || (a !== null && b !== null && JSON.stringify(a.spec) === JSON.stringify(b.spec));
+}
+
+function picturesThatFit({ rendering }: Job): number {
+  return rendering === null ? BATCH_PICTURES : Math.max(1, Math.floor(BATCH_BYTES / rendering.target.length));
 }
 
 const cancelled = (path: string, cause: unknown): GraftError =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the decoder and its child process say to each other; structured clones over the IPC channel. */
+/** What the decoder and its child processes say to each other, over the IPC channel. */
 const Render = z.object({
   heightPx: z.int().positive(),
   widthPx: z.int().positive(),
@@ -8,26 +8,43 @@ const Render = z.object({
   resize: z.enum(['stretch', 'pad', 'crop']),
 });
 
-/** Parent → child: `render: null` only measures. */
-export const ImageRequest = z.object({ id: z.int(), path: z.string(), render: Render.nullable() });
+/** Pictures of a request, at most: a message costs little against them, and the last ones are soon shared out. */
+export const BATCH_PICTURES = 16;
+/** Pixels of a request, at most, unless it is of one picture. */
+export const BATCH_BYTES = 8 * 2 ** 20;
+/** The file descriptor by which a child inherits the hand-over file. */
+export const HAND_OVER_FD = 4;
+
+/**
+ * Parent → child: pictures to be done in this order; `render: null` only measures. Rendered pixels go to the hand-over
+ * file: those of picture i to `offset` + i × heightPx × widthPx × channels.
+ */
+export const ImageRequest = z.object({
+  id: z.int(),
+  paths: z.array(z.string()).min(1),
+  render: Render.nullable(),
+  offset: z.int().nonnegative(),
+});
 export type ImageRequest = z.infer<typeof ImageRequest>;
+
+/** What became of one picture. */
+export const PictureReply = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('info'),
+    info: z.object({ format: z.string(), width: z.int(), height: z.int(), channels: z.int() }),
+  }),
+  z.object({ kind: z.literal('pixels') }),
+  z.object({
+    kind: z.literal('problem'),
+    problem: z.object({ code: z.string(), seen: z.string(), expected: z.string(), remedy: z.string() }),
+  }),
+]);
+export type PictureReply = z.infer<typeof PictureReply>;
 
 export const ImageReply = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
-  z.object({
-    kind: z.literal('info'),
-    id: z.int(),
-    info: z.object({ format: z.string(), width: z.int(), height: z.int(), channels: z.int() }),
-  }),
-  z.object({
-    kind: z.literal('pixels'),
-    id: z.int(),
-    pixels: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
-  }),
-  z.object({
-    kind: z.literal('problem'),
-    id: z.int(),
-    problem: z.object({ code: z.string(), seen: z.string(), expected: z.string(), remedy: z.string() }),
-  }),
+  /** A picture is done, others of the request are not. */
+  z.object({ kind: z.literal('busy') }),
+  z.object({ kind: z.literal('done'), id: z.int(), pictures: z.array(PictureReply) }),
 ]);
 export type ImageReply = z.infer<typeof ImageReply>;

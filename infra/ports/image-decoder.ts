@@ -22,9 +22,19 @@ export interface RenderSpec {
  * A bad picture is an error value (IMAGE_EMPTY, IMAGE_TRUNCATED, … reliability.md §2), never a throw.
  */
 export interface ImageDecoder {
+  /** Of what decodes: two of different names may differ in the last bits of what they render. */
+  readonly name: string;
   /** Checks and measures files by decoding them whole; results in the order given. */
   inspect(paths: readonly string[], signal?: AbortSignal): Promise<Result<ImageInfo, GraftError>[]>;
-  /** Renders files into one buffer of rows × height × width × channels bytes; a bad one is an error at its place. */
-  render(paths: readonly string[], spec: RenderSpec, signal?: AbortSignal): Promise<Result<Uint8Array, GraftError>[]>;
+  /**
+   * Renders each file into its row of `into`, of rows × height × width × channels bytes; a bad one is an error at its
+   * place, and its row stays as it was. Results in the order given.
+   */
+  render(
+    paths: readonly string[],
+    spec: RenderSpec,
+    into: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Result<void, GraftError>[]>;
   close(): Promise<void>;
 }

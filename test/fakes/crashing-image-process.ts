@@ -8,14 +8,20 @@ import { ImageRequest } from '../../infra/images/protocol.ts';
 
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('message', (message) => {
-  const { id, path } = ImageRequest.parse(message);
-  const name = basename(path);
-  if (name.startsWith('crash')) process.kill(process.pid, 'SIGSEGV');
-  if (name.startsWith('once') && !existsSync(`${path}.seen`)) {
-    writeFileSync(`${path}.seen`, '');
-    process.exit(3);
+  const { id, paths } = ImageRequest.parse(message);
+  for (const path of paths) {
+    const name = basename(path);
+    if (name.startsWith('crash')) process.kill(process.pid, 'SIGSEGV');
+    if (name.startsWith('once') && !existsSync(`${path}.seen`)) {
+      writeFileSync(`${path}.seen`, '');
+      process.exit(3);
+    }
+    if (name.startsWith('hang')) return;
   }
-  if (name.startsWith('hang')) return;
-  setImmediate(() => process.send?.({ kind: 'info', id, info: { format: name, width: 1, height: 1, channels: 3 } }));
+  const pictures = paths.map((path) => ({
+    kind: 'info',
+    info: { format: basename(path), width: 1, height: 1, channels: 3 },
+  }));
+  setImmediate(() => process.send?.({ kind: 'done', id, pictures }));
 });
 process.send?.({ kind: 'ready' });

@@ -35,6 +35,7 @@ export function createFakeImageDecoder(): FakeImageDecoder {
     return text;
   };
   const decoder: FakeImageDecoder = {
+    name: 'fake',
     inspected: [],
     rendered: [],
     before: () => undefined,
@@ -48,12 +49,14 @@ export function createFakeImageDecoder(): FakeImageDecoder {
           return ok({ format: 'png', width, height, channels });
         }),
       ),
-    render: (paths, { heightPx, widthPx, channels }) =>
+    render: (paths, { heightPx, widthPx, channels }, into) =>
       Promise.all(
-        paths.map(async (path) => {
+        paths.map(async (path, row) => {
           const text = await read(path, decoder.rendered);
           if (text.startsWith('bad')) return err(inputError('IMAGE_CORRUPT', path, text));
-          return ok(new Uint8Array(heightPx * widthPx * channels).fill(colourOf(text)));
+          const rowBytes = heightPx * widthPx * channels;
+          into.fill(colourOf(text), row * rowBytes, (row + 1) * rowBytes);
+          return ok(undefined);
         }),
       ),
     close: () => Promise.resolve(),

@@ -29,7 +29,7 @@ export function fakePorts(options: {
     ml,
     clock: options.clock ?? createFakeClock(),
     files: createLocalFiles({ store, dir: join(dir, 'files') }),
-    images: { inspect: unused('inspect'), render: unused('render'), close: () => Promise.resolve() },
+    images: { name: 'none', inspect: unused('inspect'), render: unused('render'), close: () => Promise.resolve() },
     openSource: unused('openSource'),
     fetchWeights: options.fetchWeights ?? (() => Promise.resolve(null)),
     graftVersion: '0.0.0-test',

@@ -35,7 +35,7 @@ export function checkJpeg(bytes: Buffer, { maxPixels }: ImageLimits): ImageProbl
 }
 
 /** The index of the next marker's code; past the end where there is none. */
-function nextMarker(bytes: Buffer, start: number): number {
+export function nextMarker(bytes: Buffer, start: number): number {
   for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
     const code = bytes[at + 1];
     // 0xff 0x00 is data, 0xff 0xff fill.
@@ -45,10 +45,10 @@ function nextMarker(bytes: Buffer, start: number): number {
 }
 
 /** TEM, RST0 … RST7 and SOI have no segment behind them. */
-const isAlone = (marker: number): boolean => marker === 1 || (marker >= 0xd0 && marker <= 0xd8);
+export const isAlone = (marker: number): boolean => marker === 1 || (marker >= 0xd0 && marker <= 0xd8);
 
 /** SOF0 … SOF15 without DHT (C4), JPG (C8) and DAC (CC), which share their range. */
-function isFrameHeader(marker: number): boolean {
+export function isFrameHeader(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 }
 

@@ -1,0 +1,33 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * A file without a name that a child writes pixels into and its parent reads: it stays in the page cache, and costs two
+ * copies where a channel costs more. It is gone when both are.
+ */
+export class HandOver {
+  readonly descriptor: number;
+
+  constructor() {
+    const folder = mkdtempSync(join(tmpdir(), 'graft-pixels-'));
+    try {
+      this.descriptor = openSync(join(folder, 'pixels'), 'wx+', 0o600);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Fills `target` with what lies at `offset`. */
+  read(offset: number, target: Uint8Array): void {
+    for (let at = 0; at < target.length;) {
+      const read = readSync(this.descriptor, target, at, target.length - at, offset + at);
+      if (read === 0) throw new Error('the image process handed over too little');
+      at += read;
+    }
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}
