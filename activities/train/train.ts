@@ -28,7 +28,7 @@ import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
 import { findResumePoint } from './checkpoints.ts';
-import { planFeatures } from './features-plan.ts';
+import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
 import { ProgressView } from './progress.ts';
@@ -106,7 +106,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     weightsSha256,
     train: training,
     augment,
-    features: features && { type: featureType, variants: features.variants },
+    features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
     arch,
   } satisfies Record<string, Json>;
