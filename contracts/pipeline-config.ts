@@ -68,7 +68,7 @@ export const ImageConfig = z.strictObject({
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;
 
-export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'tiny-cnn']);
+export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'resnet50-v1.5', 'resnet50', 'tiny-cnn']);
 export type BackboneId = z.infer<typeof BackboneId>;
 
 export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
@@ -176,6 +176,12 @@ export const TrainConfig = z.strictObject({
     .describe('Of order, augmentation, dropout and new weights: the same seed, the same bits.'),
   optimizer: OptimizerConfig.prefault({ kind: 'adam' }).describe('How gradients become updates.'),
   schedule: ScheduleConfig.prefault({ kind: 'constant' }).describe('The learning rate over the steps.'),
+  backboneRate: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe('Learning rate of the backbone’s layers as a share of the head’s (discriminative rates).'),
   labelSmoothing: share.lt(1).default(0).describe('Share of the target spread over all classes.'),
   clipNorm: z.number().positive().nullable().default(null).describe('Clip the gradients’ global norm.'),
   averageDecay: share

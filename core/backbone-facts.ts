@@ -4,10 +4,10 @@ export interface BackboneFacts {
   readonly defaultSizePx: number;
   readonly minSizePx: number;
   /** Name of the input range it wants; `image.normalization` must equal it (training.md §3). */
-  readonly normalization: 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1';
+  readonly normalization: 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1' | 'bgr-minus-mean';
   /** How many blocks it has, stem and top included: what `model.lastN` counts. */
   readonly blocks: number;
-  /** Whether pretrained weights are published under the name `imagenet`. */
+  /** Whether there are published weights that graft can fetch and read under the name `imagenet`. */
   readonly hasImagenet: boolean;
 }
 
@@ -26,6 +26,15 @@ export const backboneFacts = {
     blocks: 19,
     hasImagenet: true,
   },
+  'resnet50-v1.5': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'imagenet-mean-std',
+    blocks: 17,
+    hasImagenet: true,
+  },
+  // Keras's weights are HDF5, which has no reader here.
+  resnet50: { defaultSizePx: 224, minSizePx: 32, normalization: 'bgr-minus-mean', blocks: 17, hasImagenet: false },
   'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', blocks: 4, hasImagenet: false },
 } as const satisfies Record<string, BackboneFacts>;
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkpointName, expendable, newestFirst, parseCheckpointName, saveIsDue } from './policy.ts';
+import {
+  checkpointName,
+  expendable,
+  leadSteps,
+  lossIsBounded,
+  newestFirst,
+  parseCheckpointName,
+  saveIsDue,
+} from './policy.ts';
 import type { StoredCheckpoint } from './policy.ts';
 
 const at = (step: number, isBest = false, attempt = 1): StoredCheckpoint => ({
@@ -16,8 +24,8 @@ describe('saving', () => {
 
   it('is due by steps or by the clock, whichever comes first', () => {
     const saved = { step: 100, ms: 5000 };
-    expect(saveIsDue(policy, { step: 149, ms: 5000 }, saved)).toBe(false);
-    expect(saveIsDue(policy, { step: 150, ms: 5000 }, saved)).toBe(true);
+    expect(saveIsDue(policy, { step: 144, ms: 5000 }, saved)).toBe(false);
+    expect(saveIsDue(policy, { step: 145, ms: 5000 }, saved)).toBe(true);
     expect(saveIsDue(policy, { step: 101, ms: 64_999 }, saved)).toBe(false);
     expect(saveIsDue(policy, { step: 101, ms: 65_000 }, saved)).toBe(true);
   });
@@ -27,6 +35,37 @@ describe('saving', () => {
     expect(saveIsDue({ everySteps: 50, everySeconds: null }, { step: 101, ms: 1e12 }, { step: 100, ms: 0 })).toBe(
       false,
     );
+  });
+});
+
+describe('writing beside the steps', () => {
+  it('costs no crash more than the interval, however long it takes', () => {
+    const takes = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 60, maxLength: 60 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), takes, (everySteps, durations) => {
+        const policy = { everySteps, everySeconds: null };
+        let [durable, saved] = [0, 0];
+        let writing: { step: number; until: number } | null = null;
+        for (let step = 0, saves = 0; step < 200; step++) {
+          if (writing && (step >= writing.until || !lossIsBounded(policy, step, durable))) {
+            durable = writing.step;
+            writing = null;
+          }
+          expect(step + 1 - durable).toBeLessThanOrEqual(everySteps);
+          const now = { step: step + 1, ms: 0 };
+          if (!saveIsDue(policy, now, { step: saved, ms: 0 })) continue;
+          if (writing) durable = writing.step;
+          saved = now.step;
+          writing = { step: saved, until: saved + (durations[saves++ % 60] ?? 0) };
+        }
+      }),
+    );
+  });
+
+  it('is begun a tenth of the interval before it must be done', () => {
+    expect([1, 9, 10, 50, 1000].map((everySteps) => leadSteps({ everySteps, everySeconds: null }))).toEqual([
+      0, 0, 1, 5, 100,
+    ]);
   });
 });
 

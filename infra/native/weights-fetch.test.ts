@@ -113,7 +113,9 @@ describe('fetchWeights', () => {
     const path = join(folder, 'own.safetensors');
     await writeFile(path, content);
     expect(await fetchWeights('tiny-cnn', path, known)).toEqual({ path, sha256 });
-    await expect(fetchWeights('tiny-cnn', 'imagenet', known)).rejects.toThrow(/^WEIGHTS_UNKNOWN/);
+    for (const backbone of ['tiny-cnn', 'resnet50']) {
+      await expect(fetchWeights(backbone, 'imagenet', known)).rejects.toThrow(/^WEIGHTS_UNKNOWN/);
+    }
     await expect(fetchWeights('mobilenet-v2', join(folder, 'no.pth'), known)).rejects.toThrow(/^WEIGHTS_MISSING/);
   });
 });

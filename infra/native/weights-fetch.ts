@@ -48,7 +48,7 @@ export async function fetchWeights(
     throw inputError(
       'WEIGHTS_UNKNOWN',
       backbone,
-      'no published ImageNet weights',
+      'no ImageNet weights that graft can fetch',
       'random, or a file',
       'set model.weights',
     );

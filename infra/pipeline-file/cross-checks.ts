@@ -32,6 +32,7 @@ const formulas = {
   'minus127-over128': '(x − 127) / 128',
   'imagenet-mean-std': '(x / 255 − mean) / std of ImageNet, for each channel',
   'minus1-to-1': 'x / 127.5 − 1',
+  'bgr-minus-mean': 'channels B, G, R, less 103.939, 116.779, 123.68',
 } as const;
 
 const normalization: Check = ({ config, place }, { problems }) => {
@@ -62,7 +63,7 @@ const weights: Check = ({ config, place }, { problems, warnings }) => {
   const { backbone, strategy, weights: given } = config.model;
   const where = place(['model', 'weights']);
   if (given === 'imagenet' && !backboneFacts[backbone].hasImagenet) {
-    const expected = `random or a file: no ImageNet weights of ${backbone} are published`;
+    const expected = `random or a file: graft can fetch no ImageNet weights of ${backbone}`;
     const withThem = Object.entries(backboneFacts).flatMap(([name, facts]) => (facts.hasImagenet ? [name] : []));
     const remedy = `leave weights out, or choose ${withThem.join(' or ')}`;
     problems.push(problem('CONFIG_VALUE', { where, seen: given, expected, remedy }));

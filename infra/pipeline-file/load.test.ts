@@ -64,6 +64,8 @@ describe('a pipeline file', () => {
     ['model.strategy=scratch', 'random'],
     ['model.backbone=tiny-cnn', 'random'],
     ['model.backbone=mobilenet-v2', 'imagenet'],
+    ['model.backbone=resnet50-v1.5', 'imagenet'],
+    ['model.backbone=resnet50', 'random'],
   ])('takes the weights that go with %s where none are named', async (set, weights) => {
     expect((await configOf(GOOD, [set])).config.model.weights).toBe(weights);
   });
@@ -252,7 +254,11 @@ describe('what cannot be true together is refused before anything runs', () => {
     [['image.size=[31, 64]'], /^CONFIG_VALUE: .*at least 32 pixels on each side for efficientnet-lite0/],
     [
       ['model.backbone=tiny-cnn', 'model.weights=imagenet'],
-      /^CONFIG_VALUE: .*no ImageNet weights of tiny-cnn are published — leave weights out, or choose efficientnet-lite0 or mobilenet-v2/,
+      /^CONFIG_VALUE: .*can fetch no ImageNet weights of tiny-cnn — leave weights out, or choose efficientnet-lite0 or mobilenet-v2 or resnet50-v1\.5/,
+    ],
+    [
+      ['model.backbone=resnet50', 'model.weights=imagenet'],
+      /^CONFIG_VALUE: .*can fetch no ImageNet weights of resnet50 —/,
     ],
     [
       ['model.strategy=scratch', 'model.weights=imagenet'],

@@ -72,7 +72,7 @@ export function parsePipeline(
   return problems.length > 0 ? failWith(problems) : ok({ config: parsed.data, warnings, place });
 }
 
-/** Where nothing is said of weights they follow from the rest: random for scratch and where none are published. */
+/** Where nothing is said of weights they follow from the rest: random for scratch and where graft can fetch none. */
 function withWeights(value: Plain): Plain {
   const model = valueAt(value, ['model']);
   if (!isPlainMap(value) || !isPlainMap(model) || model['weights'] !== undefined) return value;

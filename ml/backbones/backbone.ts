@@ -1,7 +1,7 @@
 import type { Block, ParamSpec } from '../nn/module.ts';
 import type { Preprocessing } from '../nn/preprocessing.ts';
 
-export const backboneIds = ['tiny-cnn', 'mobilenet-v2', 'efficientnet-lite0'] as const;
+export const backboneIds = ['tiny-cnn', 'mobilenet-v2', 'efficientnet-lite0', 'resnet50-v1.5', 'resnet50'] as const;
 export type BackboneId = (typeof backboneIds)[number];
 
 /** A place where the network may be cut: blocks 0 … `afterBlock` before it, the rest after. */

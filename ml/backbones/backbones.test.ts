@@ -72,8 +72,40 @@ describe('layers that count', () => {
     ['tiny-cnn', 4],
     ['mobilenet-v2', 52],
     ['efficientnet-lite0', 49],
+    ['resnet50-v1.5', 53],
+    ['resnet50', 53],
   ] as const)('%s: %i convolutions', (id, count) => {
     expect(createBackbone(id).blocks.reduce((sum, block) => sum + block.layers, 0)).toBe(count);
+  });
+});
+
+describe.each(['resnet50-v1.5', 'resnet50'] as const)('%s', (id) => {
+  const { blocks, cutPoints } = createBackbone(id);
+  const specs = paramsOf(blocks);
+
+  it('can be cut at the end of each of its stages', () => {
+    const ends = [0, 3, 7, 13, 16].map((index) => cutPoints[index]);
+    expect(ends.map((cut) => cut?.name)).toEqual(['stem', 'blocks.2', 'blocks.6', 'blocks.12', 'blocks.15']);
+    expect(ends.map((cut) => [cut?.stridePx, cut?.channels])).toEqual([
+      [4, 64],
+      [4, 256],
+      [8, 512],
+      [16, 1024],
+      [32, 2048],
+    ]);
+  });
+
+  it('has a shortcut with weights in the first block of a stage alone, and biases in Keras’s form alone', () => {
+    const shortcuts = specs.filter(({ name }) => name.endsWith('/shortcut/kernel')).map(({ name }) => name);
+    expect(shortcuts).toEqual([0, 3, 7, 13].map((block) => `backbone/blocks.${block}/shortcut/kernel`));
+    const biases = specs.filter(({ name }) => name.endsWith('/bias'));
+    expect(biases.length).toBe(id === 'resnet50' ? 53 : 0);
+  });
+
+  // 53,120 statistics: two for each of the 26,560 channels that a convolution gives out.
+  it('keeps as many statistics as its publisher counts', () => {
+    const statistics = specs.filter(({ kind }) => kind === 'statistic');
+    expect(statistics.reduce((sum, { shape }) => sum + elementCount(shape), 0)).toBe(25_636_712 - 25_583_592);
   });
 });
 
@@ -145,6 +177,7 @@ describe('preprocessing', () => {
   it.each([
     ['efficientnet-lite0', [(0 - 127) / 128, (127 - 127) / 128, (255 - 127) / 128]],
     ['tiny-cnn', [-1, 127 / 127.5 - 1, 1]],
+    ['resnet50', [255 - 103.939, 127 - 116.779, 0 - 123.68]],
     ['mobilenet-v2', [-0.485 / 0.229, (127 / 255 - 0.456) / 0.224, (1 - 0.406) / 0.225]],
   ] as const)('%s', (id, expected) => {
     const y = preprocess(createBackbone(id).preprocessing, tf.tensor4d([0, 127, 255], [1, 1, 1, 3])).dataSync();

@@ -13,11 +13,12 @@ import type { Block } from '../nn/module.ts';
 import { preprocess } from '../nn/preprocessing.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
 import { matchTensors } from '../weights/match.ts';
+import type { TensorName } from '../weights/torch/names.ts';
 import { torchNames } from '../weights/torch/names.ts';
-import type { Backbone } from './backbone.ts';
+import type { Backbone, BackboneId } from './backbone.ts';
 import { createBackbone } from './index.ts';
 
-// Golden values from another implementation, in Python on TensorFlow's own API: test/golden/backbones/make_golden.py.
+// Golden values from other implementations, in Python: test/golden/backbones/make_golden.py and make_resnet_golden.py.
 
 interface ForwardCase {
   readonly sizePx: number;
@@ -67,14 +68,15 @@ function uniform(name: string, i: number): number {
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 31 - 1;
 }
 
-/** The made-up weights of the golden script, under PyTorch's names and in its layout. */
-function madeUp(name: string, shape: readonly number[]): Float32Array {
+/** The made-up weights of the golden scripts, under PyTorch's names and in its layout. */
+function madeUp(name: string, shape: readonly number[], factors: Factors): Float32Array {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
+  const factor = factors.reduce((product, [pattern, by]) => (pattern.test(name) ? product * by : product), 1);
   const element = (value: number): number => {
     if (shape.length > 1) return value * Math.sqrt(6 / fanIn);
     return name.endsWith('running_var') || name.endsWith('.weight') ? 1 + 0.5 * value : 0.1 * value;
   };
-  return Float32Array.from({ length: (shape[0] ?? 1) * fanIn }, (_, i) => element(uniform(name, i)));
+  return Float32Array.from({ length: (shape[0] ?? 1) * fanIn }, (_, i) => element(uniform(name, i)) * factor);
 }
 
 function withHead(backbone: Backbone, classes: number): Block[] {
@@ -104,7 +106,7 @@ function expectForward(backbone: Backbone, weights: Map<string, Float32Array>, w
   const logits = applyBlocks(blocks, backbone.blocks.length, blocks.length, features, ctx);
   expect(features.shape).toEqual(wanted.featureShape);
   expectClose(sample(features), wanted.features, 1e-4);
-  expect(tf.mean(features).dataSync()[0]).toBeCloseTo(wanted.featureMean, 5);
+  expectClose(tf.mean(features).dataSync(), [wanted.featureMean], 5e-6);
   expectClose(sample(logits), wanted.logits, 1e-4);
   const top = tf.topk(logits, 10);
   expect([...top.indices.dataSync()]).toEqual(wanted.topClasses);
@@ -120,29 +122,59 @@ describe('efficientnet-lite0 with its ImageNet weights', () => {
   });
 });
 
-describe('mobilenet-v2 with made-up weights', () => {
+/** Values are multiplied by the factor where the pattern is in the name. */
+type Factors = readonly (readonly [pattern: RegExp, factor: number])[];
+
+/** torchvision's names for Keras's form: the same, and a bias for each convolution. */
+function withBiases(names: readonly TensorName[]): TensorName[] {
+  const isConvolution = ({ transposition }: TensorName): boolean => transposition === 'convolution';
+  return names.flatMap((name) => [name, ...(isConvolution(name) ? [biasBeside(name)] : [])]);
+}
+
+const biasBeside = ({ torch, param }: TensorName): TensorName => ({
+  torch: torch.replace(/weight$/, 'bias'),
+  param: param.replace(/kernel$/, 'bias'),
+  transposition: 'none',
+});
+
+const branches = [/\.bn3\.weight$/, 0.25] as const;
+
+interface MadeUpCase {
+  readonly id: BackboneId;
+  readonly names: readonly TensorName[];
+  readonly factors: Factors;
+  /** Tensors so near the end that their gradients hardly differ between two implementations. */
+  readonly last: RegExp;
+}
+
+describe.each<MadeUpCase>([
+  { id: 'mobilenet-v2', names: torchNames('mobilenet-v2')!, factors: [], last: /^(classifier|features\.1[78])\./ },
+  { id: 'resnet50-v1.5', names: torchNames('resnet50-v1.5')!, factors: [branches], last: /^(fc|layer4\.2)\./ },
+  {
+    ...{ id: 'resnet50', names: withBiases(torchNames('resnet50-v1.5')!), last: /^(fc|layer4\.2)\./ },
+    factors: [branches, [/^bn1\.running_var$/, 4096]],
+  },
+])('$id with made-up weights', ({ id, names, factors, last }) => {
   const weightsFor = async (backbone: Backbone, classes: number) => {
-    const { shapes } = await golden('mobilenet-v2');
+    const { shapes } = await golden(id);
     const tensors = Object.entries(shapes).map(([name, shape]) => {
-      const cut = name.startsWith('classifier.') ? [classes, ...shape.slice(1)] : shape;
-      return [name, float32Tensor(madeUp(name, cut), cut)] as const;
+      const cut = /^(classifier|fc)\./.test(name) ? [classes, ...shape.slice(1)] : shape;
+      return [name, float32Tensor(madeUp(name, cut, factors), cut)] as const;
     });
-    const specs = paramsOf(withHead(backbone, classes));
-    return matchTensors(new Map(tensors), torchNames('mobilenet-v2')!, specs, 'made-up');
+    return matchTensors(new Map(tensors), names, paramsOf(withHead(backbone, classes)), 'made-up');
   };
 
   it('gives the features and logits of an independent implementation at an even and an odd size', async () => {
-    const backbone = createBackbone('mobilenet-v2');
+    const backbone = createBackbone(id);
     const weights = await weightsFor(backbone, 1000);
-    for (const wanted of (await golden('mobilenet-v2')).cases) expectForward(backbone, weights, wanted);
+    for (const wanted of (await golden(id)).cases) expectForward(backbone, weights, wanted);
   });
 
   it('gives the loss, gradients and moving averages of an independent training step', async () => {
-    const { training } = await golden('mobilenet-v2');
-    const backbone = createBackbone('mobilenet-v2');
+    const { training } = await golden(id);
+    const backbone = createBackbone(id);
     const blocks = withHead(backbone, 5);
-    const specs = paramsOf(blocks);
-    const tensors = paramTensors(specs, await weightsFor(backbone, 5));
+    const tensors = paramTensors(paramsOf(blocks), await weightsFor(backbone, 5));
     const one = image(training.sizePx);
     const pixels = preprocess(backbone.preprocessing, tf.concat([one, tf.reverse(one, [1, 2])]));
     const labels = tf.oneHot([1, 2], 5).toFloat();
@@ -150,19 +182,19 @@ describe('mobilenet-v2 with made-up weights', () => {
       frozenBlocks: new Set(),
       dropoutSeed: () => tf.tensor1d([0, 0], 'int32'),
     });
-    const wanted = new Map((torchNames('mobilenet-v2') ?? []).map((name) => [name.torch, name]));
-    const names = Object.keys(training.gradients);
-    const params = names.map((name) => tensors.get(wanted.get(name)!.param)!);
+    const wanted = new Map(names.map((name) => [name.torch, name]));
+    const asked = Object.keys(training.gradients);
+    const params = asked.map((name) => tensors.get(wanted.get(name)!.param)!);
     const { value, grads } = tf.valueAndGrads(() =>
       tf.losses.softmaxCrossEntropy(labels, applyBlocks(blocks, 0, blocks.length, pixels, ctx)).asScalar(),
     )(params);
     expect(value.dataSync()[0]).toBeCloseTo(training.loss, 4);
-    for (const [index, name] of names.entries()) {
+    for (const [index, name] of asked.entries()) {
       const { norm, values } = training.gradients[name]!;
       const gradient = toTorch(grads[index]!, wanted.get(name)!.transposition);
-      // Single precision flips some gates of ReLU6, and each flip moves every gradient before it: so the early layers of
+      // Single precision flips some gates of ReLU, and each flip moves every gradient before it: so the early layers of
       // two correct implementations differ by some percent. ops.native.test.ts holds each operation to 1e-5.
-      const late = /^(classifier|features\.1[78])\./.test(name);
+      const late = last.test(name);
       const scale = Math.sqrt(gradient.size) / norm;
       expect(Math.abs(tf.norm(gradient).dataSync()[0]! / norm - 1)).toBeLessThan(late ? 1e-3 : 0.1);
       expectClose(scaled(sample(gradient), scale), scaled(values, scale), late ? 1e-2 : 0.3);

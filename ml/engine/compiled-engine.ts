@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { GraftError, messageOf } from '../../core/errors.ts';
 import { nativeBackend } from '../native/backend.ts';
 import type { Binding, TensorHandle, TypedArray } from '../native/backend.ts';
+import { difference } from './difference.ts';
 import { buildGraph, nodeNames } from './graph.ts';
-import { difference, record } from './recorder.ts';
+import { record } from './recorder.ts';
 import type { Recording } from './recorder.ts';
 import { TAG, withSavedModel } from './saved-model.ts';
 import { NotFinite } from './spec.ts';
@@ -101,9 +102,10 @@ class CompiledEngine implements Engine {
 
   private execute(fed: readonly Feed[], fetched: readonly string[]): Output[] {
     if (fetched.length === 0) return [];
-    const ids = fed.map(({ shape, dtype, values }) => this.binding.createTensor(shape, dtype, values));
+    const ids: number[] = [];
     let handles: TensorHandle[] = [];
     try {
+      for (const { shape, dtype, values } of fed) ids.push(this.binding.createTensor(shape, dtype, values));
       const list = (names: readonly string[]): string => names.map((name) => `${name}:0`).join(',');
       handles = this.binding.runSavedModel(this.session, ids, list(fed.map(({ node }) => node)), list(fetched));
       return handles.map(({ id, shape }) => ({ shape, values: floats(this.binding.tensorDataSync(id)) }));

@@ -1,9 +1,10 @@
 import type { Attribute, Binding } from '../native/backend.ts';
-import { bytesOf } from './recorder.ts';
-import type { Recording, RecordedConstant, RecordedWrite, Ref } from './recorder.ts';
+import { constant, markOf, node, shapeOf, SUMMED, text } from './nodes.ts';
+import type { Recording, RecordedWrite, Ref } from './recorder.ts';
+import { neededOperations, readVariables } from './needed.ts';
 import { nativeUpdate } from './rules.ts';
 import type { NativeInput } from './rules.ts';
-import type { AttrValue, NodeDef, TensorShape } from './saved-model.ts';
+import type { AttrValue, NodeDef } from './saved-model.ts';
 import type { StateShapes } from './spec.ts';
 
 /** Names of the nodes that a run feeds and fetches. */
@@ -53,7 +54,9 @@ function variableNodes(index: number, shape: readonly number[], { TF_FLOAT, TF_I
     node(handle, 'VarHandleOp', [], { dtype, shape: { shape: shapeOf(shape) }, shared_name: text(handle) }),
     node(nodeNames.value(index), 'ReadVariableOp', [handle], { dtype }),
     node(setter, 'Placeholder', [], { dtype, shape: { shape: shapeOf(shape) } }),
-    node(`${handle}/assign`, 'AssignVariableOp', [handle, setter], { dtype }),
+    // A copy of its own: what is fed may be the caller's memory, and a variable takes over what it is assigned.
+    node(`${handle}/copy`, 'DeepCopy', [setter], { T: dtype }),
+    node(`${handle}/assign`, 'AssignVariableOp', [handle, `${handle}/copy`], { dtype }),
     node(
       nodeNames.written(index),
       'Const',
@@ -86,16 +89,16 @@ class ProgramGraph {
   build(): readonly NodeDef[] {
     const { inputs, operations, outputs, writes, guards } = this.recording;
     for (const [name, spec] of Object.entries(inputs)) this.input(name, spec);
-    for (const index of this.needed()) {
+    // All readers before the first write: a write waits for those that are there by then.
+    const needed = neededOperations(this.recording);
+    for (const variable of readVariables(this.recording, needed)) this.reader(variable);
+    for (const index of needed) {
       const operation = operations[index];
       if (!operation) continue;
       const attr = Object.fromEntries(operation.attributes.map((each) => [each.name, this.attribute(each)]));
-      this.add(
-        this.operation(index),
-        operation.name,
-        operation.inputs.map((ref) => this.ref(ref)),
-        attr,
-      );
+      const refs = operation.inputs.map((ref) => this.ref(ref));
+      if (operation.name === 'AddN') this.sum(this.operation(index), refs, attr['T'] ?? {});
+      else this.add(this.operation(index), operation.name, refs, { ...attr, ...markOf(operation.name) });
     }
     for (const [index, guard] of guards.entries()) this.guard(guard, `${this.name}/guard/${index}`);
     for (const [index, write] of writes.entries()) this.write(write, `${this.name}/write/${index}`);
@@ -104,6 +107,23 @@ class ProgramGraph {
       this.add(nodeNames.output(this.name, name), 'Identity', [this.ref(ref), ...after], { T: { type: dtype } });
     }
     return this.nodes;
+  }
+
+  /** Pairs, first to last: AddN begins with whichever input's memory is free by then, so its rounding hangs on timing. */
+  private sum(name: string, refs: readonly string[], T: AttrValue): void {
+    const [first = '', ...rest] = refs;
+    const last = rest.pop();
+    if (last === undefined) {
+      this.add(name, 'Identity', [first], { T });
+      return;
+    }
+    const pair = (left: string, right: string, as: string): string =>
+      this.add(as, 'AddV2', [left, right], { T, ...SUMMED });
+    pair(
+      rest.reduce((sum, each, index) => pair(sum, each, `${name}/${index}`), first),
+      last,
+      name,
+    );
   }
 
   private add(name: string, op: string, inputs: readonly string[], attr: Readonly<Record<string, AttrValue>>): string {
@@ -179,7 +199,9 @@ class ProgramGraph {
     switch (write.kind) {
       case 'assign': {
         const { variable } = write;
-        const inputs = [this.handle(variable), this.ref(write.value), ...this.after(variable)];
+        // As in `variableNodes`: the value may be an input, or a view of one.
+        const value = this.add(`${name}/copy`, 'DeepCopy', [this.ref(write.value)], { T: float });
+        const inputs = [this.handle(variable), value, ...this.after(variable)];
         this.written.set(variable, this.add(name, 'AssignVariableOp', inputs, { dtype: float }));
         return;
       }
@@ -206,7 +228,7 @@ class ProgramGraph {
   private apply(write: Extract<RecordedWrite, { kind: 'apply' }>, name: string): void {
     const { rule, variable, slots, gradient, rate, shrink } = write;
     const float = { type: this.types.TF_FLOAT };
-    let before = this.after(variable);
+    let before = [variable, ...Object.values(slots)].flatMap((each) => this.after(each));
     if (shrink !== null) {
       const value = this.reader(variable);
       const shrunk = this.add(`${name}/shrunk`, 'Mul', [value, this.ref(shrink)], { T: float });
@@ -229,39 +251,13 @@ class ProgramGraph {
       }
     };
     const attr = Object.fromEntries(Object.entries(bools).map(([key, b]) => [key, { b }]));
-    const node = this.add(name, operation, [...inputs.map(operand), ...before], { T: float, ...attr });
+    const node = this.add(name, operation, [...inputs.map(operand), ...new Set(before)], { T: float, ...attr });
     for (const each of [variable, ...Object.values(slots)]) this.written.set(each, node);
   }
 
   private scalar(name: string, value: number): string {
     const { TF_FLOAT } = this.types;
     return this.add(name, 'Const', [], constant({ shape: [], dtype: TF_FLOAT, values: new Float32Array([value]) }));
-  }
-
-  /** Operations that an output or a write hangs on, in the order of the recording. */
-  private needed(): number[] {
-    const found = new Set<number>();
-    const stack = this.roots();
-    for (let ref = stack.pop(); ref; ref = stack.pop()) {
-      if (ref.kind !== 'operation' || found.has(ref.index)) continue;
-      found.add(ref.index);
-      stack.push(...(this.recording.operations[ref.index]?.inputs ?? []));
-    }
-    return [...found].sort((a, b) => a - b);
-  }
-
-  private roots(): Ref[] {
-    const written = this.recording.writes.flatMap((write): Ref[] => {
-      switch (write.kind) {
-        case 'assign':
-          return [write.value];
-        case 'apply':
-          return [write.gradient, write.rate, ...(write.shrink ? [write.shrink] : [])];
-        case 'average':
-          return [write.decay];
-      }
-    });
-    return [...written, ...this.recording.guards, ...[...this.recording.outputs.values()].map(({ ref }) => ref)];
   }
 
   private attribute({ type, value }: Attribute): AttrValue {
@@ -286,17 +282,3 @@ class ProgramGraph {
     }
   }
 }
-
-function node(name: string, op: string, input: readonly string[], attr: Readonly<Record<string, AttrValue>>): NodeDef {
-  // TensorFlow wants what orders alone behind what carries values.
-  const carries = input.filter((each) => !each.startsWith('^'));
-  return { name, op, input: [...carries, ...input.filter((each) => each.startsWith('^'))], attr };
-}
-
-function constant({ shape, dtype, values }: RecordedConstant): Record<string, AttrValue> {
-  const tensor = { dtype, tensorShape: shapeOf(shape), tensorContent: bytesOf(values) };
-  return { dtype: { type: dtype }, value: { tensor } };
-}
-
-const shapeOf = (sides: readonly number[]): TensorShape => ({ dim: sides.map((size) => ({ size })) });
-const text = (value: string): AttrValue => ({ s: Buffer.from(value) });

@@ -76,7 +76,8 @@ class Recorder {
   private readonly constants: RecordedConstant[] = [];
   private readonly writes: RecordedWrite[] = [];
   private readonly guards: Ref[] = [];
-  private readonly stateTensors = new Map<string, tf.Tensor>();
+  /** Variables that may not be written any more. */
+  private readonly settled = new Set<string>();
   private nextId = -1;
   private readonly backend: NativeBackend;
   private readonly program: Program;
@@ -127,10 +128,10 @@ class Recorder {
     return {
       get: (name) => this.stateTensor(name),
       set: (name, value) => {
-        this.writes.push({ kind: 'assign', variable: this.variable(name), value: this.refOf(value, `new ${name}`) });
+        this.writes.push({ kind: 'assign', variable: this.target(name), value: this.refOf(value, `new ${name}`) });
       },
       apply: ({ rule, variable, slots, gradient, rate, shrink }) => {
-        for (const name of [variable, ...Object.values(slots)]) this.variable(name);
+        for (const name of [variable, ...Object.values(slots)]) this.target(name);
         this.writes.push({
           ...{ kind: 'apply', rule, variable, slots },
           gradient: this.refOf(gradient, `gradient of ${variable}`),
@@ -142,7 +143,8 @@ class Recorder {
         this.guards.push(this.refOf(value, 'guarded value'));
       },
       average: (average, of, decay) => {
-        const names = { average: this.variable(average), of: this.variable(of) };
+        const names = { average: this.target(average), of: this.variable(of) };
+        this.settled.add(of);
         this.writes.push({ kind: 'average', ...names, decay: this.refOf(decay, `decay of ${average}`) });
       },
     };
@@ -153,12 +155,16 @@ class Recorder {
     return name;
   }
 
+  private target(name: string): string {
+    if (this.settled.has(name)) throw new RecordingError(`${name} is written twice, or after its average was taken`);
+    this.settled.add(name);
+    return this.variable(name);
+  }
+
+  /** A tensor each time: an earlier one went with the tidy that it was asked for in. */
   private stateTensor(name: string): tf.Tensor {
     const shape = this.state.get(this.variable(name)) ?? [];
-    const found =
-      this.stateTensors.get(name) ?? this.virtualTensor(shape, this.native.TF_FLOAT, { kind: 'state', name });
-    this.stateTensors.set(name, found);
-    return found.clone();
+    return this.virtualTensor(shape, this.native.TF_FLOAT, { kind: 'state', name });
   }
 
   private inputTensor(name: string, { shape, dtype }: InputSpec): tf.Tensor {
@@ -224,19 +230,25 @@ class Recorder {
     ids: readonly number[],
     count: number,
   ): TensorHandle[] {
-    const zeros: number[] = [];
-    const real = ids.map((id) => {
+    const made: number[] = [];
+    const real = (id: number): number => {
       const { shape, dtype, real: hasValues } = this.knownAt(id, name);
       if (hasValues) return id;
-      const size = shape.reduce((product, side) => product * side, 1);
-      const values = dtype === this.native.TF_FLOAT ? new Float32Array(size) : new Int32Array(size);
-      const made = this.native.createTensor(shape, dtype, values);
-      zeros.push(made);
-      return made;
-    });
-    const outputs = this.native.executeOp(name, attributes, real, count);
-    for (const id of zeros) this.native.deleteTensor(id);
-    return outputs;
+      const zeros = this.native.createTensor(shape, dtype, this.zeros(shape, dtype));
+      made.push(zeros);
+      return zeros;
+    };
+    try {
+      return this.native.executeOp(name, attributes, ids.map(real), count);
+    } finally {
+      for (const id of made) this.native.deleteTensor(id);
+    }
+  }
+
+  private zeros(shape: readonly number[], dtype: number): TypedArray {
+    const size = shape.reduce((product, side) => product * side, 1);
+    if (dtype === this.native.TF_FLOAT) return new Float32Array(size);
+    return dtype === this.native.TF_BOOL ? new Uint8Array(size) : new Int32Array(size);
   }
 
   private refOf(tensor: tf.Tensor, what: string): Ref {
@@ -253,28 +265,6 @@ class Recorder {
     if (!known) throw new RecordingError(`${what} takes a tensor from outside: make it an input or a variable`);
     return known;
   }
-}
-
-/** Why two recordings of one program differ; null where they don't. What differs depends on something that is no input. */
-export function difference(a: Recording, b: Recording): string | null {
-  if (a.operations.length !== b.operations.length) {
-    return `${a.operations.length} operations the first time, ${b.operations.length} the second`;
-  }
-  for (const [index, operation] of a.operations.entries()) {
-    if (JSON.stringify(operation) !== JSON.stringify(b.operations[index])) {
-      return `operation ${index} (${operation.name}) is not the same`;
-    }
-  }
-  for (const [index, { values }] of a.constants.entries()) {
-    const other = b.constants[index]?.values;
-    const user = a.operations.find(({ inputs }) =>
-      inputs.some((ref) => ref.kind === 'constant' && ref.index === index),
-    );
-    if (!other || !Buffer.from(bytesOf(values)).equals(bytesOf(other))) {
-      return `a constant that ${user?.name ?? 'an output'} takes is not the same`;
-    }
-  }
-  return null;
 }
 
 export function bytesOf(values: TypedArray): Uint8Array {

@@ -51,12 +51,13 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   FusedBatchNormV3: ({ inputs }) => {
     const x = inputs[0]?.shape ?? [];
     const channels = [x.at(-1) ?? 1];
-    return [x, channels, channels, channels, channels, channels];
+    // The last is what a GPU's kernel keeps for its gradient; a CPU's keeps nothing there.
+    return [x, channels, channels, channels, channels, [0]];
   },
   FusedBatchNormGradV3: ({ inputs }) => {
     const x = inputs[1]?.shape ?? [];
     const channels = [x.at(-1) ?? 1];
-    return [x, channels, channels, [0], [0]];
+    return [x, channels, channels, [], []];
   },
 };
 

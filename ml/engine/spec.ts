@@ -24,7 +24,10 @@ export interface Update {
   readonly shrink: tf.Tensor | null;
 }
 
-/** The variables as a program sees them. Every `get` gives the value from before the run; writes take effect at its end. */
+/**
+ * The variables as a program sees them. Every `get` gives the value from before the run; writes take effect at its end.
+ * A program writes a variable at most once, and before it takes an average of it.
+ */
 export interface ProgramState {
   get(name: string): tf.Tensor;
   set(name: string, value: tf.Tensor): void;

@@ -3,6 +3,7 @@ import { usesBatchStatistics } from './apply-blocks.ts';
 import { heFanOut, ones, zeros } from './initialize.ts';
 import type { ApplyContext, ParamSpec } from './module.ts';
 import { batchNormAffine, batchNormTraining } from './ops/batch-norm.ts';
+import { biasAdd } from './ops/bias-add.ts';
 import type { Activation } from './ops/activation.ts';
 import { activate } from './ops/activation.ts';
 import type { Padding } from './ops/conv.ts';
@@ -25,6 +26,8 @@ export interface ConvBnOptions {
   readonly stride: number;
   readonly padding: Padding;
   readonly depthwise?: boolean;
+  /** A bias before BatchNorm, which takes it out again with the mean of the batch: Keras's ResNet has one. */
+  readonly bias?: boolean;
   readonly activation: Activation;
   readonly batchNorm: BatchNormConstants;
 }
@@ -35,13 +38,13 @@ export interface Layer {
   apply(x: tf.Tensor, ctx: ApplyContext, blockName: string): tf.Tensor;
 }
 
-/** Convolution without bias, BatchNorm, activation: `<name>/kernel`, `<name>/bn/{gamma,beta,moving_mean,moving_variance}`. */
+/** Convolution, BatchNorm, activation: `<name>/kernel`, `<name>/bias` if any, `<name>/bn/{gamma,beta,moving_mean,moving_variance}`. */
 export function convBn(options: ConvBnOptions): Layer {
   const { activation, batchNorm, stride, padding } = options;
   const depthwise = options.depthwise ?? false;
-  const { kernel, gamma, beta, movingMean, movingVariance } = convBnParams(options);
+  const { kernel, bias, gamma, beta, movingMean, movingVariance } = convBnParams(options);
   return {
-    params: [kernel, gamma, beta, movingMean, movingVariance],
+    params: [kernel, ...(bias ? [bias] : []), gamma, beta, movingMean, movingVariance],
     apply(x, ctx, blockName) {
       const weights = ctx.param(kernel.name);
       const p = {
@@ -53,10 +56,12 @@ export function convBn(options: ConvBnOptions): Layer {
       if (!usesBatchStatistics(ctx, blockName)) {
         const { scale, shift } = batchNormAffine(p, batchNorm.epsilon);
         const folded = tf.mul(weights, depthwise ? tf.reshape(scale, [-1, 1]) : scale);
+        const offset = bias ? tf.add(shift, tf.mul(ctx.param(bias.name), scale)) : shift;
         const z = conv(x, folded, { stride, padding, depthwise, padApart: depthwise });
-        return activate(tf.add(z, shift), activation);
+        return activate(biasAdd(z, offset), activation);
       }
-      const z = conv(x, weights, { stride, padding, depthwise });
+      const product = conv(x, weights, { stride, padding, depthwise });
+      const z = bias ? biasAdd(product, ctx.param(bias.name)) : product;
       const normalized = batchNormTraining(z, p, batchNorm.epsilon, batchNorm.momentum);
       ctx.setStatistic(movingMean.name, normalized.movingMean);
       ctx.setStatistic(movingVariance.name, normalized.movingVariance);
@@ -65,13 +70,13 @@ export function convBn(options: ConvBnOptions): Layer {
   };
 }
 
-function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise }: ConvBnOptions) {
+function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias }: ConvBnOptions) {
   if (depthwise && inChannels !== outChannels) throw new Error(`${name}: a depthwise layer keeps its channels`);
   const shape = [kernelPx, kernelPx, inChannels, depthwise ? 1 : outChannels];
   // A depthwise output sees one input channel, so its true fan-out is the kernel's area.
   const init = heFanOut(kernelPx, kernelPx, depthwise ? 1 : outChannels);
   const channel = (suffix: string, kind: ParamSpec['kind'], start: typeof ones): ParamSpec => ({
-    name: `${name}/bn/${suffix}`,
+    name: `${name}/${suffix}`,
     shape: [outChannels],
     init: start,
     kind,
@@ -80,9 +85,10 @@ function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise }: Co
   const kernel: ParamSpec = { name: `${name}/kernel`, shape, init, kind: 'weight', decay: true };
   return {
     kernel,
-    gamma: channel('gamma', 'weight', ones),
-    beta: channel('beta', 'weight', zeros),
-    movingMean: channel('moving_mean', 'statistic', zeros),
-    movingVariance: channel('moving_variance', 'statistic', ones),
+    bias: bias ? channel('bias', 'weight', zeros) : null,
+    gamma: channel('bn/gamma', 'weight', ones),
+    beta: channel('bn/beta', 'weight', zeros),
+    movingMean: channel('bn/moving_mean', 'statistic', zeros),
+    movingVariance: channel('bn/moving_variance', 'statistic', ones),
   };
 }

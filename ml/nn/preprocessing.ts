@@ -5,17 +5,19 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 
 /**
- * What a network wants done to pixels: y = x · scale + shift for each of R, G, B, with x in 0–255. It belongs to the
- * weights, is applied in the graph, and is recorded as `id` with everything made from it.
+ * What a network wants done to pixels: y = x · scale + shift for each of R, G, B, with x in 0–255, then the channels in
+ * its order. It belongs to the weights, is applied in the graph, and is recorded as `id` with everything made from it.
  */
 export interface Preprocessing {
   readonly kind: 'scale-shift';
   readonly id: PreprocessingId;
   readonly scale: readonly [number, number, number];
   readonly shift: readonly [number, number, number];
+  /** The order in which the network takes its channels; `scale` and `shift` are for R, G, B either way. */
+  readonly channelOrder: 'rgb' | 'bgr';
 }
 
-export type PreprocessingId = 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1';
+export type PreprocessingId = 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1' | 'bgr-minus-mean';
 
 /** EfficientNet-Lite in TensorFlow: (x − 127)/128 (tensorflow/tpu efficientnet/lite/efficientnet_lite_builder.py). */
 export const minus127Over128: Preprocessing = scaleShift('minus127-over128', [127, 127, 127], [128, 128, 128]);
@@ -30,6 +32,12 @@ export const imagenetMeanStd: Preprocessing = scaleShift(
 /** x/127.5 − 1. */
 export const minus1To1: Preprocessing = scaleShift('minus1-to-1', [127.5, 127.5, 127.5], [127.5, 127.5, 127.5]);
 
+/** Caffe, and Keras's VGG and ResNet (imagenet_utils.py, mode caffe): B, G, R, less the means of ImageNet, not scaled. */
+export const bgrMinusMean: Preprocessing = {
+  ...scaleShift('bgr-minus-mean', [123.68, 116.779, 103.939], [1, 1, 1]),
+  channelOrder: 'bgr',
+};
+
 type Rgb = readonly [number, number, number];
 
 function scaleShift(id: PreprocessingId, mean: Rgb, divisor: Rgb): Preprocessing {
@@ -38,12 +46,17 @@ function scaleShift(id: PreprocessingId, mean: Rgb, divisor: Rgb): Preprocessing
     id,
     scale: [1 / divisor[0], 1 / divisor[1], 1 / divisor[2]],
     shift: [-mean[0] / divisor[0], -mean[1] / divisor[1], -mean[2] / divisor[2]],
+    channelOrder: 'rgb',
   };
 }
 
 /** float32 RGB 0–255 [batch, height, width, 3] → what the network takes, same shape. */
 export function preprocess(preprocessing: Preprocessing, x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => tf.add(tf.mul(x, tf.tensor1d([...preprocessing.scale])), tf.tensor1d([...preprocessing.shift])));
+  const { scale, shift, channelOrder } = preprocessing;
+  return tf.tidy(() => {
+    const y = tf.add(tf.mul(x, tf.tensor1d([...scale])), tf.tensor1d([...shift]));
+    return channelOrder === 'bgr' ? tf.reverse(y, -1) : y;
+  });
 }
 
 /** NORMALIZATION_MISMATCH where data or weights were made for another normalization than the backbone's. */

@@ -28,6 +28,7 @@ describe('training', () => {
     ['tiny-cnn', 0],
     ['mobilenet-v2', 15],
     ['efficientnet-lite0', 18],
+    ['resnet50', 15],
   ] as const)('leaks no tensor: %s from block %i', (id, cut) => {
     const before = tf.memory().numTensors;
     const { tensorsAfterStep } = sgdSteps(createBackbone(id), { ...small, steps: 4, cut });

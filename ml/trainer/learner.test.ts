@@ -4,7 +4,9 @@ import { asFloat32, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { AugmentConfig, OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import golden from '../../test/golden/training/losses.json' with { type: 'json' };
 import { tinyCnn } from '../backbones/tiny-cnn.ts';
+import { initialize } from '../nn/initialize.ts';
 import { classificationHead } from '../nn/head.ts';
+import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
 import { createLearner } from './learner.ts';
 import type { Learner } from './learner.ts';
@@ -29,6 +31,7 @@ function headModel(dropout = 0): Model {
 const rowSpec = { kind: 'codes', shape: [CLASSES] } as const;
 const plain: StepOptions = {
   optimizer: OptimizerConfig.parse({ kind: 'sgd' }),
+  backboneRate: 1,
   labelSmoothing: 0,
   clipNorm: null,
   averageDecay: null,
@@ -173,6 +176,38 @@ describe('averages of the weights', () => {
     expect([...logits]).toEqual([...values.get(average)!]);
     expect([...learner.state().keys()]).toContain(average);
     learner.engine.dispose();
+  });
+});
+
+describe('the backbone’s learning rate', () => {
+  const shape = { backbone: 'tiny-cnn', strategy: 'full', classes: ['a', 'b'], dropout: 0 } as const;
+
+  /** How far one step of plain descent moves every weight. */
+  async function moves(backboneRate: number): Promise<Map<string, number[]>> {
+    const model = buildModel(shape, 1);
+    const learner = await createLearner(model, {
+      ...{ ...plain, backboneRate, rows: { kind: 'pixels', shape: [16, 16, 3] } },
+      ...{ batchSize: 2, trainRows: 2, scratchDir: '' },
+    });
+    const start = new Map([...initialize(model.all, 3)].map(([name, values]) => [variable.parameter(name), values]));
+    learner.engine.write(start);
+    const x = Uint8Array.from({ length: 2 * 16 * 16 * 3 }, (_, index) => (index * 37) % 251);
+    learner.step({ x, labels: Int32Array.of(0, 1) }, { epoch: 0, step: 0, learningRate: 0.5 });
+    const names = model.trainable.map(({ name }) => variable.parameter(name));
+    const after = learner.engine.read(names);
+    learner.engine.dispose();
+    return new Map(
+      [...after].map(([name, values]) => [name, [...values].map((value, i) => value - start.get(name)![i]!)]),
+    );
+  }
+
+  it('is a share of the head’s', async () => {
+    const [whole, part] = [await moves(1), await moves(0.25)];
+    for (const [name, move] of whole) {
+      const share = name.startsWith('param/head/') ? 1 : 0.25;
+      for (const [index, value] of part.get(name)!.entries()) expect(value).toBeCloseTo(share * move[index]!, 6);
+    }
+    expect([...whole.keys()].some((name) => name.startsWith('param/backbone/'))).toBe(true);
   });
 });
 

@@ -95,14 +95,14 @@ class EngineLearner implements Learner {
   step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
     const { optimizer, averageDecay, seed } = this.options;
     const { learningRate, step } = address;
-    const decay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
+    const weightDecay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
     try {
       const outputs = this.engine.run(stepName(labels.length), {
         ...augmentation,
         x,
         labels,
         rate: scalar(hostRate(ruleOf(optimizer), learningRate, step + 1)),
-        shrink: scalar(1 - learningRate * decay),
+        decay: scalar(learningRate * weightDecay),
         averageDecay: scalar(averageDecay ?? 0),
         dropoutSeeds: dropoutSeeds(this.model, seed, address),
       });

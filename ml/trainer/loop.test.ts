@@ -62,9 +62,9 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
   const blocks = classificationHead({ channels: CLASSES, classes: CLASSES, dropout: 0 });
   const all = blocks.flatMap((block) => block.params);
   const model: Model = { backbone: tinyCnn(), blocks, cut: 0, prefix: 0, trainable: all, statistics: [], all };
-  const { optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = job.config;
+  const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = job.config;
   const learner = await createLearner(model, {
-    ...{ optimizer, labelSmoothing, clipNorm, averageDecay, augment: job.augment, seed, batchSize },
+    ...{ optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment: job.augment, seed, batchSize },
     ...{ rows: { kind: 'codes', shape: [CLASSES] }, trainRows: ROWS, scratchDir: dir },
   });
   const { shapes } = learner.engine;

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import type { EpochMetrics } from '../../contracts/manifests.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
-import { saveIsDue } from '../../core/checkpoint/policy.ts';
+import { lossIsBounded, saveIsDue } from '../../core/checkpoint/policy.ts';
 import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
 import { learningRateAt } from '../../core/training/schedule.ts';
-import { stageCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
+import { threadedWriter } from './checkpoint-writer.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
 import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
@@ -41,12 +41,13 @@ export async function trainLoop(parts: LoopParts, start: TrainCounters): Promise
   try {
     return await loop.run();
   } finally {
-    loop.close();
+    await loop.close();
   }
 }
 
 class TrainingLoop {
   private readonly parts: LoopParts;
+  private readonly writer = threadedWriter();
   private readonly log: MetricsLog;
   private readonly totalSteps: number;
   private readonly reachedFile: number;
@@ -54,6 +55,8 @@ class TrainingLoop {
   private best: Snapshot['best'];
   /** The checkpoint that is being written beside the steps, if any. */
   private writing: Promise<void> | null = null;
+  /** The step of the newest checkpoint that is whole on the disk. */
+  private durableStep: number;
   private writeError: { readonly error: unknown } | null = null;
   private saved: { step: number; ms: number };
   private reported = { ms: 0, images: 0 };
@@ -65,6 +68,7 @@ class TrainingLoop {
     const { epochs, batchSize } = job.config;
     this.parts = parts;
     this.counters = start;
+    this.durableStep = start.step;
     this.best = parts.best;
     this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
     this.log = openMetricsLog(job.workDir, this.totalSteps, start);
@@ -74,8 +78,9 @@ class TrainingLoop {
     this.noteReached();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     closeSync(this.reachedFile);
+    await this.writer.close();
   }
 
   async run(): Promise<LoopEnd> {
@@ -106,6 +111,10 @@ class TrainingLoop {
       const batch = pending;
       const ready = await this.timed('input', () => inputs.train.batch(batch, epoch));
       pending = fetchFrom(this.counters.cursor + batch.indexes.length);
+      const { checkpoint } = this.parts.job.config;
+      if (this.writing && !lossIsBounded(checkpoint, this.counters.step, this.durableStep)) {
+        await this.timed('checkpoint', () => this.written());
+      }
       await this.timed('step', () => {
         this.oneStep(ready, batch.indexes);
       });
@@ -160,8 +169,10 @@ class TrainingLoop {
     await this.written();
     const snapshot = { state: learner.state(), best: this.best, counters: this.counters, isBest };
     this.saved = { step: this.counters.step, ms: host.nowMs() };
-    this.writing = stageCheckpoint(join(job.workDir, runFiles.checkpoints), snapshot)
+    this.writing = this.writer
+      .stage(join(job.workDir, runFiles.checkpoints), snapshot)
       .then((staged) => {
+        this.durableStep = staged.counters.step;
         host.emit({ kind: 'checkpoint', staged });
       })
       .catch((error: unknown) => {

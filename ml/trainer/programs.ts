@@ -10,6 +10,7 @@ import { slotsOf } from '../engine/rules.ts';
 import type { Rule } from '../engine/rules.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { inferenceContext } from '../nn/contexts.ts';
+import { HEAD_PREFIX } from '../nn/head.ts';
 import type { ApplyContext, ParamSpec } from '../nn/module.ts';
 import { imageBatch } from './images.ts';
 import type { Model } from './model.ts';
@@ -22,6 +23,8 @@ export interface RowSpec {
 
 export interface StepOptions {
   readonly optimizer: OptimizerConfig;
+  /** Learning rate of the backbone's parameters as a share of the head's. */
+  readonly backboneRate: number;
   readonly labelSmoothing: number;
   readonly clipNorm: number | null;
   /** Share of the old value that a moving average of the weights keeps each step; null for no average. */
@@ -94,7 +97,7 @@ export function prefixProgram(
 }
 
 /**
- * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `shrink` and `averageDecay`,
+ * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `decay` and `averageDecay`,
  * scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives `figures` [2]: the mean cross-entropy over the batch
  * before the update, and how many rows' largest logit is their label. A loss that is not finite stops it (`NotFinite`).
  */
@@ -107,7 +110,7 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
       x: inputSpec(rows, batch),
       labels: { shape: [batch], dtype: 'int32' },
       rate: { shape: [], dtype: 'float32' },
-      shrink: { shape: [], dtype: 'float32' },
+      decay: { shape: [], dtype: 'float32' },
       ...(options.averageDecay === null ? {} : { averageDecay: { shape: [], dtype: 'float32' } }),
       ...(augment ? augmentationInputShapes(augment, batch) : {}),
       ...(dropouts.length > 0 ? { dropoutSeeds: { shape: [dropouts.length, 2], dtype: 'int32' } } : {}),
@@ -150,21 +153,25 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
 
 function update(
   model: Model,
-  { optimizer, averageDecay }: StepOptions,
+  { optimizer, averageDecay, backboneRate }: StepOptions,
   gradients: readonly tf.Tensor[],
   inputs: Readonly<Record<string, tf.Tensor>>,
   state: ProgramState,
 ): void {
   const rule = ruleOf(optimizer);
   const decays = optimizer.kind === 'adam' && optimizer.weightDecay > 0;
+  const full = { rate: given(inputs['rate']), decay: given(inputs['decay']) };
+  const reduced =
+    backboneRate === 1 ? full : { rate: full.rate.mul(backboneRate), decay: full.decay.mul(backboneRate) };
   for (const [index, { name, decay }] of model.trainable.entries()) {
+    const own = name.startsWith(HEAD_PREFIX) ? full : reduced;
     state.apply({
       rule,
       variable: variable.parameter(name),
       slots: Object.fromEntries(Object.keys(slotsOf(rule)).map((slot) => [slot, variable.slot(slot, name)])),
       gradient: given(gradients[index]),
-      rate: given(inputs['rate']),
-      shrink: decays && decay ? given(inputs['shrink']) : null,
+      rate: own.rate,
+      shrink: decays && decay ? tf.sub(1, own.decay) : null,
     });
   }
   if (averageDecay === null) return;

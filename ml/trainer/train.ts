@@ -65,8 +65,8 @@ async function train(
 }
 
 function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
-  const { optimizer, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const step = { optimizer, labelSmoothing, clipNorm, averageDecay, augment, seed };
+  const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
+  const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed };
   return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 

@@ -1,29 +1,7 @@
-import { join } from 'node:path';
-import type { FeaturesJob, LocalSide, StagedShard, TrainJob } from '../../contracts/ml-protocol.ts';
-import { codeShards, trainingReads } from '../../core/training/frozen-prefix.ts';
+import type { StagedShard, TrainJob } from '../../contracts/ml-protocol.ts';
 import { runFeatures } from '../../ml/trainer/features.ts';
 import type { JobHost } from '../../ml/trainer/job.ts';
-
-/** What the train activity asks for before a training of these pixels; null where nothing frozen is kept. */
-export function featuresJobOf(job: TrainJob, dir: string): FeaturesJob | null {
-  const { model, lastN, weightsPath, augment, config, train, validation } = job;
-  const reads = trainingReads({ ...model, lastN }, augment, config.epochs);
-  if (reads.kind === 'pixels') return null;
-  const pass = (name: string, side: LocalSide, variant: number | null) => ({
-    side,
-    variant,
-    outputDir: join(dir, name),
-    shards: codeShards(side.rows).map(({ index }) => index),
-  });
-  const passes = Array.from({ length: reads.variants }, (_, variant) =>
-    reads.augmented ? pass(`train-${variant}`, train, variant) : pass('train', train, null),
-  );
-  return {
-    kind: 'features',
-    ...{ model, lastN, weightsPath, augment, seed: config.seed, type: config.featureType },
-    passes: [...passes, pass('validation', validation, null)],
-  };
-}
+import { codesJob, featuresJobOf } from './codes-job.ts';
 
 /** The training with its sides brought behind the frozen prefix, where that is kept; null where it was stopped before. */
 export async function featuresFirst(job: TrainJob, dir: string, host: JobHost): Promise<TrainJob | null> {
@@ -39,14 +17,5 @@ export async function featuresFirst(job: TrainJob, dir: string, host: JobHost): 
       done ||= event.kind === 'extracted';
     },
   });
-  if (!done) return null;
-  const last = features.passes.length - 1;
-  const shards = (of: (pass: number) => boolean) =>
-    staged.filter(({ pass }) => of(pass)).map(({ path, rows }) => ({ path, rows }));
-  return {
-    ...job,
-    reads: { kind: 'codes', variants: last },
-    train: { rows: job.train.rows, shards: shards((pass) => pass < last) },
-    validation: { rows: job.validation.rows, shards: shards((pass) => pass === last) },
-  };
+  return done ? codesJob(job, features, staged) : null;
 }

@@ -5,8 +5,10 @@ import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
 import { activate } from './activation.ts';
 import type { BatchNormParams } from './batch-norm.ts';
 import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
+import { biasAdd } from './bias-add.ts';
 import type { Padding } from './conv.ts';
 import { conv } from './conv.ts';
+import { maxPool } from './max-pool.ts';
 import { isNative } from './native.ts';
 
 beforeAll(async () => {
@@ -119,5 +121,82 @@ describe('activate', () => {
     expect([...activate(x, kind).dataSync()]).toEqual([...xs].map((value) => Math.min(Math.max(value, 0), top)));
     const slope = tf.grad((x_) => tf.sum(activate(x_, kind)))(x);
     expect([...slope.dataSync()]).toEqual([...xs].map((value) => (value > 0 && value < top ? 1 : 0)));
+  });
+});
+
+describe('biasAdd', () => {
+  it('and its gradients are those of a sum', () => {
+    const [x, bias] = [values('x', [2, 3, 5, 6]), values('bias', [6])];
+    const own = (x_: tf.Tensor, bias_: tf.Tensor): tf.Tensor => biasAdd(x_, bias_);
+    expect([...own(x, bias).dataSync()]).toEqual([...tf.add(x, bias).dataSync()]);
+    const seen = gradients((a, b) => own(a!, b!), [x, bias]);
+    const wanted = gradients((a, b) => tf.add(a!, b!), [x, bias]);
+    for (const [index, gradient] of seen.entries()) expect(distance(gradient, wanted[index]!)).toBeLessThan(1e-5);
+  });
+
+  it('takes one value a channel and no other shape', () => {
+    expect(() => biasAdd(values('x', [2, 3, 5, 6]), values('bias', [1]))).toThrow('a bias of [1] to [2, 3, 5, 6]');
+  });
+});
+
+describe('maxPool', () => {
+  const cases = [
+    [3, 2, 1, 8],
+    [3, 2, 1, 7],
+    [2, 2, 0, 8],
+    [3, 1, 1, 5],
+  ] as const;
+
+  /** As tfjs pools where nothing is padded: the border is far below every value. */
+  const padded = (x: tf.Tensor, [windowPx, stride, pad]: readonly number[]): tf.Tensor => {
+    const sides: [number, number] = [pad!, pad!];
+    return tf.maxPool(tf.pad(x, [[0, 0], sides, sides, [0, 0]], -1e9) as tf.Tensor4D, windowPx!, stride!, 'valid');
+  };
+
+  it.each(cases)('window %i, stride %i, border %i, side %i: as tfjs, gradient too', (...args) => {
+    const [windowPx, stride, padPx, sidePx] = args;
+    const x = values('x', [2, sidePx, sidePx + 2, 3], 1, -2);
+    const own = (x_: tf.Tensor): tf.Tensor => maxPool(x_, { windowPx, stride, padPx });
+    expect([...own(x).dataSync()]).toEqual([...padded(x, args).dataSync()]);
+    const [seen] = gradients((a) => own(a!), [x]);
+    const [wanted] = gradients((a) => padded(a!, args), [x]);
+    expect(distance(seen!, wanted!)).toBeLessThan(1e-5);
+  });
+
+  it.each(cases)('window %i, stride %i, border %i, side %i: as on the JavaScript backend', async (...args) => {
+    const [windowPx, stride, padPx, sidePx] = args;
+    const run = (): number[][] => {
+      const x = values('x', [2, sidePx, sidePx + 2, 3], 1, -2);
+      const own = (x_: tf.Tensor): tf.Tensor => maxPool(x_, { windowPx, stride, padPx });
+      const [gradient] = gradients((a) => own(a!), [x]);
+      return [own(x), gradient!].map((tensor) => [...tensor.dataSync()]);
+    };
+    const native = run();
+    await tf.setBackend('cpu');
+    try {
+      const plain = run();
+      expect(native[0]).toEqual(plain[0]);
+      for (const [index, value] of plain[1]!.entries()) expect(native[1]![index]).toBeCloseTo(value, 5);
+    } finally {
+      await tf.setBackend('tensorflow');
+    }
+  });
+
+  it('lets a border of zeros behind a ReLU change nothing: its gradient is zero wherever a border could win', () => {
+    const x = values('x', [2, 8, 7, 3], 1, -1);
+    const zeros = (x_: tf.Tensor): tf.Tensor => {
+      const border: [number, number][] = [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+      ];
+      return tf.maxPool(tf.pad(activate(x_, 'relu'), border) as tf.Tensor4D, 3, 2, 'valid');
+    };
+    const own = (x_: tf.Tensor): tf.Tensor => maxPool(activate(x_, 'relu'), { windowPx: 3, stride: 2, padPx: 1 });
+    expect([...own(x).dataSync()]).toEqual([...zeros(x).dataSync()]);
+    const [seen] = gradients((a) => own(a!), [x]);
+    const [wanted] = gradients((a) => zeros(a!), [x]);
+    expect(distance(seen!, wanted!)).toBeLessThan(1e-5);
   });
 });

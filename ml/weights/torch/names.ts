@@ -27,6 +27,9 @@ export function torchNames(backbone: BackboneId): readonly TensorName[] | null {
       return efficientnetLite0Names();
     case 'mobilenet-v2':
       return mobilenetV2Names();
+    case 'resnet50-v1.5':
+      return resnet50V15Names();
+    case 'resnet50':
     case 'tiny-cnn':
       return null;
   }
@@ -57,6 +60,23 @@ function mobilenetV2Names(): TensorName[] {
   }
   names.push(...layer('backbone/top', 'features.18.0', 'features.18.1', 'convolution'));
   return [...names, ...classifier('classifier.1')];
+}
+
+/** Names of torchvision `resnet50`: four layers (stages) of blocks; the first block of each has a shortcut with weights. */
+function resnet50V15Names(): TensorName[] {
+  const names = layer('backbone/stem', 'conv1', 'bn1', 'convolution');
+  let block = 0;
+  for (const [stage, repeats] of [3, 4, 6, 3].entries()) {
+    for (let repeat = 0; repeat < repeats; repeat++, block++) {
+      const [param, torch] = [`backbone/blocks.${block}`, `layer${stage + 1}.${repeat}`];
+      for (const [index, part] of ['reduce', 'spatial', 'expand'].entries()) {
+        names.push(...layer(`${param}/${part}`, `${torch}.conv${index + 1}`, `${torch}.bn${index + 1}`, 'convolution'));
+      }
+      if (repeat > 0) continue;
+      names.push(...layer(`${param}/shortcut`, `${torch}.downsample.0`, `${torch}.downsample.1`, 'convolution'));
+    }
+  }
+  return [...names, ...classifier('fc')];
 }
 
 function layer(param: string, conv: string, batchNorm: string, transposition: Transposition): TensorName[] {
