@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadTensorFlow } from '../infra/native/load-tensorflow.ts';
 import type { MlEvent } from '../contracts/ml-protocol.ts';
+import type { JobHost } from '../ml/trainer/job.ts';
 import { benchJob } from './lib/training-job.ts';
 import type { BenchJob } from './lib/training-job.ts';
 import { report, round } from './lib/report.ts';
 
 await loadTensorFlow();
-const { runJob } = await import('../ml/trainer/run-job.ts');
+const { runTraining } = await import('../ml/trainer/train.ts');
+const { featuresFirst } = await import('../test/lib/features-first.ts');
 
 const cases: readonly Omit<BenchJob, 'dir'>[] = [
   {
@@ -46,7 +48,7 @@ for (const each of cases.filter(({ backbone, strategy }) => `${backbone} ${strat
   let checkpoints = 0;
   let bytes = 0;
   let steps = 0;
-  await runJob(await benchJob({ ...each, dir }), {
+  const host: JobHost = {
     emit: (event: MlEvent) => {
       if (event.kind === 'checkpoint') {
         checkpoints++;
@@ -60,7 +62,9 @@ for (const each of cases.filter(({ backbone, strategy }) => `${backbone} ${strat
     onSpent: (part, ms) => {
       spent[part] += ms;
     },
-  });
+  };
+  const ready = await featuresFirst(await benchJob({ ...each, dir }), join(dir, 'features'), host);
+  if (ready) await runTraining(ready, host);
   await rm(dir, { recursive: true });
   const total = spent.input + spent.step + spent.checkpoint + spent.validation;
   rows.push({

@@ -15,7 +15,7 @@ import { createBackbone } from '../ml/backbones/index.ts';
 import { loadBackboneWeights } from '../ml/weights/load.ts';
 import { writeSafetensorsFile } from '../ml/weights/safetensors-file.ts';
 import { readDigits, writeDigits } from './lib/digits.ts';
-import { startJob } from './lib/graft-child.ts';
+import { behindPrefix, startJob } from './lib/graft-child.ts';
 import { benchOptions, say } from './lib/options.ts';
 import { askKeras, peerVersions, versionNotes } from './lib/peers.ts';
 import { figure, report } from './lib/report.ts';
@@ -61,7 +61,7 @@ function graftJob(round: number): TrainJob {
   return {
     kind: 'train',
     workDir: join(dir, `run-${round}`),
-    featureDir: join(dir, `features-${round}`),
+    reads: { kind: 'pixels' },
     model: {
       backbone: BACKBONE,
       strategy: 'head',
@@ -86,17 +86,19 @@ function graftJob(round: number): TrainJob {
 }
 
 async function trainGraft(round: number): Promise<Training> {
-  const child = startJob(graftJob(round));
+  const frozen = await behindPrefix(graftJob(round), join(dir, `features-${round}`));
+  const child = startJob(frozen.job);
   const seen: { seconds: number; accuracy: number }[] = [];
   let readyMs = child.startedMs;
   let seconds = Number.NaN;
   for await (const { event, atMs } of child.events) {
     if (event.kind === 'ready') readyMs = atMs;
-    const since = (atMs - readyMs) / 1000;
+    const since = frozen.seconds + (atMs - readyMs) / 1000;
     if (event.kind === 'epoch') seen.push({ seconds: since, accuracy: event.metrics.validationAccuracy });
     if (event.kind === 'trained') seconds = since;
   }
-  return { seconds, epochs: seen, peakMb: child.peakMb() };
+  const peaks = [frozen.peakMb, child.peakMb()].filter((peak) => peak !== null);
+  return { seconds, epochs: seen, peakMb: peaks.length > 0 ? Math.max(...peaks) : null };
 }
 
 const Answer = z.object({

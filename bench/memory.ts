@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startJob } from './lib/graft-child.ts';
+import { behindPrefix, startJob } from './lib/graft-child.ts';
 import { benchOptions } from './lib/options.ts';
 import { figure, report, round } from './lib/report.ts';
 import { benchJob } from './lib/training-job.ts';
@@ -40,7 +40,8 @@ const chosen =
 const rows: Record<string, string | number>[] = [];
 for (const each of chosen) {
   const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
-  const child = startJob(await benchJob({ ...each, dir }));
+  const { job } = await behindPrefix(await benchJob({ ...each, dir }), join(dir, 'features'));
+  const child = startJob(job);
   const seen: { step: number; residentMb: number; tensors: number }[] = [];
   for await (const { event } of child.events) {
     if (event.kind === 'step') seen.push(event);

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { StagedCheckpoint, TrainJob } from '../contracts/ml-protocol.ts';
 import type { AttemptRecord } from '../contracts/run.ts';
-import { startJob } from './lib/graft-child.ts';
+import { behindPrefix, startJob } from './lib/graft-child.ts';
 import { benchOptions, say } from './lib/options.ts';
 import { reachedStep, waitForStep, watchRecovery } from './lib/reached-step.ts';
 import type { Recovery } from './lib/reached-step.ts';
@@ -43,7 +43,10 @@ const stepsUntilKill = (kill: number): number => EVERY_STEPS + 10 + ((kill * 17)
 
 async function killTrainer(each: Case): Promise<Recovery[]> {
   const dir = await mkdtemp(join(tmpdir(), 'graft-bench-'));
-  const job = await benchJob({ ...each, dir, rows: 192, train: training });
+  const { job } = await behindPrefix(
+    await benchJob({ ...each, dir, rows: 192, train: training }),
+    join(dir, 'features'),
+  );
   const recoveries: Recovery[] = [];
   let resume: TrainJob['resume'] = null;
   let child = follow(job);

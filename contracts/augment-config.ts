@@ -80,5 +80,14 @@ export const AugmentConfig = z.strictObject({
     .nullable()
     .default(null)
     .describe('Puts a box of the next image of the batch into an image, and its target by area; null for none.'),
+  cachedVariants: z
+    .int()
+    .positive()
+    .max(1000)
+    .nullable()
+    .default(null)
+    .describe(
+      'Behind a frozen trunk: draw each image this often, keep what the trunk makes of it, and take turns; null draws anew in every epoch.',
+    ),
 });
 export type AugmentConfig = z.infer<typeof AugmentConfig>;

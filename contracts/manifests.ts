@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
-import { BackboneId, GatedMetric, Strategy } from './pipeline-config.ts';
+import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 /** What lies in the bucket (architecture §3). Readers trust manifests only: each lists its parts with their hashes. */
 export const Sha256Field = z.custom<Sha256>((v) => typeof v === 'string' && isSha256(v), 'a SHA-256 in hex');
@@ -16,10 +16,14 @@ export type BlobRef = z.infer<typeof BlobRef>;
 export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
 export type StageName = z.infer<typeof StageName>;
 
+/** What has a folder under `stages/`: the stages of a run, and codes of a frozen trunk, which trainings share. */
+export const StoredStage = z.enum([...StageName.options, 'features']);
+export type StoredStage = z.infer<typeof StoredStage>;
+
 /** `stages/<stage>/<key>/manifest.json`. `addressedBy` is what was hashed into the key: `graft cache explain` reads it. */
 export const StageManifest = z.object({
   kind: z.literal('graft.stage/1'),
-  stage: StageName,
+  stage: StoredStage,
   key: StageKeyField,
   codeVersion: z.int().positive(),
   createdAt: z.string(),
@@ -118,6 +122,40 @@ export const PrepareOutput = z.object({
 });
 export type PrepareOutput = z.infer<typeof PrepareOutput>;
 
+/** A safetensors file: `codes` float16 or float32 [rows, …], `labels` int32 [rows]. */
+export const FeatureShard = BlobRef.extend({ rows: z.int().positive() });
+export type FeatureShard = z.infer<typeof FeatureShard>;
+
+/** What a frozen prefix makes of the images of one side, in their order; of one draw of them where they are augmented. */
+export const FeaturesOutput = z.object({
+  type: FeatureType,
+  rows: z.int().min(0),
+  shards: z.array(FeatureShard),
+  /** What the forward passes took, and the run that waited for them. */
+  seconds: z.number().min(0),
+  runId: RunIdField,
+});
+export type FeaturesOutput = z.infer<typeof FeaturesOutput>;
+
+/** What a frozen prefix cost a training, and what it was spared. */
+export const FrozenFigures = z.object({
+  /** Training and validation images. */
+  images: z.int().min(0),
+  /** Draws of each training image; null where none are drawn. */
+  variants: z.int().positive().nullable(),
+  /** Images that were sent through the prefix for this run, once for each draw, and what that took. */
+  computed: z.int().min(0),
+  seconds: z.number().min(0),
+  /** Those that another training had left, and one of the runs they came from. */
+  reused: z.int().min(0),
+  reusedFrom: z.string().nullable(),
+  /** Forward passes of an image through the prefix if nothing were kept. */
+  passes: z.int().min(0),
+  passesSaved: z.int().min(0),
+  secondsSaved: z.number().min(0),
+});
+export type FrozenFigures = z.infer<typeof FrozenFigures>;
+
 /** What must be the same for two trainings to have the same bits. */
 export const TrainEnvironment = z.object({
   backend: z.string(),
@@ -165,6 +203,8 @@ export const TrainOutput = z.object({
   last: EpochMetrics,
   trainableParameters: z.int(),
   totalParameters: z.int(),
+  /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
+  frozen: FrozenFigures.optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EpochMetrics, ModelDescription, Sha256Field, TrainEnvironment } from './manifests.ts';
-import { AugmentConfig, TrainConfig } from './pipeline-config.ts';
+import { AugmentConfig, FeatureType, TrainConfig } from './pipeline-config.ts';
 import { TrainCounters } from './run.ts';
 
 /**
@@ -17,20 +17,65 @@ export const TrainJob = z.object({
   kind: z.literal('train'),
   /** Scratch folder of this run: checkpoints, metrics.jsonl, the step that was reached. */
   workDir: z.string(),
-  /** Folder of this prefix's frozen features, shared by runs. */
-  featureDir: z.string(),
   model: ModelDescription,
   lastN: z.int().positive(),
   /** A safetensors file of backbone weights; null for a random start. */
   weightsPath: z.string().nullable(),
-  train: z.object({ rows: z.int(), shards: z.array(LocalShard) }),
-  validation: z.object({ rows: z.int(), shards: z.array(LocalShard) }),
+  /**
+   * What the sides hold: pixels, or what the frozen prefix made of them. Then `train` has the shards of all variants one
+   * after the other, `rows` are those of one, and epoch e reads variant e mod `variants`.
+   */
+  reads: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('pixels') }),
+    z.object({ kind: z.literal('codes'), variants: z.int().positive() }),
+  ]),
+  train: LocalSide,
+  validation: LocalSide,
   config: TrainConfig,
   augment: AugmentConfig,
   dataOrderSha256: Sha256Field,
   resume: z.object({ path: z.string(), sha256: Sha256Field, counters: TrainCounters }).nullable(),
 });
 export type TrainJob = z.infer<typeof TrainJob>;
+
+/** Images of a side that go through the frozen prefix, shard by shard (core/training/frozen-prefix.ts). */
+export const FeaturesPass = z.object({
+  side: LocalSide,
+  /** Which shards are wanted. */
+  shards: z.array(z.int().min(0)),
+  /** The epoch at whose address augmentation is drawn; null for images as they are. */
+  variant: z.int().min(0).nullable(),
+  /** Where shards lie: finished ones of an attempt that was killed are found again. */
+  outputDir: z.string(),
+});
+export type FeaturesPass = z.infer<typeof FeaturesPass>;
+
+/** Computes what the frozen prefix makes of images. */
+export const FeaturesJob = z.object({
+  kind: z.literal('features'),
+  model: ModelDescription,
+  lastN: z.int().positive(),
+  weightsPath: z.string().nullable(),
+  seed: z.int().min(0),
+  augment: AugmentConfig,
+  type: FeatureType,
+  passes: z.array(FeaturesPass).min(1),
+});
+export type FeaturesJob = z.infer<typeof FeaturesJob>;
+
+/** A file of codes that lies whole on the local disk. */
+export const StagedShard = z.object({
+  /** Which pass of the job, and which of its shards. */
+  pass: z.int().min(0),
+  index: z.int().min(0),
+  path: z.string(),
+  rows: z.int().positive(),
+  sha256: Sha256Field,
+  sizeBytes: z.int(),
+  /** What computing it took; null where it was found. */
+  seconds: z.number().min(0).nullable(),
+});
+export type StagedShard = z.infer<typeof StagedShard>;
 
 export const EvaluateJob = z.object({
   kind: z.literal('evaluate'),
@@ -53,7 +98,7 @@ export const PredictJob = z.object({
 });
 export type PredictJob = z.infer<typeof PredictJob>;
 
-export const MlJob = z.discriminatedUnion('kind', [TrainJob, EvaluateJob, PredictJob]);
+export const MlJob = z.discriminatedUnion('kind', [FeaturesJob, TrainJob, EvaluateJob, PredictJob]);
 export type MlJob = z.infer<typeof MlJob>;
 
 /** A checkpoint that lies complete on the local disk, ready to be uploaded. */
@@ -85,6 +130,8 @@ export type TrainResult = z.infer<typeof TrainResult>;
 export const MlEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready'), environment: TrainEnvironment }),
   z.object({ kind: z.literal('features'), done: z.int(), total: z.int() }),
+  z.object({ kind: z.literal('shard'), staged: StagedShard }),
+  z.object({ kind: z.literal('extracted') }),
   z.object({
     kind: z.literal('step'),
     step: z.int(),

@@ -162,6 +162,10 @@ export const EarlyStopConfig = z.strictObject({
 });
 export type EarlyStopConfig = z.infer<typeof EarlyStopConfig>;
 
+/** How the output of a frozen trunk is stored (docs/frozen-features.md). */
+export const FeatureType = z.enum(['float16', 'float32']);
+export type FeatureType = z.infer<typeof FeatureType>;
+
 export const TrainConfig = z.strictObject({
   epochs: positiveInt.max(1_000_000).default(5).describe('Passes over the training images.'),
   batchSize: positiveInt.max(4096).default(32).describe('Images in a step.'),
@@ -188,6 +192,9 @@ export const TrainConfig = z.strictObject({
   bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
   checkpoint: CheckpointConfig.prefault({}).describe('How much a crash may cost.'),
   earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),
+  featureType: FeatureType.default('float16').describe(
+    'How a frozen trunk’s output is stored: float16 takes half the space, float32 keeps every bit.',
+  ),
   threads: positiveInt
     .max(256)
     .nullable()

@@ -38,6 +38,11 @@ async function setUp(more: Partial<LocalFilesOptions> = {}) {
   return { memory, add, open, files: open() };
 }
 
+const pathOf = (name: string): Promise<string> => {
+  const sha256 = createHash('sha256').update(name.repeat(10)).digest('hex');
+  return Promise.resolve(join(dir, 'blobs', sha256.slice(0, 2), sha256));
+};
+
 const exists = (path: string) =>
   stat(path).then(
     () => true,
@@ -124,6 +129,30 @@ describe('createLocalFiles', () => {
     await files.fetch(b);
     await files.fetch(a);
     expect(downloads).toEqual(['a', 'b', 'a']);
+  });
+
+  it('adopts a file that was made here: it is found without a download, and goes when others need the room', async () => {
+    const { add, files, open } = await setUp({ maxBytes: 25 });
+    const blob = await add('a');
+    const made = join(await files.scratch('features'), 'made');
+    await writeFile(made, 'aaaaaaaaaa');
+    const path = await files.adopt(blob, made);
+    expect([await exists(made), await files.fetch(blob), await open().fetch(blob)]).toEqual([false, path, path]);
+    expect(downloads).toEqual([]);
+    nowMs += 2 * HOUR;
+    for (const name of ['b', 'c']) await files.fetch(await add(name));
+    expect(await exists(path)).toBe(false);
+    await writeFile(made, 'dddddddddd');
+    await files.adopt(await add('d'), made);
+    nowMs += 2 * HOUR;
+    const e = join(await files.scratch('features'), 'e');
+    await writeFile(e, 'eeeeeeeeee');
+    await files.adopt(await add('e'), e);
+    expect(await Promise.all(['b', 'c'].map(async (name) => exists(await pathOf(name))))).toEqual([false, true]);
+    await expect(files.adopt(await add('f'), join(dir, 'nowhere'))).rejects.toMatchObject({
+      code: 'FILE',
+      kind: 'transient',
+    });
   });
 
   it('keeps scratch folders until they are removed', async () => {

@@ -1,4 +1,4 @@
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobRef } from '../contracts/manifests.ts';
 import { errnoOf, transientError } from '../core/errors.ts';
@@ -33,6 +33,7 @@ export function createLocalFiles(options: LocalFilesOptions): LocalFiles {
   const cache = new BlobCache(options);
   return {
     fetch: (blob, signal) => cache.fetch(blob, signal),
+    adopt: (blob, path) => cache.adopt(blob, path),
     async scratch(...parts) {
       const path = scratchPath(options.dir, parts);
       await makeFolder(path);
@@ -75,6 +76,23 @@ class BlobCache {
     }
   }
 
+  /** By rename: scratch folders and the cache are on one disk, so it takes no space and no time. */
+  async adopt(blob: BlobRef, from: string): Promise<string> {
+    const folder = join(this.root, blob.sha256.slice(0, 2));
+    const path = join(folder, blob.sha256);
+    await makeFolder(folder);
+    await this.evict(blob.sizeBytes, 0);
+    try {
+      await rename(from, path);
+      const now = new Date(this.clock.nowMs());
+      await utimes(path, now, now);
+    } catch (error) {
+      throw fileProblem(error, from);
+    }
+    this.verified.add(await identityOf(path));
+    return path;
+  }
+
   private async isWhole(path: string, blob: BlobRef, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       const identity = await identityOf(path);
@@ -91,10 +109,16 @@ class BlobCache {
   /** Removes what was unused for longest until the blob fits under the limit and on the disk; DISK_FULL where it can't. */
   private async makeRoom(blob: BlobRef, path: string): Promise<void> {
     const free = this.options.freeBytes ?? freeBytes;
+    await this.evict(blob.sizeBytes, blob.sizeBytes - (await free(this.root)));
+    const left = await free(this.root);
+    if (left < blob.sizeBytes) throw diskFull(path, left, blob.sizeBytes);
+  }
+
+  /** Removes what was unused for longest until so many more bytes are under the limit, and at least `wantedBytes`. */
+  private async evict(moreBytes: number, wantedBytes: number): Promise<void> {
     const files = await this.listing();
     const cached = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const over = cached + blob.sizeBytes - (this.options.maxBytes ?? DEFAULT_MAX_BYTES);
-    let toGo = Math.max(over, blob.sizeBytes - (await free(this.root)));
+    let toGo = Math.max(cached + moreBytes - (this.options.maxBytes ?? DEFAULT_MAX_BYTES), wantedBytes);
     for (const file of files) {
       const unused = this.clock.nowMs() - file.usedMs > IN_USE_MS;
       if (unused && (toGo > 0 || file.unfinished)) {
@@ -102,8 +126,6 @@ class BlobCache {
         toGo -= file.sizeBytes;
       }
     }
-    const left = await free(this.root);
-    if (left < blob.sizeBytes) throw diskFull(path, left, blob.sizeBytes);
   }
 
   /** All files of the cache, the longest unused first. A file that another process removes meanwhile is left out. */

@@ -22,6 +22,11 @@ export async function withScratch<T>(
   }
 }
 
+/** Removes what nobody has written to for a day below a scratch folder. */
+export async function sweepScratch({ files, clock }: Pick<DataPorts, 'files' | 'clock'>, name: string): Promise<void> {
+  await sweep(await files.scratch(name), clock.nowMs());
+}
+
 async function sweep(parent: string, nowMs: number): Promise<void> {
   for (const name of await readdir(parent)) {
     const path = join(parent, name);

@@ -6,7 +6,7 @@ import { failedError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { StageManifest } from '../../contracts/manifests.ts';
-import type { BlobRef, StageName } from '../../contracts/manifests.ts';
+import type { BlobRef, StoredStage } from '../../contracts/manifests.ts';
 import type { Clock } from '../../infra/ports/clock.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { parseAs, readJson } from './json-object.ts';
@@ -15,7 +15,7 @@ export interface StageRequest<T extends z.ZodType> {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly stage: StageName;
+  readonly stage: StoredStage;
   /** Raise it whenever the stage's code would give another result for the same input. */
   readonly codeVersion: number;
   /** Every input and parameter that can change the result; hashed into the key and shown by `graft cache explain`. */
@@ -33,12 +33,16 @@ export interface StageAnswer<T> {
 }
 
 /** The content address of a stage's output (architecture §2.7). */
-export function stageKey(stage: StageName, codeVersion: number, addressedBy: Readonly<Record<string, Json>>): StageKey {
+export function stageKey(
+  stage: StoredStage,
+  codeVersion: number,
+  addressedBy: Readonly<Record<string, Json>>,
+): StageKey {
   const text = canonicalJson({ stage, codeVersion, addressedBy });
   return asStageKey(asSha256(createHash('sha256').update(text).digest('hex')));
 }
 
-export const stageManifestKey = (stage: StageName, key: StageKey): string => `stages/${stage}/${key}/manifest.json`;
+export const stageManifestKey = (stage: StoredStage, key: StageKey): string => `stages/${stage}/${key}/manifest.json`;
 
 /**
  * Runs a stage once for its content address: an existing manifest whose parts are all there is the answer; else the
@@ -52,29 +56,32 @@ export async function cachedStage<T extends z.ZodType>(request: StageRequest<T>)
   if (hit && (await partsExist(store, hit.parts, request.signal))) {
     return { key, manifestKey, cached: true, output: hit.output };
   }
-  const attempt = randomUUID();
-  const { output, parts } = await request.compute(`stages/${stage}/${key}/${attempt}/`);
-  const manifest = {
-    kind: 'graft.stage/1' as const,
-    stage,
-    key,
-    codeVersion,
-    createdAt: new Date(request.clock.nowMs()).toISOString(),
-    addressedBy,
-    parts,
-    output,
-  };
+  const made = await request.compute(`stages/${stage}/${key}/${randomUUID()}/`);
+  // A manifest whose parts are gone is of no use to anybody, so it is replaced.
+  return { ...(await commitStage(request, made, hit ? 'replace' : 'first-wins')), cached: false };
+}
+
+/** Writes a stage's manifest, whose parts are stored. Where another was faster its output is the answer. */
+export async function commitStage<T extends z.ZodType>(
+  request: Omit<StageRequest<T>, 'compute'>,
+  made: { readonly output: z.input<T>; readonly parts: readonly BlobRef[] },
+  mode: 'first-wins' | 'replace',
+): Promise<Omit<StageAnswer<z.output<T>>, 'cached'>> {
+  const { store, stage, codeVersion, addressedBy } = request;
+  const key = stageKey(stage, codeVersion, addressedBy);
+  const manifestKey = stageManifestKey(stage, key);
+  const createdAt = new Date(request.clock.nowMs()).toISOString();
+  const manifest = { kind: 'graft.stage/1' as const, stage, key, codeVersion, createdAt, addressedBy, ...made };
   const body = new TextEncoder().encode(JSON.stringify(manifest));
   const json = { contentType: 'application/json', signal: request.signal };
-  if (hit) {
-    // The manifest is there but its parts are not: it is of no use to anybody, so it is replaced.
+  if (mode === 'replace') {
     await store.put(manifestKey, body, json);
   } else if ((await store.putIfAbsent(manifestKey, body, json)).kind === 'conflict') {
     const winner = await readStage(store, manifestKey, request.output);
-    if (winner) return { key, manifestKey, cached: false, output: winner.output };
+    if (winner) return { key, manifestKey, output: winner.output };
     await store.put(manifestKey, body, json);
   }
-  return { key, manifestKey, cached: false, output: request.output.parse(output) };
+  return { key, manifestKey, output: request.output.parse(made.output) };
 }
 
 /** A stage's manifest, parsed; null where there is none or it can’t be read (damaged, an older or foreign form). */

@@ -9,7 +9,16 @@ import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts
 import type { Script } from '../../test/fakes/scripted-ml-runner.ts';
 import { hashOf } from '../../test/fakes/stage-fixtures.ts';
 import { stageAt } from '../../test/fakes/staged-checkpoint.ts';
-import { checkpoint, createTrainWorld, jobOf, ready, RUN, trains, WEIGHTS } from '../../test/fakes/train-stage.ts';
+import {
+  checkpoint,
+  createTrainWorld,
+  jobOf,
+  ready,
+  RUN,
+  trains,
+  WEIGHTS,
+  works,
+} from '../../test/fakes/train-stage.ts';
 import type { TrainWorld } from '../../test/fakes/train-stage.ts';
 import { listAttempts } from './attempt.ts';
 
@@ -84,7 +93,8 @@ describe('training', () => {
   });
 
   it('is addressed by all that can change a bit of the result, and by nothing else', async () => {
-    const keyOf = async (input: TrainInput): Promise<string> => (await world.train([trains], { input }).result).key;
+    const keyOf = async (input: TrainInput): Promise<string> =>
+      (await world.train([works, works], { input }).result).key;
     const base = await keyOf(world.inputWith());
     const matters = [
       { train: { seed: 2 } },
@@ -100,6 +110,11 @@ describe('training', () => {
       { model: { strategy: 'last-n', lastN: 1 } },
       { model: { strategy: 'last-n', lastN: 2 } },
       { augment: { flipHorizontal: 0.5 } },
+      { augment: { flipHorizontal: 0.5 }, model: { strategy: 'head' } },
+      { augment: { flipHorizontal: 0.5, cachedVariants: 2 }, model: { strategy: 'head' } },
+      { augment: { flipHorizontal: 0.5, cachedVariants: 3 }, model: { strategy: 'head' } },
+      { model: { strategy: 'head' } },
+      { model: { strategy: 'head' }, train: { featureType: 'float32' } },
     ];
     const keys = new Set([base]);
     for (const change of matters) keys.add(await keyOf(world.inputWith(change)));
@@ -109,6 +124,9 @@ describe('training', () => {
       { train: { memoryLimitMb: 4000 } },
       { train: { threads: 2 } },
       { model: { lastN: 5 } },
+      // Nothing is frozen, or nothing is drawn.
+      { train: { featureType: 'float32' } },
+      { augment: { cachedVariants: 3 } },
       { image: { normalization: 'minus1-to-1' } },
     ];
     for (const change of free) expect(await keyOf(world.inputWith(change))).toBe(base);

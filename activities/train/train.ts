@@ -4,17 +4,21 @@ import { join } from 'node:path';
 import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
-import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { inputError, transientError } from '../../core/errors.ts';
 import type { StageKey } from '../../core/ids.ts';
+import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
+import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
 import type { RunningActivity } from '../lib/activity-context.ts';
+import { beating } from '../lib/beating.ts';
 import { uploadFile } from '../lib/blobs.ts';
 import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
@@ -24,15 +28,21 @@ import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
 import { findResumePoint } from './checkpoints.ts';
+import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
+import type { FeaturesPlan } from './features-plan.ts';
+import { frozenCodes } from './frozen-codes.ts';
+import { ProgressView } from './progress.ts';
 import { superviseTraining } from './training-session.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
-const CODE_VERSION = 2;
+const CODE_VERSION = 3;
 
 /** The training stage: a child process that can die at any point and goes on from its last checkpoint, bit for bit. */
 export function createTrainActivities(ports: TrainPorts) {
   return {
-    trainModel: atActivityEdge(async (input: TrainInput): Promise<TrainStageResult> => {
+    trainModel: atActivityEdge(async (given: TrainInput): Promise<TrainStageResult> => {
+      // What an older graft started lacks newer keys.
+      const input = { ...given, config: PipelineConfig.parse(given.config) };
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
       const plan = await planTraining(ports, input, prepared);
@@ -48,17 +58,23 @@ export function createTrainActivities(ports: TrainPorts) {
       });
       // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
       await ports.files.removeScratch('runs', input.runId);
-      const { steps, epochs, best, bestEpoch } = answer.output;
-      const summary = `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: validation loss ${best.validationLoss.toFixed(4)}, accuracy ${best.validationAccuracy.toFixed(4)}`;
-      return { stage: 'train', ...answer, summary };
+      return { stage: 'train', ...answer, summary: summaryOf(answer.output) };
     }),
   };
+}
+
+function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): string {
+  const figures = `validation loss ${best.validationLoss.toFixed(4)}, accuracy ${best.validationAccuracy.toFixed(4)}`;
+  const line = `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: ${figures}`;
+  return frozen ? `${line}; ${frozenLine(frozen)}` : line;
 }
 
 interface TrainPlan {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
   readonly threads: number;
+  /** The codes that it reads; null where it reads pixels. */
+  readonly features: FeaturesPlan | null;
   readonly addressedBy: Readonly<Record<string, Json>>;
   readonly key: StageKey;
 }
@@ -69,7 +85,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, ...training } = config.train;
+  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...training } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -79,18 +95,23 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     normalization,
     dropout: config.model.dropout,
   };
+  const arch = process.arch;
+  const weightsSha256 = weights?.sha256 ?? null;
+  const features = planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
+  const { cachedVariants: _, ...augment } = config.augment;
   const addressedBy = {
     prepared: preparedHash(prepared, ['train', 'validation']),
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
-    weightsSha256: weights?.sha256 ?? null,
+    weightsSha256,
     train: training,
-    augment: config.augment,
+    augment,
+    features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
-    arch: process.arch,
+    arch,
   } satisfies Record<string, Json>;
   const key = stageKey('train', CODE_VERSION, addressedBy);
-  return { model, weightsPath: weights?.path ?? null, threads, addressedBy, key };
+  return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
@@ -121,7 +142,6 @@ async function train(
   );
   const identity = { runId, trainKey: plan.key, dataOrderSha256 };
   const workDir = await ports.files.scratch('runs', runId, plan.key.slice(0, 16));
-  const featureDir = await ports.files.scratch('features', featureKey(plan));
   const resume = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
     activity.warn(`checkpoint ${key} is skipped: ${reason}`);
   });
@@ -131,39 +151,84 @@ async function train(
     reachedStep,
     executionId: activity.executionId,
   });
+  const counters = resume?.counters;
+  const view = new ProgressView(attempt, config.train.epochs, {
+    step: counters?.step ?? 0,
+    epoch: counters?.epoch ?? 0,
+    last: counters?.last ?? null,
+  });
+  const tell = progressTeller(ports, activity);
+  const onProgress = (progress: TrainingProgress): void => {
+    activity.heartbeat(progress);
+    tell(progress);
+  };
+  const sides = await bringSides(ports, { runId, config, prepared, plan, activity, view, onProgress });
   const job: TrainJob = {
     kind: 'train',
     workDir,
-    featureDir,
     model: plan.model,
     lastN: config.model.lastN,
     weightsPath: plan.weightsPath,
-    train: await localSide(ports, prepared.sides.train, activity),
-    validation: await localSide(ports, prepared.sides.validation, activity),
+    reads: sides.reads,
+    train: sides.train,
+    validation: sides.validation,
     config: config.train,
     augment: config.augment,
     dataOrderSha256,
     resume,
   };
-  const tell = progressTeller(ports, activity);
-  const end = await superviseTraining({
-    ports,
-    identity,
-    attempt,
-    threads: plan.threads,
-    job,
-    signal: activity.signal,
-    onProgress: (progress) => {
-      activity.heartbeat(progress);
-      tell(progress);
-    },
-  });
-  if (end.kind === 'stopped') throw activity.signal.aborted ? stoppedByRequest(activity) : stoppedByOthers(runId);
+  const signal = activity.signal;
+  const end = await superviseTraining({ ports, identity, attempt, threads: plan.threads, job, signal, onProgress });
+  if (end.kind === 'stopped') throw stopped(activity, runId);
   const { result, environment } = end;
   const { weightsPath, weightsSha256, sizeBytes, ...figures } = result;
-  const options = { sha256: weightsSha256, signal: activity.signal };
+  const options = { sha256: weightsSha256, signal };
   const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
-  return { output: { weights, model: plan.model, environment, ...figures }, parts: [weights] };
+  const frozen = sides.kept ? { frozen: frozenFigures(sides.kept, result.epochs) } : {};
+  return { output: { weights, model: plan.model, environment, ...figures, ...frozen }, parts: [weights] };
+}
+
+interface SidesRequest {
+  readonly runId: TrainInput['runId'];
+  readonly config: PipelineConfig;
+  readonly prepared: PrepareOutput;
+  readonly plan: TrainPlan;
+  readonly activity: RunningActivity;
+  readonly view: ProgressView;
+  onProgress(progress: TrainingProgress): void;
+}
+
+type Sides = Pick<TrainJob, 'reads' | 'train' | 'validation'> & { readonly kept: KeptCodes | null };
+
+/** What the training reads, on this disk: pixels, or what the frozen prefix makes of them. */
+async function bringSides(ports: TrainPorts, request: SidesRequest): Promise<Sides> {
+  const { runId, config, prepared, plan, activity, view, onProgress } = request;
+  if (plan.features === null) {
+    const train = await localSide(ports, prepared.sides.train, activity);
+    const validation = await localSide(ports, prepared.sides.validation, activity);
+    return { reads: { kind: 'pixels' }, train, validation, kept: null };
+  }
+  // Between two words of the child may lie a download or a slow pass.
+  const rest = beating(activity, () => view.current);
+  try {
+    const { model, weightsPath, threads, features } = plan;
+    const codes = await frozenCodes({
+      ...{ ports, activity, runId, config, model, weightsPath, threads, plan: features },
+      onEvent: (event) => {
+        view.take(event, config.train.batchSize);
+        onProgress(view.current);
+      },
+    });
+    if (codes === null) throw stopped(activity, runId);
+    const { variants, train, validation, kept } = codes;
+    return { reads: { kind: 'codes', variants }, train, validation, kept };
+  } finally {
+    rest();
+  }
+}
+
+function stopped(activity: RunningActivity, runId: string): Error {
+  return activity.signal.aborted ? stoppedByRequest(activity) : stoppedByOthers(runId);
 }
 
 /** A SIGTERM from outside, as when the machine goes down: nobody cancelled the run. */
@@ -185,16 +250,6 @@ function progressTeller(ports: TrainPorts, activity: RunningActivity) {
     lastMs = now;
     tellWorkflow(activity, progress);
   };
-}
-
-/** Frozen features hang on the pixels, the frozen weights and the cut; not on the optimizer or the number of epochs. */
-function featureKey({ addressedBy, model, threads }: TrainPlan): string {
-  const { prepared, weightsSha256, lastN, train } = addressedBy;
-  const seed =
-    weightsSha256 === null && typeof train === 'object' && train !== null && 'seed' in train ? train.seed : null;
-  const { backbone, strategy, image, normalization } = model;
-  const parts = { prepared, weightsSha256, lastN, seed, backbone, strategy, image, normalization, threads, version: 2 };
-  return sha256Of(canonicalJson(parts as Json));
 }
 
 async function readReachedStep(workDir: string): Promise<number | null> {

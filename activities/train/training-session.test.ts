@@ -49,7 +49,7 @@ async function supervised(scripts: readonly Script[], store = createMemoryObject
     job: {
       kind: 'train',
       workDir: await ports.files.scratch('runs', RUN),
-      featureDir: dir,
+      reads: { kind: 'pixels' },
       model: {
         backbone: 'tiny-cnn',
         strategy: 'scratch',

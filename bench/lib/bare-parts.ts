@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrepareOutput, StageManifest } from '../../contracts/manifests.ts';
 import type { ModelDescription, PreparedImage, Side } from '../../contracts/manifests.ts';
-import type { LocalSide } from '../../contracts/ml-protocol.ts';
+import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { asSha256 } from '../../core/ids.ts';
@@ -12,7 +12,7 @@ import type { S3Connection } from '../../infra/config.ts';
 import { createImageDecoder } from '../../infra/images/image-decoder.ts';
 import { fetchWeights } from '../../infra/native/weights-fetch.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
-import { startJob } from './graft-child.ts';
+import { behindPrefix, startJob } from './graft-child.ts';
 
 /** The same work as a pipeline's stages, without the pipeline: no server, no workflow, everything on the local disk. */
 export interface BareSeconds {
@@ -45,10 +45,10 @@ export async function bareParts(input: BareInput): Promise<BareSeconds> {
   const file = strategy === 'scratch' ? null : await fetchWeights(backbone, weights, settings());
   let weightsPath = '';
   const train = await timed(async () => {
-    const child = startJob({
+    const job: TrainJob = {
       kind: 'train',
       workDir: join(dir, 'bare', 'run'),
-      featureDir: join(dir, 'bare', 'features'),
+      reads: { kind: 'pixels' },
       model,
       lastN,
       weightsPath: file?.path ?? null,
@@ -58,7 +58,8 @@ export async function bareParts(input: BareInput): Promise<BareSeconds> {
       augment: config.augment,
       dataOrderSha256: asSha256('0'.repeat(64)),
       resume: null,
-    });
+    };
+    const child = startJob((await behindPrefix(job, join(dir, 'bare', 'features'))).job);
     for await (const { event } of child.events) if (event.kind === 'trained') weightsPath = event.result.weightsPath;
   });
   const evaluate = await timed(async () => {

@@ -1,7 +1,8 @@
-import type { MlEvent, MlJob } from '../../contracts/ml-protocol.ts';
+import type { MlEvent, MlJob, StagedShard, TrainJob } from '../../contracts/ml-protocol.ts';
 import { childEnvironment } from '../../infra/config.ts';
 import { createMlRunner } from '../../infra/ml/ml-runner.ts';
 import type { MlSession } from '../../infra/ports/ml-runner.ts';
+import { codesJob, featuresJobOf } from '../../test/lib/codes-job.ts';
 import { peakMemoryMb } from './peak-memory.ts';
 
 const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }) });
@@ -43,4 +44,31 @@ export function startJob(job: MlJob): WatchedChild {
     }
   }
   return { session, startedMs, events: heard(), peakMb: () => peak };
+}
+
+export interface BehindPrefix {
+  /** The training, reading what the frozen part gave; as it was where nothing is frozen. */
+  readonly job: TrainJob;
+  /** The words about the pass, and when they were heard. */
+  readonly passes: readonly { readonly done: number; readonly atMs: number }[];
+  /** From loaded libraries to the end of the child; 0 where nothing is frozen. */
+  readonly seconds: number;
+  readonly peakMb: number | null;
+}
+
+/** Sends the images of a training through its frozen part in a child of its own, as the worker does before it. */
+export async function behindPrefix(job: TrainJob, dir: string): Promise<BehindPrefix> {
+  const features = featuresJobOf(job, dir);
+  if (features === null) return { job, passes: [], seconds: 0, peakMb: null };
+  const child = startJob(features);
+  const staged: StagedShard[] = [];
+  const passes: { done: number; atMs: number }[] = [];
+  let [readyMs, endMs] = [child.startedMs, child.startedMs];
+  for await (const { event, atMs } of child.events) {
+    if (event.kind === 'ready') readyMs = atMs;
+    if (event.kind === 'features') passes.push({ done: event.done, atMs });
+    if (event.kind === 'shard') staged.push(event.staged);
+    endMs = atMs;
+  }
+  return { job: codesJob(job, features, staged), passes, seconds: (endMs - readyMs) / 1000, peakMb: child.peakMb() };
 }

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
-import { startJob } from './graft-child.ts';
+import { behindPrefix, startJob } from './graft-child.ts';
 import { weightedMedian } from './statistics.ts';
 import { BATCH_SIZE } from './timing.ts';
 import type { Measured, Timing } from './timing.ts';
@@ -15,14 +16,13 @@ const WARM_UP_PASSES = 2;
  * has everything in it: input, step, log. Behind a frozen part it is the rate over ten epochs with the one pass.
  */
 export async function measureGraft(job: TrainJob, timing: Timing): Promise<Measured> {
-  const child = startJob(job);
-  const passes: { done: number; atMs: number }[] = [];
+  const { job: ready, passes } = await behindPrefix(job, join(job.workDir, 'features'));
+  const child = startJob(ready);
   const reports: { value: number; weight: number }[] = [];
   let before = 0;
   let timedFromMs: number | null = null;
   let steps = 0;
   for await (const { event, atMs } of child.events) {
-    if (event.kind === 'features') passes.push({ done: event.done, atMs });
     if (event.kind !== 'step') continue;
     if (before < timing.warmUpSteps) {
       timedFromMs = atMs;

@@ -43,7 +43,7 @@ export async function benchJob(options: BenchJob): Promise<TrainJob> {
   return {
     kind: 'train',
     workDir: join(dir, 'run'),
-    featureDir: join(dir, 'features'),
+    reads: { kind: 'pixels' },
     model,
     lastN: LAST_N,
     weightsPath: null,

@@ -1,6 +1,8 @@
 import type { GraftError } from '../../core/errors.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import type { AugmentConfig, PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { augmentParts, isAugmenting } from '../../core/augment/settings.ts';
+import { prefixBlocks } from '../../core/training/frozen-prefix.ts';
 import { problem, shown } from './problems.ts';
 import type { Path } from './yaml-source.ts';
 
@@ -11,7 +13,8 @@ interface Context {
 
 /** What no single key of `augment` can say. */
 export function augmentChecks(context: Context): { problems: GraftError[]; warnings: Finding[] } {
-  return { problems: [...reversedRanges(context), ...mixedTwice(context)], warnings: colourOfGrey(context) };
+  const problems = [...reversedRanges(context), ...mixedTwice(context), ...cachedMixing(context)];
+  return { problems, warnings: [...colourOfGrey(context), ...cachedForNothing(context)] };
 }
 
 function reversedRanges({ config, place }: Context): GraftError[] {
@@ -48,6 +51,34 @@ function mixedTwice({ config, place }: Context): GraftError[] {
       remedy: 'write probability: 0.5 in both, or take one of them out',
     }),
   ];
+}
+
+/** Mixing takes an image and its target from the batch: no output of the trunk could be kept for one image. */
+function cachedMixing({ config, place }: Context): GraftError[] {
+  const { cachedVariants } = config.augment;
+  const { mixup, cutmix } = augmentParts(config.augment);
+  if (cachedVariants === null || !(mixup || cutmix) || prefixBlocks(config.model) === 0) return [];
+  return [
+    problem('CONFIG_VALUE', {
+      where: place(['augment', 'cachedVariants']),
+      seen: `${cachedVariants} with ${mixup ? 'mixup' : 'cutmix'}, which mixes the images of a batch anew`,
+      expected: 'null, or neither mixup nor cutmix',
+      remedy: 'take one of them out',
+    }),
+  ];
+}
+
+function cachedForNothing({ config }: Context): Finding[] {
+  const { augment, model } = config;
+  if (augment.cachedVariants === null) return [];
+  const why =
+    prefixBlocks(model) === 0
+      ? `nothing is frozen (model.strategy: ${model.strategy})`
+      : isAugmenting(augment)
+        ? null
+        : 'no augmentation is on, and each image is kept once anyway';
+  if (why === null) return [];
+  return [{ level: 'warning', code: 'AUGMENT_IDLE', message: `augment.cachedVariants changes nothing: ${why}` }];
 }
 
 function colourOfGrey({ config }: Context): Finding[] {

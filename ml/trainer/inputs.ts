@@ -1,12 +1,9 @@
-import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
+import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { augmentationInputs } from '../../core/augment/inputs.ts';
 import { isAugmenting } from '../../core/augment/settings.ts';
+import { halfToFloat32 } from '../../core/checkpoint/half.ts';
 import { asFloat32 } from '../../core/checkpoint/tensor-data.ts';
-import { frozenFeatures } from './features.ts';
-import { breathe, StopRequested } from './job.ts';
-import type { JobHost } from './job.ts';
 import type { Batch } from './learner.ts';
-import type { Model } from './model.ts';
 import type { RowSpec } from './programs.ts';
 import { labelsOf, openSamples } from './samples.ts';
 import type { SampleReader } from './samples.ts';
@@ -20,11 +17,11 @@ export interface PendingBatch {
 /** What the learning part of the model eats, from either side. */
 export interface Source {
   readonly rows: number;
-  /** Starts reading; await nothing until the step before is done. */
-  prefetch(indexes: readonly number[]): PendingBatch;
+  /** Starts reading what `batch` is asked for next; await nothing until the step before is done. */
+  prefetch(indexes: readonly number[], epoch: number | null): PendingBatch;
   /** What a row is: pixels, or codes behind a frozen prefix. */
   readonly spec: RowSpec;
-  /** The rows and their labels. `epoch` addresses augmentation; null for none. */
+  /** The rows and their labels. `epoch` addresses augmentation, drawn or kept; null for none. */
   batch(batch: PendingBatch, epoch: number | null): Promise<Batch>;
 }
 
@@ -35,38 +32,19 @@ export interface Inputs {
 }
 
 /**
- * Opens both sides. Behind a frozen prefix that no augmentation precedes, images go through it once and the step reads
- * its output from disk (architecture §2.9); else the step starts from pixels.
+ * Opens both sides. Behind a frozen prefix whose output is kept (architecture §2.9) the step starts from that; else from
+ * pixels.
  */
-export async function openInputs(
-  job: TrainJob,
-  model: Model,
-  values: ReadonlyMap<string, Float32Array>,
-  host: JobHost,
-): Promise<Inputs> {
-  const cached = model.prefix > 0 && !isAugmenting(job.augment);
-  if (!cached) {
+export async function openInputs(job: TrainJob): Promise<Inputs> {
+  if (job.reads.kind === 'pixels') {
     const train = await openSamples(job.train, 'images');
     const validation = await openSamples(job.validation, 'images');
     return inputsOf(pixelSource(train, job), pixelSource(validation, job), train, validation);
   }
-  const total = job.train.rows + job.validation.rows;
-  const passOver = (side: LocalSide, name: string, before: number): Promise<LocalSide> =>
-    frozenFeatures(side, name, {
-      model,
-      values,
-      dir: job.featureDir,
-      onProgress: async (done) => {
-        host.emit({ kind: 'features', done: before + done, total });
-        await breathe();
-        if (host.stopRequested()) throw new StopRequested();
-      },
-    });
-  const codes = await passOver(job.train, 'train', 0);
-  const validationCodes = await passOver(job.validation, 'validation', job.train.rows);
-  const train = await openSamples(codes, 'codes');
-  const validation = await openSamples(validationCodes, 'codes');
-  return inputsOf(codeSource(train), codeSource(validation), train, validation);
+  const { variants } = job.reads;
+  const train = await openSamples({ ...job.train, rows: job.train.rows * variants }, 'codes');
+  const validation = await openSamples(job.validation, 'codes');
+  return inputsOf(codeSource(train, variants), codeSource(validation, 1), train, validation);
 }
 
 function inputsOf(train: Source, validation: Source, ...readers: readonly SampleReader[]): Inputs {
@@ -79,16 +57,25 @@ function inputsOf(train: Source, validation: Source, ...readers: readonly Sample
   };
 }
 
-function codeSource(samples: SampleReader): Source {
+/** Variant after variant of the same rows: epoch e reads variant e mod `variants`. */
+function codeSource(samples: SampleReader, variants: number): Source {
+  const rows = samples.rows / variants;
+  const placed = (indexes: readonly number[], epoch: number | null): number[] =>
+    indexes.map((index) => ((epoch ?? 0) % variants) * rows + index);
   return {
-    rows: samples.rows,
+    rows,
     spec: { kind: 'codes', shape: samples.shape },
-    prefetch: (indexes) => ({ indexes, bytes: samples.read(indexes) }),
-    async batch({ indexes, bytes }) {
-      const shape = [indexes.length, ...samples.shape];
-      return { x: asFloat32({ dtype: 'F32', shape, data: await bytes }), labels: labelsOf(samples, indexes) };
+    prefetch: (indexes, epoch) => ({ indexes, bytes: samples.read(placed(indexes, epoch)) }),
+    async batch({ indexes, bytes }, epoch) {
+      return { x: floatsOf(await bytes, samples.dtype), labels: labelsOf(samples, placed(indexes, epoch)) };
     },
   };
+}
+
+/** `bytes` begin where their buffer begins, so both views are aligned. */
+function floatsOf(bytes: Uint8Array, dtype: SampleReader['dtype']): Float32Array {
+  if (dtype === 'F16') return halfToFloat32(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2));
+  return asFloat32({ dtype, shape: [], data: bytes });
 }
 
 function pixelSource(samples: SampleReader, { augment, config: { seed } }: TrainJob): Source {

@@ -104,7 +104,7 @@ class TrainingLoop {
       if (cursor >= rows) return null;
       const indexes: number[] = [];
       for (let i = cursor; i < Math.min(cursor + batchSize, rows); i++) indexes.push(order(i));
-      return inputs.train.prefetch(indexes);
+      return inputs.train.prefetch(indexes, epoch);
     };
     let pending = fetchFrom(this.counters.cursor);
     while (pending) {

@@ -78,14 +78,20 @@ export function inferProgram(model: Model, rows: RowSpec, batch: number, average
   };
 }
 
-/** Pixels → the output of the frozen prefix. */
-export function prefixProgram(model: Model, shape: readonly number[], batch: number): Program {
+/** Pixels → the output of the frozen prefix. With `augment` it takes what augmentation draws, and changes them first. */
+export function prefixProgram(
+  model: Model,
+  shape: readonly number[],
+  batch: number,
+  augment: AugmentSettings | null = null,
+): Program {
   const rows: RowSpec = { kind: 'pixels', shape };
   return {
-    inputs: { x: inputSpec(rows, batch) },
-    run({ x }, state) {
+    inputs: { x: inputSpec(rows, batch), ...(augment ? augmentationInputShapes(augment, batch) : {}) },
+    run(inputs, state) {
       const context = inferenceContext((name) => state.get(variable.parameter(name)));
-      return { codes: applyBlocks(model.blocks, 0, model.prefix, enter(model, rows, x), context) };
+      const pixels = augment ? augmentImages(augment, rank4(inputs['x']), inputs) : inputs['x'];
+      return { codes: applyBlocks(model.blocks, 0, model.prefix, enter(model, rows, pixels), context) };
     },
   };
 }

@@ -1,12 +1,15 @@
 import type { MlJob } from '../../contracts/ml-protocol.ts';
 import { unreachable } from '../../core/errors.ts';
 import type { JobHost } from './job.ts';
+import { runFeatures } from './features.ts';
 import { runEvaluation, runPrediction } from './score.ts';
 import { runTraining } from './train.ts';
 
 /** The one entry of the child process into `ml`. */
 export function runJob(job: MlJob, host: JobHost): Promise<void> {
   switch (job.kind) {
+    case 'features':
+      return runFeatures(job, host);
     case 'train':
       return runTraining(job, host);
     case 'evaluate':

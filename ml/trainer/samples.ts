@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import type { LocalSide } from '../../contracts/ml-protocol.ts';
 import { asInt32 } from '../../core/checkpoint/tensor-data.ts';
-import { inputError } from '../../core/errors.ts';
+import type { SafeDType } from '../../core/checkpoint/tensor-data.ts';
+import { inputError, transientError } from '../../core/errors.ts';
 import { openSafetensorsFile } from '../weights/safetensors-file.ts';
 import type { SafetensorsFile } from '../weights/safetensors-file.ts';
 
@@ -9,6 +11,8 @@ export interface SampleReader {
   readonly rows: number;
   /** Shape of one row: [height, width, channels] of images. */
   readonly shape: readonly number[];
+  /** Of its elements: U8 of images, F16 or F32 of codes. */
+  readonly dtype: SafeDType;
   readonly labels: Int32Array;
   /** The rows' bytes back to back, in the order asked for. */
   read(indexes: readonly number[]): Promise<Uint8Array>;
@@ -21,13 +25,15 @@ interface OpenShard {
   readonly rows: number;
 }
 
-/** Opens every shard of a side. `tensor` is `images` (uint8) of prepared data or `codes` (float32) of frozen features. */
+/** Opens every shard of a side. `tensor` is `images` (uint8) of prepared data or `codes` (float16 or float32) of a frozen prefix. */
 export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): Promise<SampleReader> {
   const shards: OpenShard[] = [];
   const labels = new Int32Array(side.rows);
   let rows = 0;
   let shape: readonly number[] = [];
+  let dtype: SafeDType = 'U8';
   for (const shard of side.shards) {
+    if (!existsSync(shard.path)) throw shardGone(shard.path);
     const file = await openSafetensorsFile(shard.path);
     shards.push({ file, start: rows, rows: shard.rows });
     const entry = file.entry(tensor);
@@ -35,6 +41,7 @@ export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): 
       throw inputError('SHARD_ROWS', shard.path, `${entry.shape[0]} rows`, `${shard.rows} rows as its manifest says`);
     }
     shape = entry.shape.slice(1);
+    dtype = entry.dtype;
     const bytes = await file.readRows('labels', 0, shard.rows);
     labels.set(asInt32({ dtype: 'I32', shape: [shard.rows], data: bytes }), rows);
     rows += shard.rows;
@@ -54,6 +61,7 @@ export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): 
   return {
     rows,
     shape,
+    dtype,
     labels,
     async read(indexes) {
       const parts = await Promise.all(
@@ -71,6 +79,17 @@ export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): 
       for (const { file } of shards) await file.close();
     },
   };
+}
+
+/** The worker's cache lets go of what it believes unused, such as what a trainer opened hours ago and now opens again. */
+function shardGone(path: string): Error {
+  return transientError(
+    'SHARD_GONE',
+    path,
+    'no such file',
+    'a file that the worker fetched',
+    'the next try fetches it',
+  );
 }
 
 /** The labels of these rows. */

@@ -9,16 +9,13 @@ import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
-import { createBackbone } from '../backbones/index.ts';
-import { initialize } from '../nn/initialize.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
-import { loadBackboneWeights } from '../weights/load.ts';
 import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
-import { breathe, StopRequested } from './job.ts';
+import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
 import { createLearner } from './learner.ts';
 import type { Learner, LearnerOptions } from './learner.ts';
@@ -26,6 +23,7 @@ import { trainLoop } from './loop.ts';
 import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
 import { slotStarts, variable } from './programs.ts';
+import { startingValues } from './starting-values.ts';
 
 /** Runs one training to its end, or to the stop that was asked for. Everything it says goes through `host.emit`. */
 export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
@@ -33,15 +31,9 @@ export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
   await mkdir(join(job.workDir, runFiles.checkpoints), { recursive: true });
-  const values = await startingValues(job, model);
-  let inputs: Inputs;
-  try {
-    inputs = await openInputs(job, model, values, host);
-  } catch (error) {
-    if (!(error instanceof StopRequested)) throw error;
-    host.emit({ kind: 'stopped', step: job.resume?.counters.step ?? 0, reason: 'requested' });
-    return;
-  }
+  const { model: description, weightsPath, config } = job;
+  const values = await startingValues(model.all, { model: description, weightsPath, seed: config.seed });
+  const inputs = await openInputs(job);
   try {
     await train(job, model, values, inputs, host);
   } finally {
@@ -83,16 +75,6 @@ function checkSides({ train, validation }: TrainJob): void {
     if (rows === 0)
       throw inputError('DATASET_SPLIT', name, 'no images', 'at least one', 'add data or change the split');
   }
-}
-
-/** Starting values: a file's backbone or a random one, a random head. */
-async function startingValues(job: TrainJob, model: Model): Promise<ReadonlyMap<string, Float32Array>> {
-  const values = initialize(model.all, job.config.seed);
-  if (job.weightsPath !== null) {
-    const pretrained = await loadBackboneWeights(createBackbone(job.model.backbone), job.weightsPath);
-    for (const [name, value] of pretrained) values.set(name, value);
-  }
-  return values;
 }
 
 /** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { asFloat32, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
-import { makeJob, runSession, runToEnd } from '../../test/lib/trainer-bench.ts';
+import { makeJob, runSession } from '../../test/lib/trainer-bench.ts';
 import type { JobChange } from '../../test/lib/trainer-bench.ts';
 import type { BackboneId } from '../backbones/backbone.ts';
 import { createBackbone } from '../backbones/index.ts';
@@ -88,60 +88,6 @@ describe('what is frozen', () => {
   );
 });
 
-describe('frozen features', () => {
-  const change: JobChange = {
-    model: { strategy: 'head', dropout: 0.2 },
-    rows: { train: [200, 101], validation: [40] },
-    train: { epochs: 2, batchSize: 64 },
-  };
-
-  it('killed anywhere, or torn on the disk, give the same bits', async () => {
-    const whole = await runToEnd(await fresh(change));
-    // Batches of 32 rows: ten to train on in two files, two to validate; a word after each, and one after each file.
-    for (const word of [1, 4, 8, 9, 10, 11, 12, 13, 14]) {
-      const job = await fresh(change);
-      const killed = await runSession(job, { crashAtEvent: word });
-      expect(killed.crashed).toBe(true);
-      expect(killed.events.every(({ kind }) => kind === 'features')).toBe(true);
-      expect((await runToEnd(job)).weightsSha256).toBe(whole.weightsSha256);
-    }
-    const job = await fresh(change);
-    await runSession(job, { crashAtEvent: 13 });
-    const [first] = readdirSync(join(job.featureDir, 'train'));
-    const path = join(job.featureDir, 'train', first!);
-    truncateSync(path, statSync(path).size - 1);
-    expect((await runToEnd(job)).weightsSha256).toBe(whole.weightsSha256);
-  });
-
-  it('are computed once: the next training of the same trunk finds them', async () => {
-    const first = await fresh(change);
-    await runSession(first);
-    const second = await fresh({ ...change, train: { epochs: 1, batchSize: 32, seed: 1 } });
-    const words = (await runSession({ ...second, featureDir: first.featureDir })).events;
-    expect(words.filter(({ kind }) => kind === 'features')).toEqual([
-      { kind: 'features', done: 256, total: 341 },
-      { kind: 'features', done: 301, total: 341 },
-      { kind: 'features', done: 341, total: 341 },
-    ]);
-  });
-
-  it('are not kept where a flip comes before them: it would be lost', async () => {
-    const small = { ...change, rows: { train: [12], validation: [4] } };
-    const plain = await runToEnd(await fresh(small));
-    const job = await fresh({ ...small, augment: { flipHorizontal: 0.5 } });
-    expect((await runSession(job)).events.map(({ kind }) => kind)).not.toContain('features');
-    expect((await runToEnd(await fresh({ ...small, augment: { flipHorizontal: 0.5 } }))).weightsSha256).not.toBe(
-      plain.weightsSha256,
-    );
-  });
-
-  it('stop when they are asked to, with nothing to save yet', async () => {
-    const { events, result } = await runSession(await fresh(change), { stopAfterSteps: 0 });
-    expect(result).toBeNull();
-    expect(events.at(-1)).toEqual({ kind: 'stopped', step: 0, reason: 'requested' });
-  });
-});
-
 describe('tensors', () => {
   it.each([
     ['scratch', { model: { dropout: 0.2 }, augment: { flipHorizontal: 0.5 } }],
@@ -170,7 +116,7 @@ async function breaksAfterOneStep(train: object) {
   return fresh({
     model: { strategy: 'head' },
     weightsPath: await pretrained('tiny-cnn', 1e19),
-    train: { optimizer: { kind: 'sgd', learningRate: 100 }, ...train },
+    train: { optimizer: { kind: 'sgd', learningRate: 100 }, featureType: 'float32', ...train },
   });
 }
 
@@ -191,6 +137,15 @@ describe('a loss that is not finite', () => {
       code: 'TRAIN_NONFINITE',
       kind: 'failed',
       message: expect.stringMatching(/^TRAIN_NONFINITE: validation of epoch 1, after step 1 — the loss is/),
+    });
+  });
+
+  it('is not waited for where frozen features are too large for float16', async () => {
+    const job = await breaksAfterOneStep({ featureType: 'float16' });
+    await expect(runSession(job)).rejects.toMatchObject({
+      code: 'FEATURE_RANGE',
+      kind: 'input',
+      message: expect.stringMatching(/at most 65504, the largest float16 — set train\.featureType: float32$/),
     });
   });
 });

@@ -14,7 +14,7 @@ export async function validate(
   let correct = 0;
   for (let start = 0; start < source.rows; start += batchSize) {
     const indexes = range(start, Math.min(batchSize, source.rows - start));
-    const { x, labels } = await source.batch(source.prefetch(indexes), null);
+    const { x, labels } = await source.batch(source.prefetch(indexes, null), null);
     const scores = learner.logits(x, indexes.length);
     const width = scores.length / indexes.length;
     for (const [row, label] of labels.entries()) {

@@ -1,12 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createTrainActivities } from '../../activities/train/train.ts';
-import { TrainJob } from '../../contracts/ml-protocol.ts';
+import { FeaturesJob, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { MlJob, StagedCheckpoint } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { TrainStageResult } from '../../contracts/stages.ts';
 import type { TrainInput } from '../../contracts/stages.ts';
 import { asRunId } from '../../core/ids.ts';
+import { codeShards } from '../../core/training/frozen-prefix.ts';
+import type { RunId } from '../../core/ids.ts';
 import { createFakeClock } from './clock.ts';
 import type { FakeClock } from './clock.ts';
 import { createMemoryObjectStore } from './memory-object-store.ts';
@@ -32,7 +34,7 @@ export interface TrainSetup {
 export interface TrainWorld {
   readonly store: MemoryObjectStore;
   /** A pipeline of tiny-cnn with some keys of its file changed. */
-  inputWith(change?: { train?: object; model?: object; image?: object; augment?: object }): TrainInput;
+  inputWith(change?: { train?: object; model?: object; image?: object; augment?: object }, runId?: RunId): TrainInput;
   /** Runs the activity with one script a child process. */
   train(
     scripts: readonly Script[],
@@ -45,13 +47,17 @@ export interface TrainWorld {
 
 export const RUN = asRunId('pets-1');
 
-export async function createTrainWorld(dir: string, store = createMemoryObjectStore()): Promise<TrainWorld> {
-  const { manifestKey: prepareManifestKey } = await putPrepared(store);
+export async function createTrainWorld(
+  dir: string,
+  store = createMemoryObjectStore(),
+  prepared: Parameters<typeof putPrepared>[1] = {},
+): Promise<TrainWorld> {
+  const { manifestKey: prepareManifestKey } = await putPrepared(store, prepared);
   const checkpoints = (): string[] => store.keys().filter((key) => /checkpoints\/.*manifest\.json$/.test(key));
-  const inputWith: TrainWorld['inputWith'] = (change = {}) => {
+  const inputWith: TrainWorld['inputWith'] = (change = {}, runId = RUN) => {
     const model = { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch', ...change.model };
     const config = PipelineConfig.parse({ name: 'pets', dataset: { source: './pets' }, ...change, model });
-    return { runId: RUN, config, prepareManifestKey };
+    return { runId, config, prepareManifestKey };
   };
   return {
     store,
@@ -101,3 +107,30 @@ export const trains: Script = async (host) => {
   ready(host);
   await finish(host);
 };
+
+/**
+ * A child that makes codes: bytes that hang on the pixels, the draw and the type, as the real ones do; `salt` as if another
+ * processor had computed them. A word for each image, then one for the file.
+ */
+export const extractsAs =
+  (salt: string): Script =>
+  async (host) => {
+    const job = FeaturesJob.parse(host.job);
+    ready(host);
+    for (const [pass, { side, shards, variant, outputDir }] of job.passes.entries()) {
+      for (const { index, rows } of codeShards(side.rows).filter((shard) => shards.includes(shard.index))) {
+        const pixels = side.shards.map(({ path }) => basename(path));
+        const bytes = JSON.stringify([pixels, variant, job.type, index, salt]);
+        const [sha256, sizeBytes] = [hashOf(bytes), Buffer.byteLength(bytes)];
+        const path = join(outputDir, `${index}-${sha256}`);
+        await writeFile(path, bytes);
+        host.emit({ kind: 'features', done: rows, total: side.rows });
+        host.emit({ kind: 'shard', staged: { pass, index, path, rows, sha256, sizeBytes, seconds: rows / 4 } });
+      }
+    }
+    host.emit({ kind: 'extracted' });
+  };
+export const extracts: Script = extractsAs('');
+
+/** What a child does that is given either job. */
+export const works: Script = (host) => (host.job.kind === 'features' ? extracts(host) : trains(host));

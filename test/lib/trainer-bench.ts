@@ -7,8 +7,10 @@ import { asRunId } from '../../core/ids.ts';
 import { findResumePoint } from '../../activities/train/checkpoints.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import { runTraining } from '../../ml/trainer/train.ts';
+import type { JobHost } from '../../ml/trainer/job.ts';
 import { createMemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { hashOf, localSideOf } from '../fakes/stage-fixtures.ts';
+import { featuresFirst } from './features-first.ts';
 
 /** Keys of graft.yaml's `train`, `model` and `augment`, and the size of the made-up data. */
 export interface JobChange {
@@ -37,7 +39,7 @@ export async function makeJob(dir: string, change: JobChange = {}): Promise<Trai
   return {
     kind: 'train',
     workDir: join(dir, 'work'),
-    featureDir: join(dir, 'features'),
+    reads: { kind: 'pixels' },
     model: { backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
     lastN,
     weightsPath: change.weightsPath ?? null,
@@ -66,26 +68,35 @@ export interface SessionOptions {
   /** Dies as it says its n-th word (1 is the first). */
   readonly crashAtEvent?: number;
   readonly residentBytes?: () => number;
+  /** Where the output of the frozen prefix lies; a folder of the training's own by default. */
+  readonly featureDir?: string;
+  /** Asked to stop after so many words. */
+  readonly stopAfterEvents?: number;
 }
 
-/** One process's worth of training, in this process. Its clock goes 0.6 s a look, so that every step is reported. */
+/** Where `runSession` leaves the output of the frozen prefix. */
+export const featureDirOf = (job: TrainJob): string => join(job.workDir, '../features');
+
+/** A training's processes, in this process: the frozen prefix where its output is kept, then the steps. Its clock goes 0.6 s a look, so that every step is reported. */
 export async function runSession(job: TrainJob, options: SessionOptions = {}): Promise<Session> {
-  const { stopAfterSteps = Infinity, crashAtEvent = Infinity } = options;
+  const { stopAfterSteps = Infinity, stopAfterEvents = Infinity, crashAtEvent = Infinity } = options;
   const events: MlEvent[] = [];
   let now = 0;
   let steps = 0;
   let crashed = false;
+  const host: JobHost = {
+    emit: (event) => {
+      if (events.length + 1 >= crashAtEvent) throw new Crash();
+      events.push(event);
+      if (event.kind === 'step') steps++;
+    },
+    stopRequested: () => steps >= stopAfterSteps || events.length >= stopAfterEvents,
+    nowMs: () => (now += 600),
+    residentBytes: options.residentBytes ?? (() => 0),
+  };
   try {
-    await runTraining(job, {
-      emit: (event) => {
-        if (events.length + 1 >= crashAtEvent) throw new Crash();
-        events.push(event);
-        if (event.kind === 'step') steps++;
-      },
-      stopRequested: () => steps >= stopAfterSteps,
-      nowMs: () => (now += 600),
-      residentBytes: options.residentBytes ?? (() => 0),
-    });
+    const ready = await featuresFirst(job, options.featureDir ?? featureDirOf(job), host);
+    if (ready) await runTraining(ready, host);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
     crashed = true;
