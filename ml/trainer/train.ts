@@ -51,6 +51,8 @@ async function train(
   const learner = await createLearner(model, learnerOptions(job, inputs));
   try {
     const best = await load(learner, model, values, job);
+    // TensorFlow plans each set of outputs when it is first asked for: here, and not in the first checkpoint.
+    learner.state();
     const parts = { job, learner, best, inputs, host };
     const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
