@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import type { LocalSide } from '../../contracts/ml-protocol.ts';
-import { asInt32 } from '../../core/checkpoint/tensor-data.ts';
+import { asInt32, elementBytes, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import type { SafeDType } from '../../core/checkpoint/tensor-data.ts';
 import { inputError, transientError } from '../../core/errors.ts';
 import { openSafetensorsFile } from '../weights/safetensors-file.ts';
 import type { SafetensorsFile } from '../weights/safetensors-file.ts';
 
-/** Rows of prepared data in random access, straight from disk: memory holds the labels and one batch, never the set. */
+/** Rows of prepared data in random access, from disk: memory holds the labels and one batch, and no set but a small one. */
 export interface SampleReader {
   readonly rows: number;
   /** Shape of one row: [height, width, channels] of images. */
@@ -25,8 +25,15 @@ interface OpenShard {
   readonly rows: number;
 }
 
+/** A side up to this size is read into memory once: 32 reads of a few hundred bytes would take longer than a small step. */
+const IN_MEMORY_BYTES = 64 * 1024 * 1024;
+
 /** Opens every shard of a side. `tensor` is `images` (uint8) of prepared data or `codes` (float16 or float32) of a frozen prefix. */
-export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): Promise<SampleReader> {
+export async function openSamples(
+  side: LocalSide,
+  tensor: 'images' | 'codes',
+  inMemoryBytes = IN_MEMORY_BYTES,
+): Promise<SampleReader> {
   const shards: OpenShard[] = [];
   const labels = new Int32Array(side.rows);
   let rows = 0;
@@ -58,19 +65,21 @@ export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): 
     if (!shard || index < shard.start || index >= shard.start + shard.rows) throw new Error(`row ${index} of ${rows}`);
     return shard;
   };
+  const rowBytes = elementBytes(dtype) * elementCount(shape);
+  const whole = rows * rowBytes <= inMemoryBytes ? await readWhole(shards, tensor, rows * rowBytes) : null;
   return {
     rows,
     shape,
     dtype,
     labels,
     async read(indexes) {
+      if (whole) return gather(whole, indexes, rowBytes);
       const parts = await Promise.all(
         indexes.map((index) => {
           const shard = find(index);
           return shard.file.readRows(tensor, index - shard.start, 1);
         }),
       );
-      const rowBytes = parts[0]?.length ?? 0;
       const out = new Uint8Array(rowBytes * parts.length);
       for (const [i, part] of parts.entries()) out.set(part, i * rowBytes);
       return out;
@@ -79,6 +88,27 @@ export async function openSamples(side: LocalSide, tensor: 'images' | 'codes'): 
       for (const { file } of shards) await file.close();
     },
   };
+}
+
+async function readWhole(shards: readonly OpenShard[], tensor: string, sizeBytes: number): Promise<Uint8Array> {
+  const whole = new Uint8Array(sizeBytes);
+  let at = 0;
+  for (const { file, rows } of shards) {
+    const bytes = await file.readRows(tensor, 0, rows);
+    whole.set(bytes, at);
+    at += bytes.length;
+  }
+  return whole;
+}
+
+/** Rows of `rowBytes` each, back to back in the order asked for. */
+function gather(whole: Uint8Array, indexes: readonly number[], rowBytes: number): Uint8Array {
+  const out = new Uint8Array(indexes.length * rowBytes);
+  for (const [i, index] of indexes.entries()) {
+    if (!(index >= 0 && (index + 1) * rowBytes <= whole.length)) throw new Error(`row ${index}`);
+    out.set(whole.subarray(index * rowBytes, (index + 1) * rowBytes), i * rowBytes);
+  }
+  return out;
 }
 
 /** The worker's cache lets go of what it believes unused, such as what a trainer opened hours ago and now opens again. */
