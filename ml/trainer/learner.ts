@@ -7,7 +7,7 @@ import { hostRate } from '../engine/rules.ts';
 import type { TypedArray } from '../native/backend.ts';
 import { paramsOf } from '../nn/apply-blocks.ts';
 import type { Model } from './model.ts';
-import { dropoutSeeds, inferProgram, movingSpecs, ruleOf, slotStarts, stepProgram, variable } from './programs.ts';
+import { dropoutSeeds, inferProgram, movingSpecs, slotStarts, stepProgram, variable } from './programs.ts';
 import type { RowSpec, StepOptions } from './programs.ts';
 
 /** Where a step stands in the run: what its random draws and its update are a function of. */
@@ -101,7 +101,7 @@ class EngineLearner implements Learner {
         ...augmentation,
         x,
         labels,
-        rate: scalar(hostRate(ruleOf(optimizer), learningRate, step + 1)),
+        rate: scalar(hostRate(optimizer, learningRate, step + 1)),
         decay: scalar(learningRate * weightDecay),
         averageDecay: scalar(averageDecay ?? 0),
         dropoutSeeds: dropoutSeeds(this.model, seed, address),

@@ -7,7 +7,6 @@ import type { OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { augmentImages, mixTargets } from '../augment/augment-images.ts';
 import type { InputSpec, Program, ProgramState } from '../engine/index.ts';
 import { slotsOf } from '../engine/rules.ts';
-import type { Rule } from '../engine/rules.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { inferenceContext } from '../nn/contexts.ts';
 import { HEAD_PREFIX } from '../nn/head.ts';
@@ -40,10 +39,6 @@ export const variable = {
   average: (name: string): string => `average/${name}`,
 };
 
-export function ruleOf(config: OptimizerConfig): Rule {
-  return config;
-}
-
 /** Everything that a step changes: by name in the model, weights first. */
 export function movingSpecs(model: Model): readonly ParamSpec[] {
   return [...model.trainable, ...model.statistics];
@@ -54,7 +49,7 @@ export function slotStarts(
   model: Model,
   optimizer: OptimizerConfig,
 ): Map<string, { shape: readonly number[]; start: number }> {
-  const slots = Object.entries(slotsOf(ruleOf(optimizer)));
+  const slots = Object.entries(slotsOf(optimizer));
   return new Map(
     model.trainable.flatMap(({ name, shape }) =>
       slots.map(([slot, start]) => [variable.slot(slot, name), { shape, start }] as const),
@@ -67,12 +62,18 @@ export function inferProgram(model: Model, rows: RowSpec, batch: number, average
   const moving = new Set(averaged ? movingSpecs(model).map(({ name }) => name) : []);
   return {
     inputs: { x: inputSpec(rows, batch) },
-    run({ x }, state) {
+    run(inputs, state) {
       const context = inferenceContext((name) =>
         state.get(moving.has(name) ? variable.average(name) : variable.parameter(name)),
       );
       return {
-        logits: applyBlocks(model.blocks, start(model, rows), model.blocks.length, enter(model, rows, x), context),
+        logits: applyBlocks(
+          model.blocks,
+          start(model, rows),
+          model.blocks.length,
+          enter(model, rows, inputs, null),
+          context,
+        ),
       };
     },
   };
@@ -90,16 +91,15 @@ export function prefixProgram(
     inputs: { x: inputSpec(rows, batch), ...(augment ? augmentationInputShapes(augment, batch) : {}) },
     run(inputs, state) {
       const context = inferenceContext((name) => state.get(variable.parameter(name)));
-      const pixels = augment ? augmentImages(augment, rank4(inputs['x']), inputs) : inputs['x'];
-      return { codes: applyBlocks(model.blocks, 0, model.prefix, enter(model, rows, pixels), context) };
+      return { codes: applyBlocks(model.blocks, 0, model.prefix, enter(model, rows, inputs, augment), context) };
     },
   };
 }
 
 /**
  * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `decay` and `averageDecay`,
- * scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives `figures` [2]: the mean cross-entropy over the batch
- * before the update, and how many rows' largest logit is their label. A loss that is not finite stops it (`NotFinite`).
+ * scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives
+ * `figures` [2]: the mean cross-entropy over the batch before the update, and how many rows' largest logit is their label. A loss that is not finite stops it (`NotFinite`).
  */
 export function stepProgram(model: Model, rows: RowSpec, batch: number, options: StepOptions): Program {
   const dropouts = dropoutBlocks(model);
@@ -116,7 +116,7 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
       ...(dropouts.length > 0 ? { dropoutSeeds: { shape: [dropouts.length, 2], dtype: 'int32' } } : {}),
     },
     run: (inputs, state) => {
-      const { x, labels } = inputs;
+      const { labels } = inputs;
       const names = model.trainable.map(({ name }) => name);
       const seeds = inputs['dropoutSeeds'];
       let figures: tf.Tensor | undefined;
@@ -125,14 +125,8 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
         const param = (name: string): tf.Tensor => byName.get(name) ?? state.get(variable.parameter(name));
         const context = trainingContext(model, param, state, (block) => seedOf(seeds, dropouts.indexOf(block)));
         const prefix = inferenceContext((name) => state.get(variable.parameter(name)));
-        const pixels = augment ? augmentImages(augment, rank4(x), inputs) : given(x);
-        const features = applyBlocks(
-          model.blocks,
-          start(model, rows),
-          model.prefix,
-          enter(model, rows, pixels),
-          prefix,
-        );
+        const entered = enter(model, rows, inputs, augment);
+        const features = applyBlocks(model.blocks, start(model, rows), model.prefix, entered, prefix);
         const logits = applyBlocks(model.blocks, model.prefix, model.blocks.length, features, context);
         const oneHot = oneHotOf(given(labels), logits.shape[1] ?? 1);
         const targets = augment ? mixTargets(augment, oneHot, inputs) : oneHot;
@@ -158,7 +152,6 @@ function update(
   inputs: Readonly<Record<string, tf.Tensor>>,
   state: ProgramState,
 ): void {
-  const rule = ruleOf(optimizer);
   const decays = optimizer.kind === 'adam' && optimizer.weightDecay > 0;
   const full = { rate: given(inputs['rate']), decay: given(inputs['decay']) };
   const reduced =
@@ -166,9 +159,9 @@ function update(
   for (const [index, { name, decay }] of model.trainable.entries()) {
     const own = name.startsWith(HEAD_PREFIX) ? full : reduced;
     state.apply({
-      rule,
+      rule: optimizer,
       variable: variable.parameter(name),
-      slots: Object.fromEntries(Object.keys(slotsOf(rule)).map((slot) => [slot, variable.slot(slot, name)])),
+      slots: Object.fromEntries(Object.keys(slotsOf(optimizer)).map((slot) => [slot, variable.slot(slot, name)])),
       gradient: given(gradients[index]),
       rate: own.rate,
       shrink: decays && decay ? tf.sub(1, own.decay) : null,
@@ -206,8 +199,16 @@ const inputSpec = ({ kind, shape }: RowSpec, batch: number): InputSpec => ({
   dtype: kind === 'codes' ? 'float32' : 'uint8',
 });
 
-function enter(model: Model, { kind }: RowSpec, x: tf.Tensor | undefined): tf.Tensor {
-  return kind === 'codes' ? given(x) : imageBatch(given(x), model.backbone.preprocessing);
+/** The input `x` as the first block takes it: codes as they are, pixels augmented and normalized. */
+function enter(
+  model: Model,
+  { kind }: RowSpec,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  augment: AugmentSettings | null,
+): tf.Tensor {
+  const x = given(inputs['x']);
+  if (kind === 'codes') return x;
+  return imageBatch(augment ? augmentImages(augment, rank4(x), inputs) : x, model.backbone.preprocessing);
 }
 
 /** Blocks of the learning part that draw: those whose names end so. */
@@ -256,9 +257,8 @@ export function clipByGlobalNorm(gradients: readonly tf.Tensor[], limit: number)
   return gradients.map((gradient) => gradient.mul(scale));
 }
 
-function rank4(x: tf.Tensor | undefined): tf.Tensor4D {
-  const images = given(x);
-  return images.as4D(...sides4(images.shape));
+function rank4(x: tf.Tensor): tf.Tensor4D {
+  return x.as4D(...sides4(x.shape));
 }
 
 function sides4([n = 1, height = 1, width = 1, channels = 1]: readonly number[]): [number, number, number, number] {

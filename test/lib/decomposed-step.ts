@@ -7,7 +7,7 @@ import { batchNormTraining, plainBatchNorm } from '../../ml/nn/ops/batch-norm.ts
 import { conv } from '../../ml/nn/ops/conv.ts';
 import { imageBatch } from '../../ml/trainer/images.ts';
 import type { Model } from '../../ml/trainer/model.ts';
-import { ruleOf, variable } from '../../ml/trainer/programs.ts';
+import { variable } from '../../ml/trainer/programs.ts';
 import type { RowSpec, StepOptions } from '../../ml/trainer/programs.ts';
 
 /** What is put together from small operations of tfjs instead of TensorFlow's own kernel. */
@@ -27,7 +27,7 @@ export function decomposedStep(
   { optimizer }: StepOptions,
   plain: Decomposed,
 ): Program {
-  const rule = ruleOf(optimizer);
+  const rule = optimizer;
   const scalar = { shape: [], dtype: 'float32' } as const;
   return {
     inputs: {

@@ -5,7 +5,7 @@ import type { InputValues, StateShapes } from '../../ml/engine/index.ts';
 import { hostRate } from '../../ml/engine/rules.ts';
 import { initialize } from '../../ml/nn/initialize.ts';
 import type { Model } from '../../ml/trainer/model.ts';
-import { dropoutSeeds, movingSpecs, ruleOf, slotStarts, variable } from '../../ml/trainer/programs.ts';
+import { dropoutSeeds, movingSpecs, slotStarts, variable } from '../../ml/trainer/programs.ts';
 import type { RowSpec, StepOptions } from '../../ml/trainer/programs.ts';
 
 /** A step that does nothing special but what `change` says. */
@@ -61,7 +61,7 @@ export function stepInputs(model: Model, rows: RowSpec, { batch, options, at, ra
         ? Uint8Array.from({ length: count }, (_, index) => Math.floor(draw(index) * 256))
         : Float32Array.from({ length: count }, (_, index) => draw(index) * 4 - 2),
     labels: Int32Array.from({ length: batch }, (_, index) => (index + at) % classes),
-    rate: Float32Array.of(hostRate(ruleOf(optimizer), optimizer.learningRate, at + 1)),
+    rate: Float32Array.of(hostRate(optimizer, optimizer.learningRate, at + 1)),
     decay: Float32Array.of(optimizer.learningRate * decay),
     averageDecay: Float32Array.of(options.averageDecay ?? 0),
     dropoutSeeds: dropoutSeeds(model, options.seed, { epoch: 0, step: at }),
