@@ -7,7 +7,9 @@ export function withoutGradient(
 ): tf.Tensor {
   const op = tf.customGrad((...args) => {
     const tensors = args.filter((arg): arg is tf.Tensor => arg instanceof tf.Tensor);
-    return { value: tf.tidy(() => compute(...tensors)), gradFunc: () => tensors.map((tensor) => tf.zerosLike(tensor)) };
+    // Shapes alone: the tensors are gone by the time of the way back.
+    const shapes = tensors.map(({ shape }) => shape);
+    return { value: tf.tidy(() => compute(...tensors)), gradFunc: () => shapes.map((shape) => tf.zeros(shape)) };
   });
   return op(...inputs);
 }
