@@ -113,10 +113,10 @@ describe('the default rule', () => {
       25,
     );
     expect(count({ images: 60, classes: 3, champion: 0.8, challenger: 0.8, alike: 0 }, 500)).toBeLessThanOrEqual(25);
-  });
+  }, 60_000);
 
   it('promotes at least 80 % of those better by 3 points on 1,000 images', () => {
     const better = { images: 1000, classes: 10, champion: 0.9, challenger: 0.93, alike: 0.5 };
-    expect(count(better, 60)).toBeGreaterThanOrEqual(48);
-  });
+    expect(count(better, 40)).toBeGreaterThanOrEqual(32);
+  }, 60_000);
 });
