@@ -80,6 +80,7 @@ export function createFakeSource(
 ): FakeSource {
   const source: FakeSource = {
     format,
+    task: 'classification',
     where: 'memory://set',
     files: new Map(Object.entries(files)),
     onList: () => undefined,
