@@ -41,7 +41,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'models',
-    summary: 'list and show registered models',
+    summary: 'registered models: list, show, compare, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
