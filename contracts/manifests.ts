@@ -56,6 +56,14 @@ export type DatasetItem = z.infer<typeof DatasetItem>;
 export const QuarantinedItem = z.object({ path: z.string(), code: z.string(), reason: z.string() });
 export type QuarantinedItem = z.infer<typeof QuarantinedItem>;
 
+/** JSON lines of DatasetItem; their looks (core/dataset/look.ts) are rows of bytes in the same order. */
+export const DatasetPartition = BlobRef.extend({
+  items: z.int().positive(),
+  /** Absent in what graft wrote before it looked at pictures. */
+  looks: BlobRef.optional(),
+});
+export type DatasetPartition = z.infer<typeof DatasetPartition>;
+
 /** `datasets/<name>/<version>/manifest.json`; partitions are JSON lines of DatasetItem, sorted by path. */
 export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
@@ -71,7 +79,7 @@ export const DatasetManifest = z.object({
   sizeBytes: z.int().min(0),
   /** Images of each class; boxes of each where the task is detection. */
   perClass: z.record(z.string(), z.int()),
-  partitions: z.array(BlobRef.extend({ items: z.int().positive() })),
+  partitions: z.array(DatasetPartition),
 });
 export type DatasetManifest = z.infer<typeof DatasetManifest>;
 
@@ -244,14 +252,27 @@ export const EvaluateOutput = z.object({
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 
-export const GateRule = z.object({ rule: z.string(), passed: z.boolean(), explanation: z.string() });
+/** `numbers` are what the explanation says in words. */
+export const GateRule = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  explanation: z.string(),
+  numbers: z.record(z.string(), z.number()).optional(),
+});
 export type GateRule = z.infer<typeof GateRule>;
 
 export const GateOutput = z.object({
   decision: z.enum(['promote', 'refuse']),
   rules: z.array(GateRule),
   champion: z
-    .object({ version: z.int(), weightsSha256: Sha256Field, metrics: z.record(GatedMetric, z.number()).nullable() })
+    .object({
+      version: z.int(),
+      /** Null where its manifest can't be read. */
+      weightsSha256: Sha256Field.nullable(),
+      metrics: z.record(GatedMetric, z.number()).nullable(),
+      /** Its evaluation on the challenger's test set, logits and all; absent where it was not scored. */
+      evaluateKey: z.string().optional(),
+    })
     .nullable(),
 });
 export type GateOutput = z.infer<typeof GateOutput>;
