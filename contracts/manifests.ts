@@ -57,6 +57,14 @@ export type DatasetItem = z.infer<typeof DatasetItem>;
 export const QuarantinedItem = z.object({ path: z.string(), code: z.string(), reason: z.string() });
 export type QuarantinedItem = z.infer<typeof QuarantinedItem>;
 
+/** JSON lines of DatasetItem; their looks (core/dataset/look.ts) are rows of bytes in the same order. */
+export const DatasetPartition = BlobRef.extend({
+  items: z.int().positive(),
+  /** Absent in what graft wrote before it looked at pictures. */
+  looks: BlobRef.optional(),
+});
+export type DatasetPartition = z.infer<typeof DatasetPartition>;
+
 /** `datasets/<name>/<version>/manifest.json`; partitions are JSON lines of DatasetItem, sorted by path. */
 export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
@@ -72,7 +80,7 @@ export const DatasetManifest = z.object({
   sizeBytes: z.int().min(0),
   /** Images of each class; boxes of each where the task is detection. */
   perClass: z.record(z.string(), z.int()),
-  partitions: z.array(BlobRef.extend({ items: z.int().positive() })),
+  partitions: z.array(DatasetPartition),
 });
 export type DatasetManifest = z.infer<typeof DatasetManifest>;
 
