@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { GateConfig } from './gate-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
+export { GateConfig, GatedMetric } from './gate-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -215,19 +217,6 @@ export const TrainConfig = z.strictObject({
     .describe('Above it the trainer is recycled at its next checkpoint.'),
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
-
-export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
-export type GatedMetric = z.infer<typeof GatedMetric>;
-
-export const GateConfig = z.strictObject({
-  minimum: z.partialRecord(GatedMetric, share).default({}).describe('Floors on the test set, e.g. accuracy: 0.9.'),
-  noWorseThanChampion: z
-    .partialRecord(GatedMetric, share)
-    .default({ accuracy: 0 })
-    .describe('How much a metric may fall below the champion’s, both scored on the same test set.'),
-  allowClassMapChange: z.boolean().default(false).describe('Promote although the champion knows other classes.'),
-});
-export type GateConfig = z.infer<typeof GateConfig>;
 
 export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),
