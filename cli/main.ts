@@ -41,8 +41,13 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'models',
-    summary: 'registered models: list, show, compare, who was live when, verify',
+    summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'tensorboard',
+    summary: 'open TensorBoard on runs',
+    load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
   },
   {
     name: 'worker',

@@ -6,19 +6,24 @@ import { figure, moment } from './lib/units.ts';
 import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
 import { verifyCommand } from './models/verify.ts';
+import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 /** `graft models …`: the registry. */
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('Registered models: list, show, compare, who was live, verify.')
+    .description('Registered models: list, show, compare, export, who was live, verify.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(diffCommand())
     .addCommand(historyCommand())
     .addCommand(whoWasLiveCommand())
     .addCommand(verifyCommand())
-    .addHelpText('after', '\nExamples:\n  graft models list\n  graft models show digits --json');
+    .addCommand(exportCommand())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  graft models list\n  graft models show digits --json\n  graft models export digits --format onnx --out ./digits-onnx',
+    );
 }
 
 function listCommand(): Command {
