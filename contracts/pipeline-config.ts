@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
+export { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -92,7 +94,6 @@ const learningRate = (value: number) =>
   z.number().positive().max(100).default(value).describe('The schedule’s highest rate.');
 const kind = <const K extends string>(name: K) => z.literal(name).describe('Which one; the other keys belong to it.');
 const momentumShare = share.lt(1).describe('How much of the last update is kept.');
-const warmupSteps = z.int().min(0).default(0).describe('Steps of linear warm-up from zero.');
 const sgd = z.strictObject({ kind: kind('sgd'), learningRate: learningRate(0.01) });
 const momentum = z.strictObject({
   kind: kind('momentum'),
@@ -122,28 +123,6 @@ const rmsprop = z.strictObject({
 export const OptimizerConfig = z.discriminatedUnion('kind', [sgd, momentum, adam, rmsprop]);
 export type OptimizerConfig = z.infer<typeof OptimizerConfig>;
 
-export const ScheduleConfig = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: kind('constant'), warmupSteps }),
-  z.strictObject({
-    kind: kind('cosine'),
-    warmupSteps,
-    finalFactor: share.default(0).describe('Last rate as a share of the highest.'),
-  }),
-  z.strictObject({
-    kind: kind('one-cycle'),
-    pctStart: share.gt(0).lt(1).default(0.25).describe('Share of the steps in which the rate rises.'),
-    div: z.number().gt(1).default(25).describe('Highest rate divided by the first.'),
-    finalDiv: z.number().gt(1).default(1e5).describe('Highest rate divided by the last.'),
-  }),
-  z.strictObject({
-    kind: kind('exponential'),
-    decaySteps: positiveInt.describe('Steps from one decay to the next.'),
-    decayRate: share.gt(0).default(0.95).describe('Factor of each decay.'),
-    staircase: z.boolean().default(true).describe('Decay in stairs; else a little with each step.'),
-  }),
-]);
-export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
-
 export const CheckpointConfig = z.strictObject({
   everySteps: positiveInt.default(50).describe('At most this many steps are done again after a crash.'),
   everySeconds: z.number().positive().nullable().default(60).describe('Also by the clock, whichever comes first.'),
@@ -151,9 +130,6 @@ export const CheckpointConfig = z.strictObject({
   keepBest: z.boolean().default(true).describe('Keep the best epoch’s as well.'),
 });
 export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
-
-export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy']);
-export type WatchedMetric = z.infer<typeof WatchedMetric>;
 
 export const EarlyStopConfig = z.strictObject({
   metric: WatchedMetric.default('validation.loss').describe('What must improve.'),

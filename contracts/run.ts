@@ -124,6 +124,10 @@ export const TrainCounters = z.object({
   epochsWithoutImprovement: z.int().min(0),
   stopBest: z.number().nullable(),
   stopped: z.boolean(),
+  /** Of the schedule `plateau`; absent in checkpoints from before there was one. */
+  plateau: z
+    .object({ best: z.number().nullable(), wait: z.int(), cooldown: z.int(), factor: z.number() })
+    .default({ best: null, wait: 0, cooldown: 0, factor: 1 }),
 });
 export type TrainCounters = z.infer<typeof TrainCounters>;
 

@@ -1,3 +1,7 @@
+import { afterEpochOnPlateau, freshPlateau } from './plateau.ts';
+import type { PlateauState } from './plateau.ts';
+import type { Schedule } from './schedule.ts';
+
 /** How far a run is, in whole numbers: the training state that is not tensors. All of it survives a resume exactly. */
 export interface Counters<Metrics> {
   readonly step: number;
@@ -15,6 +19,7 @@ export interface Counters<Metrics> {
   /** The best score (larger is better) that early stop has seen; null before the first epoch. */
   readonly stopBest: number | null;
   readonly stopped: boolean;
+  readonly plateau: PlateauState;
 }
 
 export const freshCounters: Counters<never> = {
@@ -30,6 +35,7 @@ export const freshCounters: Counters<never> = {
   epochsWithoutImprovement: 0,
   stopBest: null,
   stopped: false,
+  plateau: freshPlateau,
 };
 
 /** After one batch: `loss` is its mean over `size` images. */
@@ -55,7 +61,7 @@ export interface Judged {
 export type Watched = 'validation.loss' | 'validation.accuracy';
 
 /** Larger is better. */
-const scoreOf = (metrics: Judged, watched: Watched): number =>
+export const scoreOf = (metrics: Judged, watched: Watched): number =>
   watched === 'validation.loss' ? -metrics.validationLoss : metrics.validationAccuracy;
 
 export interface StopRule {
@@ -71,11 +77,11 @@ export interface StopRule {
 export function afterEpoch<M extends Judged>(
   counters: Counters<M>,
   metrics: M,
-  rules: { readonly bestMetric: Watched; readonly earlyStop: StopRule | null },
+  rules: { readonly bestMetric: Watched; readonly earlyStop: StopRule | null; readonly schedule?: Schedule },
 ): { counters: Counters<M>; improved: boolean } {
   const improved =
     counters.best === null || scoreOf(metrics, rules.bestMetric) > scoreOf(counters.best, rules.bestMetric);
-  const { earlyStop } = rules;
+  const { earlyStop, schedule } = rules;
   let { stopBest } = counters;
   let without = counters.epochsWithoutImprovement;
   if (earlyStop) {
@@ -99,6 +105,8 @@ export function afterEpoch<M extends Judged>(
       epochsWithoutImprovement: without,
       stopBest,
       stopped: earlyStop !== null && without >= earlyStop.patience,
+      plateau:
+        schedule?.kind === 'plateau' ? afterEpochOnPlateau(counters.plateau, metrics, schedule) : counters.plateau,
     },
   };
 }

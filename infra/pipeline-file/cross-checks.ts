@@ -22,7 +22,8 @@ type Check = (context: Context, out: CrossChecks) => void;
 /** What no single key can say: combinations that can't work are refused before anything is computed. */
 export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
-  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop]) check(context, out);
+  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule])
+    check(context, out);
   const augment = augmentChecks(context);
   return { problems: [...out.problems, ...augment.problems], warnings: [...out.warnings, ...augment.warnings] };
 }
@@ -126,4 +127,12 @@ const earlyStop: Check = ({ config }, { warnings }) => {
   if (stop === null || stop.patience < epochs) return;
   const message = `train.earlyStop.patience ${stop.patience} is not reached within ${epochs} epochs: it never stops the run`;
   warnings.push({ level: 'warning', code: 'EARLY_STOP_IDLE', message });
+};
+
+const schedule: Check = ({ config, place }, { problems }) => {
+  const { schedule: given } = config.train;
+  if (given.kind !== 'step' || given.everySteps !== null || given.atSteps.length > 0) return;
+  const expected = 'everySteps or atSteps: without them no step is a decay';
+  const where = place(['train', 'schedule']);
+  problems.push(problem('CONFIG_VALUE', { where, seen: 'neither', expected, remedy: 'write everySteps: 1000' }));
 };

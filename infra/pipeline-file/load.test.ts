@@ -166,6 +166,7 @@ describe('what is wrong is said with its line', () => {
     ],
     ['__proto__', under('__proto__: {x: 1}'), /^CONFIG_FORBIDDEN_KEY: graft\.yaml:4 __proto__/],
     ['constructor', under('train: {constructor: 1}'), /^CONFIG_FORBIDDEN_KEY: graft\.yaml:4 train\.constructor/],
+    ['steps that never come', under('train: {schedule: {kind: step}}'), /train\.schedule — neither — everySteps or/],
     [
       'wrong type',
       under('train: {epochs: many}'),

@@ -8,7 +8,7 @@ import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
-import { learningRateAt } from '../../core/training/schedule.ts';
+import { learningRateAt, momentumAt } from '../../core/training/schedule.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import { threadedWriter } from './checkpoint-writer.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
@@ -134,10 +134,10 @@ class TrainingLoop {
     if (this.writeError) throw this.writeError.error;
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
-    const { schedule, optimizer } = job.config;
-    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps);
+    const learningRate = this.learningRate(step);
+    const momentum = momentumAt(job.config.schedule, step, this.totalSteps);
     try {
-      const outcome = learner.step(batch, { epoch, step, learningRate });
+      const outcome = learner.step(batch, { epoch, step, learningRate, momentum });
       this.counters = afterBatch(this.counters, { ...outcome, size: indexes.length });
       this.images += indexes.length;
       this.lossSum += outcome.loss * indexes.length;
@@ -190,19 +190,19 @@ class TrainingLoop {
   private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
     const { job, learner, inputs, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
-    const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
+    const { schedule, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
     const validation = await this.timed('validation', () => validate(learner, inputs.validation, batchSize));
     if (!Number.isFinite(validation.loss)) throw nonFiniteValidation(validation.loss, epoch + 1, step);
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
-      learningRate: learningRateAt(schedule, optimizer.learningRate, Math.max(0, step - 1), this.totalSteps),
+      learningRate: this.learningRate(Math.max(0, step - 1)),
       trainLoss: lossSum / seen,
       trainAccuracy: correct / seen,
       validationLoss: validation.loss,
       validationAccuracy: validation.accuracy,
     };
-    const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop });
+    const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop, schedule });
     this.counters = next.counters;
     if (next.improved) this.best = learner.weights();
     this.log.epoch(metrics);
@@ -215,6 +215,11 @@ class TrainingLoop {
     const result = await work();
     this.parts.host.onSpent?.(part, performance.now() - startedMs);
     return result;
+  }
+
+  private learningRate(step: number): number {
+    const { schedule, optimizer } = this.parts.job.config;
+    return learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps) * this.counters.plateau.factor;
   }
 
   private noteReached(): void {

@@ -74,6 +74,19 @@ describe('tiny-cnn, stopped on request', () => {
   });
 });
 
+describe('a rate that hangs on what validation said', () => {
+  it('goes on where it was: cuts, waits and rests are in the checkpoint', async () => {
+    const schedule = { kind: 'plateau', warmupSteps: 3, patience: 1, minDelta: 0.05, cooldown: 1, factor: 0.5 };
+    const change = withTrain({ epochs: 8, optimizer: { kind: 'momentum', learningRate: 0.3 }, schedule });
+    const whole = await neverStopped(change);
+    const rates = [...whole.log.matchAll(/"kind":"epoch".*?"learningRate":([\d.e-]+)/g)].map((found) =>
+      Number(found[1]),
+    );
+    expect(new Set(rates).size).toBeGreaterThan(2);
+    for (const k of [1, 3, 4]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+  });
+});
+
 describe('tiny-cnn, killed', () => {
   it('at any word it says ends with the same bits; no more than the interval is done again', async () => {
     const change = withTrain({ optimizer: { kind: 'adam', learningRate: 0.01 } });

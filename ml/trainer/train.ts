@@ -9,6 +9,8 @@ import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
+import { momentumAt } from '../../core/training/schedule.ts';
+import { momentumOf } from '../engine/rules.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
 import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
@@ -68,7 +70,8 @@ async function train(
 
 function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
   const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed };
+  const movesMomentum = momentumOf(optimizer) !== null && momentumAt(config.schedule, 0, 1) !== null;
+  const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed, movesMomentum };
   return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
