@@ -191,6 +191,10 @@ export const EpochMetrics = z.object({
 });
 export type EpochMetrics = z.infer<typeof EpochMetrics>;
 
+/** Why a training ended before its last epoch. */
+export const StopReason = z.enum(['early-stop', 'stop-when', 'budget']);
+export type StopReason = z.infer<typeof StopReason>;
+
 export const TrainOutput = z.object({
   weights: BlobRef,
   model: ModelDescription,
@@ -205,6 +209,10 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Absent where it went to its last epoch. */
+  stopReason: StopReason.optional(),
+  /** What its curves say (core/training/curves.ts). */
+  findings: z.array(Finding).max(20).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
+import { BudgetConfig, EarlyStopConfig, NonFiniteConfig, StopWhenConfig } from './stopping-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
 export { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
+export { EarlyStopConfig } from './stopping-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -131,13 +133,6 @@ export const CheckpointConfig = z.strictObject({
 });
 export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
 
-export const EarlyStopConfig = z.strictObject({
-  metric: WatchedMetric.default('validation.loss').describe('What must improve.'),
-  patience: positiveInt.default(3).describe('Epochs without improvement before the run stops.'),
-  minDelta: z.number().min(0).default(0).describe('Smaller changes are no improvement.'),
-});
-export type EarlyStopConfig = z.infer<typeof EarlyStopConfig>;
-
 /** How the output of a frozen trunk is stored (docs/frozen-features.md). */
 export const FeatureType = z.enum(['float16', 'float32']);
 export type FeatureType = z.infer<typeof FeatureType>;
@@ -168,6 +163,11 @@ export const TrainConfig = z.strictObject({
   bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
   checkpoint: CheckpointConfig.prefault({}).describe('How much a crash may cost.'),
   earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),
+  stopWhen: StopWhenConfig.prefault({}).describe('Stop when it is good enough, and stays so.'),
+  onNonFinite: NonFiniteConfig.prefault({ kind: 'fail' }).describe('What a loss that is no number leads to.'),
+  budget: BudgetConfig.nullable()
+    .default(null)
+    .describe('Stop, with a checkpoint and the best epoch so far, when so much is spent.'),
   featureType: FeatureType.default('float16').describe(
     'How a frozen trunk’s output is stored: float16 takes half the space, float32 keeps every bit.',
   ),

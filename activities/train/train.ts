@@ -5,6 +5,7 @@ import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { TrainConfig } from '../../contracts/pipeline-config.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
@@ -85,7 +86,8 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...training } = config.train;
+  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...keys } = config.train;
+  const training = withoutLaterDefaults(keys);
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -112,6 +114,17 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   } satisfies Record<string, Json>;
   const key = stageKey('train', CODE_VERSION, addressedBy);
   return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
+}
+
+/** Keys that came later are left out where they change nothing: what an older graft trained is still found. */
+function withoutLaterDefaults<T extends Pick<TrainConfig, 'stopWhen' | 'onNonFinite' | 'budget'>>(train: T) {
+  const { stopWhen, onNonFinite, budget, ...rest } = train;
+  return {
+    ...rest,
+    ...(Object.keys(stopWhen).length > 0 ? { stopWhen } : {}),
+    ...(onNonFinite.kind === 'fail' ? {} : { onNonFinite }),
+    ...(budget === null ? {} : { budget }),
+  };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */

@@ -87,6 +87,39 @@ describe('a rate that hangs on what validation said', () => {
   });
 });
 
+describe('a training that ends or breaks before its time', () => {
+  it('because it is good enough, at the same step wherever it was stopped before', async () => {
+    const stopWhen = { loss: { below: 1.05, for: 3 } };
+    const change = withTrain({ epochs: 30, optimizer: { kind: 'adam', learningRate: 0.01 }, stopWhen });
+    const whole = await neverStopped(change);
+    expect(whole.result).toMatchObject({ stoppedEarly: true, stopReason: 'stop-when' });
+    for (const k of [1, 4]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+  });
+
+  it('goes back to good values and on at a lower rate, to the same bits wherever it was stopped', async () => {
+    const onNonFinite = { kind: 'rollback', factor: 0.001, atMost: 5 };
+    const optimizer = { kind: 'momentum', learningRate: 1e12 };
+    const change = withTrain({ optimizer, onNonFinite, clipNorm: null, schedule: { kind: 'constant' } });
+    const whole = await neverStopped(change);
+    expect(whole.result.findings.map(({ code }) => code)).toContain('NONFINITE_ROLLBACK');
+    expect(Number.isFinite(whole.result.last.trainLoss)).toBe(true);
+    for (const k of [1, 2]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+    const failing = withTrain({ optimizer, clipNorm: null, schedule: { kind: 'constant' } });
+    await expect(neverStopped(failing)).rejects.toMatchObject({ code: 'TRAIN_NONFINITE' });
+  });
+
+  it('because its hours are spent: with a checkpoint, and the best epoch so far', async () => {
+    // The session's clock goes 0.6 s a look.
+    const change = withTrain({ epochs: 50, budget: { hours: 20 / 3600 } });
+    const job = await fresh(change);
+    const { events, result } = await runSession(job);
+    expect(result).toMatchObject({ stopReason: 'budget', stoppedEarly: true });
+    expect(result!.steps).toBeLessThan(50);
+    const last = events.flatMap((event) => (event.kind === 'checkpoint' ? [event.staged.counters] : [])).at(-1);
+    expect(last).toMatchObject({ step: result!.steps, stopReason: 'budget' });
+  });
+});
+
 describe('tiny-cnn, killed', () => {
   it('at any word it says ends with the same bits; no more than the interval is done again', async () => {
     const change = withTrain({ optimizer: { kind: 'adam', learningRate: 0.01 } });

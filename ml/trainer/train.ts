@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
 import type { EpochMetrics } from '../../contracts/manifests.ts';
-import { elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
+import { asFloat32, elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
+import { curveFindings } from '../../core/training/curves.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
 import { momentumAt } from '../../core/training/schedule.ts';
@@ -55,7 +56,11 @@ async function train(
     const best = await load(learner, model, values, job);
     // TensorFlow plans each set of outputs when it is first asked for: here, and not in the first checkpoint.
     learner.state();
-    const parts = { job, learner, best, inputs, host };
+    const restart = (from: Snapshot['best']): void => {
+      writeStart(learner, model, values, job);
+      learner.engine.write(variablesOf(learner, from));
+    };
+    const parts = { job, learner, best, inputs, host, restart };
     const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
       host.emit({ kind: 'stopped', step: end.counters.step, reason: end.reason });
@@ -84,25 +89,42 @@ function checkSides({ train, validation }: TrainJob): void {
 
 /** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */
 async function load(
-  { engine, moving }: Learner,
+  learner: Learner,
   model: Model,
   values: ReadonlyMap<string, Float32Array>,
   job: TrainJob,
 ): Promise<Snapshot['best']> {
+  writeStart(learner, model, values, job);
+  if (!job.resume) return null;
+  const restored = await readCheckpoint(job.resume, learner.moving);
+  learner.engine.write(restored.values);
+  return restored.best;
+}
+
+function writeStart(
+  { engine }: Learner,
+  model: Model,
+  values: ReadonlyMap<string, Float32Array>,
+  { config }: TrainJob,
+): void {
   const start = new Map<string, Float32Array>();
   for (const [name, value] of values) {
     for (const each of [variable.parameter(name), variable.average(name)]) {
       if (engine.shapes.has(each)) start.set(each, value);
     }
   }
-  for (const [name, slot] of slotStarts(model, job.config.optimizer)) {
+  for (const [name, slot] of slotStarts(model, config.optimizer)) {
     start.set(name, new Float32Array(elementCount(slot.shape)).fill(slot.start));
   }
   engine.write(start);
-  if (!job.resume) return null;
-  const restored = await readCheckpoint(job.resume, moving);
-  engine.write(restored.values);
-  return restored.best;
+}
+
+/** A finished model's values, as the variables that hold them: the weights, and their averages where there are any. */
+function variablesOf({ engine }: Learner, model: Snapshot['best']): Map<string, Float32Array> {
+  const both = [...(model ?? [])].flatMap(([name, data]) =>
+    [variable.parameter(name), variable.average(name)].map((each) => [each, asFloat32(data)] as const),
+  );
+  return new Map(both.filter(([name]) => engine.shapes.has(name)));
 }
 
 /** Writes the best epoch's model, whole: deterministic bytes, so its hash names the result. */
@@ -135,6 +157,11 @@ async function finish(
     last: required(counters.last),
     trainableParameters: sizeOf(model.trainable),
     totalParameters: sizeOf(model.all.filter((spec) => spec.kind === 'weight')),
+    ...(counters.stopReason ? { stopReason: counters.stopReason } : {}),
+    findings: curveFindings({
+      ...{ history: counters.history, epoch: counters.epoch, bestEpoch: counters.bestEpoch },
+      ...{ validationRows: job.validation.rows, classes: job.model.classes.length, rollbacks: counters.rollbacks },
+    }),
   };
 }
 
