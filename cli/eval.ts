@@ -10,6 +10,7 @@ import type { ClassificationMetrics } from '../contracts/manifests.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
 import type { ObjectStore } from '../infra/ports/object-store.ts';
 import { openDatasetSource } from '../infra/sources/open-source.ts';
+import { evalDetections } from './lib/eval-detections.ts';
 import { showMetrics } from './lib/metrics-view.ts';
 import { resolveModel } from './lib/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
@@ -27,7 +28,11 @@ made, on the test side of its own data.
 Examples:
   graft eval digits
   graft eval digits@3 ./more-digits
-  graft eval digits ./more-digits --json`;
+  graft eval digits ./more-digits --json
+  graft eval --detections detections.json --ground-truth annotations.json
+
+The last one scores a detector's boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
+and which kind of error costs how much.`;
 
 const BATCH_SIZE = 32;
 
@@ -36,15 +41,42 @@ export function evalCommand(): Command {
   const command = withCommonOptions(
     new Command('eval')
       .description('Show how good a model version is: as recorded, or on other labelled pictures.')
-      .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
+      .argument('[model]', 'NAME, NAME@VERSION or NAME@ALIAS')
       .argument('[path]', 'a folder with one folder a class, a CSV file (path,label) or s3://bucket/prefix')
       .option('--skip-bad', 'go on without files that are no pictures')
+      .option('--detections <file>', 'COCO results of a detector, instead of MODEL')
+      .option('--ground-truth <file>', 'the COCO annotations that they are measured against')
       .addHelpText('after', HELP),
   );
-  return command.action((model: string, path: string | undefined, options: { skipBad?: boolean }) =>
-    withStore((store) => evaluate(store, model, path, options.skipBad === true, outputOf(command))),
-  );
+  return command.action((model: string | undefined, path: string | undefined, options: Options) => {
+    const output = outputOf(command);
+    const files = detectionFiles(model, options);
+    if (files) return evalDetections(files.detections, files.groundTruth, output);
+    if (model === undefined) throw usage('neither a model nor files', 'MODEL, or --detections with --ground-truth');
+    return withStore((store) => evaluate(store, model, path, options.skipBad === true, output));
+  });
 }
+
+interface Options {
+  readonly skipBad?: boolean;
+  readonly detections?: string;
+  readonly groundTruth?: string;
+}
+
+/** The two files, where files are to be scored; null where a model is. */
+function detectionFiles(
+  model: string | undefined,
+  { detections, groundTruth }: Options,
+): { detections: string; groundTruth: string } | null {
+  if (detections === undefined && groundTruth === undefined) return null;
+  if (model !== undefined) throw usage('a model and files', 'one of them');
+  if (detections === undefined) throw usage('--ground-truth alone', 'also --detections FILE');
+  if (groundTruth === undefined) throw usage('--detections alone', 'also --ground-truth FILE');
+  return { detections, groundTruth };
+}
+
+const usage = (seen: string, expected: string): Error =>
+  inputError('USAGE', 'graft eval', seen, expected, 'see graft eval --help');
 
 async function evaluate(
   store: ObjectStore,

@@ -51,6 +51,12 @@ export const DatasetConfig = z.strictObject({
     .describe('folder: one folder a class; csv: columns path,label.'),
   name: slug.optional().describe('Name of the data set in storage; the pipeline’s name where absent.'),
   split: SplitConfig.prefault({}),
+  outsideBoxes: z
+    .enum(['quarantine', 'clip'])
+    .default('quarantine')
+    .describe(
+      'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
+    ),
   maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
 });
 export type DatasetConfig = z.infer<typeof DatasetConfig>;

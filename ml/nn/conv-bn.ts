@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { usesBatchStatistics } from './apply-blocks.ts';
 import { heFanOut, ones, zeros } from './initialize.ts';
-import type { ApplyContext, ParamSpec } from './module.ts';
+import type { ApplyContext, Initializer, ParamSpec } from './module.ts';
 import { batchNormAffine, batchNormTraining } from './ops/batch-norm.ts';
 import { biasAdd } from './ops/bias-add.ts';
 import type { Activation } from './ops/activation.ts';
@@ -30,6 +30,8 @@ export interface ConvBnOptions {
   readonly bias?: boolean;
   readonly activation: Activation;
   readonly batchNorm: BatchNormConstants;
+  /** How the kernel starts; He's in fan-out mode where absent. */
+  readonly init?: Initializer;
 }
 
 /** A part of a block. */
@@ -70,11 +72,11 @@ export function convBn(options: ConvBnOptions): Layer {
   };
 }
 
-function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias }: ConvBnOptions) {
+function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias, ...options }: ConvBnOptions) {
   if (depthwise && inChannels !== outChannels) throw new Error(`${name}: a depthwise layer keeps its channels`);
   const shape = [kernelPx, kernelPx, inChannels, depthwise ? 1 : outChannels];
   // A depthwise output sees one input channel, so its true fan-out is the kernel's area.
-  const init = heFanOut(kernelPx, kernelPx, depthwise ? 1 : outChannels);
+  const init = options.init ?? heFanOut(kernelPx, kernelPx, depthwise ? 1 : outChannels);
   const channel = (suffix: string, kind: ParamSpec['kind'], start: typeof ones): ParamSpec => ({
     name: `${name}/${suffix}`,
     shape: [outChannels],
