@@ -190,6 +190,8 @@ export const ModelDescription = z.object({
   image: PreparedImage,
   normalization: z.string(),
   dropout: z.number(),
+  /** The cut point behind which the backbone ends; its own end where absent. */
+  cut: z.string().optional(),
 });
 export type ModelDescription = z.infer<typeof ModelDescription>;
 

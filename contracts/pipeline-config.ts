@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
+import { LinearConfig } from './linear-config.ts';
 import { BudgetConfig, EarlyStopConfig, NonFiniteConfig, StopWhenConfig } from './stopping-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
@@ -81,7 +82,7 @@ export type ImageConfig = z.infer<typeof ImageConfig>;
 export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'resnet50-v1.5', 'resnet50', 'tiny-cnn']);
 export type BackboneId = z.infer<typeof BackboneId>;
 
-export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
+export const Strategy = z.enum(['linear-probe', 'svm', 'head', 'last-n', 'full', 'scratch']);
 export type Strategy = z.infer<typeof Strategy>;
 
 export const ModelConfig = z.strictObject({
@@ -91,9 +92,17 @@ export const ModelConfig = z.strictObject({
     .default('imagenet')
     .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
   strategy: Strategy.default('head').describe(
-    'head: only the new layers; last-n: also the last blocks; full; scratch.',
+    'linear-probe, svm: a linear classifier, solved exactly; head: the new layers; last-n: also the last blocks; full; scratch.',
   ),
   lastN: positiveInt.default(2).describe('How many blocks of the backbone last-n trains.'),
+  cut: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Last part of the backbone that is used, as in blocks.9; all of it where absent (linear-probe, svm, head).',
+    ),
   dropout: share.lt(1).default(0).describe('Dropout before the last dense layer.'),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
@@ -171,6 +180,7 @@ export const TrainConfig = z.strictObject({
   earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),
   stopWhen: StopWhenConfig.prefault({}).describe('Stop when it is good enough, and stays so.'),
   onNonFinite: NonFiniteConfig.prefault({ kind: 'fail' }).describe('What a loss that is no number leads to.'),
+  linear: LinearConfig.prefault({}).describe('How linear-probe and svm are solved; they have no epochs and no rate.'),
   budget: BudgetConfig.nullable()
     .default(null)
     .describe('Stop, with a checkpoint and the best epoch so far, when so much is spent.'),

@@ -1,21 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
-import type { TrainCounters } from '../../contracts/run.ts';
-import type { EpochMetrics } from '../../contracts/manifests.ts';
-import { asFloat32, elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
-import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
+import type { TrainJob } from '../../contracts/ml-protocol.ts';
+import { asFloat32, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
-import { curveFindings } from '../../core/training/curves.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
 import { momentumAt } from '../../core/training/schedule.ts';
 import { momentumOf } from '../engine/rules.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
-import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
+import { finish } from './finish.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
 import { breathe } from './job.ts';
@@ -80,7 +76,8 @@ function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Input
   return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
-function checkSides({ train, validation }: TrainJob): void {
+/** DATASET_SPLIT where a side is empty. */
+export function checkSides({ train, validation }: TrainJob): void {
   for (const [name, { rows }] of Object.entries({ train, validation })) {
     if (rows === 0)
       throw inputError('DATASET_SPLIT', name, 'no images', 'at least one', 'add data or change the split');
@@ -125,50 +122,4 @@ function variablesOf({ engine }: Learner, model: Snapshot['best']): Map<string, 
     [variable.parameter(name), variable.average(name)].map((each) => [each, asFloat32(data)] as const),
   );
   return new Map(both.filter(([name]) => engine.shapes.has(name)));
-}
-
-/** Writes the best epoch's model, whole: deterministic bytes, so its hash names the result. */
-async function finish(
-  job: TrainJob,
-  model: Model,
-  best: Snapshot['best'],
-  start: ReadonlyMap<string, Float32Array>,
-  counters: TrainCounters,
-): Promise<TrainResult> {
-  const tensors = new Map<string, TensorData>();
-  for (const spec of model.all) {
-    // What does not learn is what it was; no checkpoint holds it.
-    const values = start.get(spec.name);
-    const data = best?.get(spec.name) ?? (values && float32Tensor(values, spec.shape));
-    if (!data) throw new Error(`no value for ${spec.name}`);
-    tensors.set(spec.name, data);
-  }
-  const weightsPath = join(job.workDir, runFiles.model);
-  const written = await writeSafetensorsFile(weightsPath, tensors, { graft: 'model/1', backbone: job.model.backbone });
-  return {
-    weightsPath,
-    weightsSha256: written.sha256,
-    sizeBytes: written.sizeBytes,
-    steps: counters.step,
-    epochs: counters.epoch,
-    bestEpoch: counters.bestEpoch,
-    stoppedEarly: counters.stopped,
-    best: required(counters.best),
-    last: required(counters.last),
-    trainableParameters: sizeOf(model.trainable),
-    totalParameters: sizeOf(model.all.filter((spec) => spec.kind === 'weight')),
-    ...(counters.stopReason ? { stopReason: counters.stopReason } : {}),
-    findings: curveFindings({
-      ...{ history: counters.history, epoch: counters.epoch, bestEpoch: counters.bestEpoch },
-      ...{ validationRows: job.validation.rows, classes: job.model.classes.length, rollbacks: counters.rollbacks },
-    }),
-  };
-}
-
-const sizeOf = (specs: readonly { readonly shape: readonly number[] }[]): number =>
-  specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-
-function required(metrics: EpochMetrics | null): EpochMetrics {
-  if (!metrics) throw new Error('finished without an epoch');
-  return metrics;
 }
