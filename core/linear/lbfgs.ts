@@ -31,7 +31,7 @@ export function* minimize(
   { tolerance, maxIterations }: MinimizeOptions,
 ): Generator<Iteration, void, undefined> {
   const pairs: { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[] = [];
-  let gradient = new Float64Array(x.length);
+  let gradient: Float64Array = new Float64Array(x.length);
   let value = objective(x, gradient);
   for (let iteration = 1; iteration <= maxIterations; iteration++) {
     if (largest(gradient) <= tolerance) return;

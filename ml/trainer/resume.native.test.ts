@@ -100,11 +100,11 @@ describe('a training that ends or breaks before its time', () => {
     const onNonFinite = { kind: 'rollback', factor: 1e-9 };
     // Its decay turns every kernel around and makes it 10⁸ times larger in each step.
     const optimizer = { kind: 'adam', learningRate: 100, weightDecay: 1e6 };
-    const change = withTrain({ optimizer, onNonFinite, clipNorm: null, schedule: { kind: 'constant' } });
+    const change = withTrain({ epochs: 2, optimizer, onNonFinite, clipNorm: null, schedule: { kind: 'constant' } });
     const whole = await neverStopped(change);
     expect(whole.result.findings.map(({ code }) => code)).toContain('NONFINITE_ROLLBACK');
     expect(Number.isFinite(whole.result.last.trainLoss)).toBe(true);
-    for (const k of [1, 2]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+    expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: 3 })), whole);
     const failing = withTrain({ optimizer, clipNorm: null, schedule: { kind: 'constant' } });
     await expect(neverStopped(failing)).rejects.toMatchObject({ code: 'TRAIN_NONFINITE' });
   });
