@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { GateConfig } from './gate-config.ts';
 import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 import { LinearConfig } from './linear-config.ts';
 import { BudgetConfig, EarlyStopConfig, NonFiniteConfig, StopWhenConfig } from './stopping-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
+export { GateConfig, GatedMetric } from './gate-config.ts';
 export { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 export { EarlyStopConfig } from './stopping-config.ts';
 
@@ -198,19 +200,6 @@ export const TrainConfig = z.strictObject({
     .describe('Above it the trainer is recycled at its next checkpoint.'),
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
-
-export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
-export type GatedMetric = z.infer<typeof GatedMetric>;
-
-export const GateConfig = z.strictObject({
-  minimum: z.partialRecord(GatedMetric, share).default({}).describe('Floors on the test set, e.g. accuracy: 0.9.'),
-  noWorseThanChampion: z
-    .partialRecord(GatedMetric, share)
-    .default({ accuracy: 0 })
-    .describe('How much a metric may fall below the champion’s, both scored on the same test set.'),
-  allowClassMapChange: z.boolean().default(false).describe('Promote although the champion knows other classes.'),
-});
-export type GateConfig = z.infer<typeof GateConfig>;
 
 export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),

@@ -1,6 +1,7 @@
 import type { MlJob } from '../../contracts/ml-protocol.ts';
 import { unreachable } from '../../core/errors.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
+import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
@@ -18,6 +19,8 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runEvaluation(job, host);
     case 'predict':
       return runPrediction(job, host);
+    case 'export':
+      return runExport(job, host);
     default:
       return unreachable(job);
   }
