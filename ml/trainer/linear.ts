@@ -73,7 +73,7 @@ async function solve(job: TrainJob, codes: LabelledCodes, host: JobHost) {
   const { strategy } = job.model;
   if (!isLinear(strategy)) throw new Error(`${strategy} is not linear`);
   const { linear } = job.config;
-  const log = openMetricsLog(job.workDir, linear.maxIterations, { ...freshCounters });
+  const log = openMetricsLog(job.workDir, linear.maxIterations, { ...freshCounters }, () => host.nowMs());
   const steps = learnLinear(strategy, codes, linear);
   let iterations = 0;
   for (;;) {
