@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
+import { Side, Task, annotationFields } from './annotations.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
+
+export { Box, Side, Task } from './annotations.ts';
 
 /** What lies in the bucket (architecture §3). Readers trust manifests only: each lists its parts with their hashes. */
 export const Sha256Field = z.custom<Sha256>((v) => typeof v === 'string' && isSha256(v), 'a SHA-256 in hex');
@@ -37,6 +40,7 @@ export type StageManifest = z.infer<typeof StageManifest>;
 export const DatasetItem = z.object({
   /** Relative to the source, with `/`. */
   path: z.string(),
+  /** Empty where the data set has boxes. */
   label: z.string(),
   sha256: Sha256Field,
   sizeBytes: z.int().positive(),
@@ -45,25 +49,37 @@ export const DatasetItem = z.object({
   height: z.int().positive(),
   channels: z.int().positive(),
   format: z.string(),
-  /** Items of one group stay on one side of the split. */
-  group: z.string().optional(),
+  ...annotationFields,
 });
 export type DatasetItem = z.infer<typeof DatasetItem>;
 
 export const QuarantinedItem = z.object({ path: z.string(), code: z.string(), reason: z.string() });
 export type QuarantinedItem = z.infer<typeof QuarantinedItem>;
 
+/** JSON lines of DatasetItem; their looks (core/dataset/look.ts) are rows of bytes in the same order. */
+export const DatasetPartition = BlobRef.extend({
+  items: z.int().positive(),
+  /** Absent in what graft wrote before it looked at pictures. */
+  looks: BlobRef.optional(),
+});
+export type DatasetPartition = z.infer<typeof DatasetPartition>;
+
 /** `datasets/<name>/<version>/manifest.json`; partitions are JSON lines of DatasetItem, sorted by path. */
 export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
   name: z.string(),
   version: DatasetVersionField,
-  format: z.enum(['folder', 'csv']),
+  format: z.string(),
+  /** Absent for classification. */
+  task: Task.optional(),
   classes: z.array(z.string()),
   images: z.int().min(0),
+  /** Absent for classification. */
+  boxes: z.int().min(0).optional(),
   sizeBytes: z.int().min(0),
+  /** Images of each class; boxes of each where the task is detection. */
   perClass: z.record(z.string(), z.int()),
-  partitions: z.array(BlobRef.extend({ items: z.int().positive() })),
+  partitions: z.array(DatasetPartition),
 });
 export type DatasetManifest = z.infer<typeof DatasetManifest>;
 
@@ -84,9 +100,6 @@ export type Finding = z.infer<typeof Finding>;
 
 export const ValidateOutput = z.object({ findings: z.array(Finding), report: BlobRef });
 export type ValidateOutput = z.infer<typeof ValidateOutput>;
-
-export const Side = z.enum(['train', 'validation', 'test']);
-export type Side = z.infer<typeof Side>;
 
 export const SplitOutput = z.object({
   datasetManifestKey: z.string(),
@@ -239,14 +252,27 @@ export const EvaluateOutput = z.object({
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 
-export const GateRule = z.object({ rule: z.string(), passed: z.boolean(), explanation: z.string() });
+/** `numbers` are what the explanation says in words. */
+export const GateRule = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  explanation: z.string(),
+  numbers: z.record(z.string(), z.number()).optional(),
+});
 export type GateRule = z.infer<typeof GateRule>;
 
 export const GateOutput = z.object({
   decision: z.enum(['promote', 'refuse']),
   rules: z.array(GateRule),
   champion: z
-    .object({ version: z.int(), weightsSha256: Sha256Field, metrics: z.record(GatedMetric, z.number()).nullable() })
+    .object({
+      version: z.int(),
+      /** Null where its manifest can't be read. */
+      weightsSha256: Sha256Field.nullable(),
+      metrics: z.record(GatedMetric, z.number()).nullable(),
+      /** Its evaluation on the challenger's test set, logits and all; absent where it was not scored. */
+      evaluateKey: z.string().optional(),
+    })
     .nullable(),
 });
 export type GateOutput = z.infer<typeof GateOutput>;

@@ -148,7 +148,12 @@ export const MlEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stopped'), step: z.int(), reason: z.enum(['requested', 'memory']) }),
   z.object({ kind: z.literal('trained'), result: TrainResult }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
-  z.object({ kind: z.literal('predicted'), probabilities: z.array(z.array(z.number())) }),
+  z.object({
+    kind: z.literal('predicted'),
+    probabilities: z.array(z.array(z.number())),
+    /** What each batch took, in order; the first ones also warm up. */
+    batchMs: z.array(z.number()).optional(),
+  }),
   z.object({
     kind: z.literal('failed'),
     code: z.string(),

@@ -1,8 +1,10 @@
 import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { GateConfig } from './gate-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
+export { GateConfig, GatedMetric } from './gate-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -48,6 +50,12 @@ export const DatasetConfig = z.strictObject({
     .describe('folder: one folder a class; csv: columns path,label.'),
   name: slug.optional().describe('Name of the data set in storage; the pipeline’s name where absent.'),
   split: SplitConfig.prefault({}),
+  outsideBoxes: z
+    .enum(['quarantine', 'clip'])
+    .default('quarantine')
+    .describe(
+      'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
+    ),
   maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
 });
 export type DatasetConfig = z.infer<typeof DatasetConfig>;
@@ -207,19 +215,6 @@ export const TrainConfig = z.strictObject({
     .describe('Above it the trainer is recycled at its next checkpoint.'),
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
-
-export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
-export type GatedMetric = z.infer<typeof GatedMetric>;
-
-export const GateConfig = z.strictObject({
-  minimum: z.partialRecord(GatedMetric, share).default({}).describe('Floors on the test set, e.g. accuracy: 0.9.'),
-  noWorseThanChampion: z
-    .partialRecord(GatedMetric, share)
-    .default({ accuracy: 0 })
-    .describe('How much a metric may fall below the champion’s, both scored on the same test set.'),
-  allowClassMapChange: z.boolean().default(false).describe('Promote although the champion knows other classes.'),
-});
-export type GateConfig = z.infer<typeof GateConfig>;
 
 export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),

@@ -12,6 +12,7 @@ import {
   Side,
   SplitOutput,
   StageName,
+  Task,
   TrainOutput,
   ValidateOutput,
 } from './manifests.ts';
@@ -28,7 +29,13 @@ const stageResult = <T extends z.ZodType>(output: T) =>
     output,
   });
 
-export const IngestInput = z.object({ dataset: DatasetConfig, datasetName: z.string(), runId: RunIdField });
+export const IngestInput = z.object({
+  dataset: DatasetConfig,
+  datasetName: z.string(),
+  runId: RunIdField,
+  /** Classification where absent. */
+  task: Task.optional(),
+});
 export type IngestInput = z.infer<typeof IngestInput>;
 export const IngestResult = stageResult(IngestOutput);
 export type IngestResult = z.infer<typeof IngestResult>;

@@ -9,6 +9,7 @@ import type { IngestInput } from '../../contracts/stages.ts';
 import { endsPartition } from '../../core/dataset/chunks.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { asRunId } from '../../core/ids.ts';
+import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
 import { createFakeDataPorts, createFakeSource, manyPictures, pictureText } from '../../test/fakes/data-ports.ts';
 import type { FakeDataPorts } from '../../test/fakes/data-ports.ts';
 import { readLines } from '../lib/json-lines.ts';
@@ -64,6 +65,10 @@ describe('ingestDataset', () => {
     const { output, cached, summary } = await ingest(ports);
     expect({ cached, summary }).toEqual({ cached: false, summary: '6 images in 3 classes' });
     expect(output).toMatchObject({ dataset: 'pets', images: 6, quarantined: 0, classes: ['ape', 'cat', 'dog'] });
+    // A classified picture is written as it was before there were annotations: caches of old runs go on to hold.
+    expect(output.version).toBe('cbfc3b13fe7959dfa3238bc4c8742b39282106b7dfd83cf9a90a8cffe3a81155');
+    const partition = '1c8f0c4b224333bce2052d1a535833cefdf120115513ae28aa86e72611a0a423';
+    expect(ports.store.keys()).toContain(`datasets/pets/partitions/${partition}.jsonl`);
     const items = await itemsOf(ports, output.manifestKey);
     expect(items.map(({ path }) => path)).toEqual([...ports.source.files.keys()].sort(compareText));
     expect(items[1]).toMatchObject({ label: 'cat', width: 10, height: 20, channels: 3, format: 'png' });
@@ -216,6 +221,40 @@ describe('ingestDataset', () => {
     expect(groups).toEqual(['cat', 'cat', undefined, 'dog', 'dog', undefined]);
     await expect(ingest(ports, inputOf({ groupBy: '(bird)' }))).rejects.toMatchObject({ type: 'DATASET_GROUP' });
     await expect(ingest(ports, inputOf({ groupBy: '(' }))).rejects.toMatchObject({ type: 'DATASET_GROUP' });
+  });
+
+  it('keeps boxes, and quarantines what contradicts its picture: items in = items kept + quarantined', async () => {
+    const ports = await setUp(manyPictures({ a: 6 }));
+    const cat = { label: 'cat', xMin: 1, yMin: 2, xMax: 9, yMax: 19 };
+    const annotated: Record<string, Partial<SourceEntry>> = {
+      'a/0.png': { annotations: { unit: 'pixels', boxes: [cat, { ...cat, label: 'dog', crowd: true }], side: 'test' } },
+      'a/1.png': { annotations: { unit: 'relative', boxes: [{ ...cat, xMin: 0, yMin: 0, xMax: 0.5, yMax: 1 }] } },
+      'a/2.png': { annotations: { unit: 'pixels', boxes: [{ ...cat, xMax: 20 }] } },
+      'a/3.png': { annotations: { unit: 'pixels', size: { width: 20, height: 10 }, boxes: [] } },
+      'a/4.png': { problem: { code: 'ANNOTATION_CLASS', reason: 'class 7 of 3' } },
+      'a/5.png': { annotations: { unit: 'pixels', boxes: [] } },
+    };
+    const source: DatasetSource = {
+      ...ports.source,
+      task: 'detection',
+      async *list() {
+        for await (const entry of ports.source.list()) yield { ...entry, label: '', ...annotated[entry.path] };
+      },
+    };
+    const detection = { ...inputOf({ maxQuarantined: 0.9 }), task: 'detection' } as const;
+    const { output } = await ingest({ ...ports, openSource: () => Promise.resolve(source) }, detection);
+    expect(output).toMatchObject({ images: 3, quarantined: 3, classes: ['cat', 'dog'] });
+    const items = await itemsOf(ports, output.manifestKey);
+    expect(items.map(({ boxes }) => boxes)).toEqual([
+      [cat, { ...cat, label: 'dog', crowd: true }],
+      [{ ...cat, xMin: 0, yMin: 0, xMax: 5, yMax: 20 }],
+      [],
+    ]);
+    expect(items[0]?.side).toBe('test');
+    const manifest = await manifestOf(ports, output.manifestKey);
+    expect(manifest).toMatchObject({ task: 'detection', boxes: 3, perClass: { cat: 2, dog: 1 } });
+    const codes = (await linesOf(ports, output.quarantine!, QuarantinedItem)).map(({ code }) => code);
+    expect(codes).toEqual(['ANNOTATION_BOX', 'ANNOTATION_SIZE', 'ANNOTATION_CLASS']);
   });
 
   it('reports how far it is, and stops when it is cancelled', async () => {

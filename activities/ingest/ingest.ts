@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { IngestOutput, QuarantinedItem } from '../../contracts/manifests.ts';
 import type { DatasetManifest } from '../../contracts/manifests.ts';
 import type { IngestInput, IngestResult } from '../../contracts/stages.ts';
+import { classesOf } from '../../core/dataset/annotations.ts';
 import { groupRule, identityLine } from '../../core/dataset/items.ts';
 import { someOf } from '../../core/dataset/names.ts';
 import { sortedClasses } from '../../core/dataset/order.ts';
@@ -18,13 +19,13 @@ import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { commitDataset } from './commit-dataset.ts';
+import { commitDataset, partsOf } from './commit-dataset.ts';
 import { chunksOf, fingerprint } from './listing.ts';
 import type { ListingFingerprint } from './listing.ts';
 import { readChunk } from './read-chunk.ts';
 import type { ReadChunk, ReadingContext } from './read-chunk.ts';
 
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 /** Above the limit, the rest is read all the same so that the error can give totals; but not for ever. */
 const BAD_ENOUGH = 10_000;
 
@@ -53,7 +54,8 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {
     const groupOf = unwrap(groupRule(groupBy));
-    const source = await ports.openSource(dataset.source, dataset.format);
+    const task = input.task ?? 'classification';
+    const source = await ports.openSource(dataset.source, dataset.format, { task, signal });
     const listing = await fingerprint(source, signal, () => progress.done++);
     Object.assign(progress, { phase: 'reading', done: 0, total: listing.entries });
     const answer = await cachedStage({
@@ -68,6 +70,7 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
         listing: listing.sha256,
         files: listing.entries,
         groupBy,
+        ...(task === 'classification' ? {} : { task, outsideBoxes: dataset.outsideBoxes }),
       },
       output: IngestOutput,
       compute: (partsPrefix) =>
@@ -75,7 +78,8 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
           const seen = (files: number): void => {
             progress.done += files;
           };
-          const reading = { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf };
+          const { outsideBoxes } = dataset;
+          const reading = { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
           return readDataset({ ...reading, scratch, signal, seen }, listing, dataset.maxQuarantined, partsPrefix);
         }),
     });
@@ -99,7 +103,7 @@ async function readDataset(
     if (tally.quarantined.length > Math.max(BAD_ENOUGH, maxShare * listing.entries)) break;
   }
   refuseUnusable(tally, listing, maxShare, context);
-  const { manifest, blob } = await commitDataset(ports.store, tally.manifest(datasetName, source.format), signal);
+  const { manifest, blob } = await commitDataset(ports.store, tally.manifest(datasetName, source), signal);
   const quarantine =
     tally.quarantined.length === 0
       ? null
@@ -113,7 +117,7 @@ async function readDataset(
     quarantined: tally.quarantined.length,
     quarantine,
   };
-  return { output, parts: [blob, ...manifest.partitions, ...(quarantine === null ? [] : [quarantine])] };
+  return { output, parts: [blob, ...partsOf(manifest), ...(quarantine === null ? [] : [quarantine])] };
 }
 
 /** What the chunks add up to. */
@@ -121,6 +125,7 @@ class Tally {
   readonly quarantined: QuarantinedItem[] = [];
   readonly perClass = new Map<string, number>();
   images = 0;
+  boxes = 0;
   groups = 0;
   private readonly version = createHash('sha256');
   private readonly partitions: DatasetManifest['partitions'] = [];
@@ -133,20 +138,25 @@ class Tally {
       this.images += 1;
       this.sizeBytes += item.sizeBytes;
       this.groups += item.group === undefined ? 0 : 1;
-      this.perClass.set(item.label, (this.perClass.get(item.label) ?? 0) + 1);
+      this.boxes += item.boxes?.length ?? 0;
+      for (const label of item.boxes?.map((box) => box.label) ?? classesOf(item)) {
+        this.perClass.set(label, (this.perClass.get(label) ?? 0) + 1);
+      }
       this.version.update(identityLine(item));
     }
   }
 
-  manifest(name: string, format: DatasetSource['format']): DatasetManifest {
+  manifest(name: string, { format, task }: DatasetSource): DatasetManifest {
     const classes = sortedClasses(this.perClass.keys());
     return {
       kind: 'graft.dataset/1',
       name,
       version: asDatasetVersion(asSha256(this.version.digest('hex'))),
       format,
+      ...(task === 'classification' ? {} : { task }),
       classes,
       images: this.images,
+      ...(task === 'classification' ? {} : { boxes: this.boxes }),
       sizeBytes: this.sizeBytes,
       perClass: Object.fromEntries(classes.map((label) => [label, this.perClass.get(label) ?? 0])),
       partitions: this.partitions,
@@ -163,19 +173,27 @@ function refuseUnusable(
 ): void {
   const counts = { usable: tally.images, quarantined: tally.quarantined.length, maxShare };
   if (isOverLimit(counts) || tally.images === 0) throw quarantineError(source.where, counts, tally.quarantined);
-  const lost = [...listing.perClass.keys()].filter((label) => !tally.perClass.has(label));
-  if (lost.length > 0) {
-    const [first] = tally.quarantined;
-    const seen = `no readable picture in ${someOf(lost)}${first ? `; ${first.path}: ${first.reason}` : ''}`;
-    throw inputError('DATASET_CLASSES', source.where, seen, 'pictures in every class', 'mend or remove the class');
-  }
-  if (tally.perClass.size < 2) {
-    const seen = `one class only: ${someOf([...tally.perClass.keys()])}`;
-    throw inputError('DATASET_CLASSES', source.where, seen, 'two classes or more', 'add another class');
+  if (source.task === 'classification') refuseClasses(tally, listing, source.where);
+  else if (tally.boxes === 0) {
+    const seen = `no box in ${tally.images} pictures`;
+    throw inputError('DATASET_CLASSES', source.where, seen, 'boxes', 'annotate them, or look at the layout');
   }
   if (groupBy !== null && tally.groups === 0) {
     const seen = `${JSON.stringify(groupBy)} matches none of ${tally.images} paths`;
     throw inputError('DATASET_GROUP', 'dataset.split.groupBy', seen, 'a group in the paths', 'correct the expression');
+  }
+}
+
+function refuseClasses(tally: Tally, listing: ListingFingerprint, where: string): void {
+  const lost = [...listing.perClass.keys()].filter((label) => !tally.perClass.has(label));
+  if (lost.length > 0) {
+    const [first] = tally.quarantined;
+    const seen = `no readable picture in ${someOf(lost)}${first ? `; ${first.path}: ${first.reason}` : ''}`;
+    throw inputError('DATASET_CLASSES', where, seen, 'pictures in every class', 'mend or remove the class');
+  }
+  if (tally.perClass.size < 2) {
+    const seen = `one class only: ${someOf([...tally.perClass.keys()])}`;
+    throw inputError('DATASET_CLASSES', where, seen, 'two classes or more', 'add another class');
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { classesOf } from '../../core/dataset/annotations.ts';
 import { listingLine } from '../../core/dataset/items.ts';
 import { transientError } from '../../core/errors.ts';
 import { asSha256 } from '../../core/ids.ts';
@@ -33,7 +34,9 @@ export async function fingerprint(
   for await (const entry of source.list(signal)) {
     signal.throwIfAborted();
     hash.update(listingLine(entry));
-    perClass.set(entry.label, (perClass.get(entry.label) ?? 0) + 1);
+    for (const label of entry.problem === undefined ? classesOf({ ...entry.annotations, label: entry.label }) : []) {
+      perClass.set(label, (perClass.get(label) ?? 0) + 1);
+    }
     entries++;
     seen();
   }

@@ -1,12 +1,16 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { BlobRef, DatasetItem, QuarantinedItem } from '../../contracts/manifests.ts';
+import { DatasetItem, DatasetPartition, QuarantinedItem } from '../../contracts/manifests.ts';
+import { annotationsJson } from '../../core/dataset/items.ts';
 import type { GroupRule } from '../../core/dataset/items.ts';
+import { settleAnnotations } from '../../core/dataset/settle.ts';
+import type { OutsideBoxes } from '../../core/dataset/settle.ts';
 import { GraftError, inputError, transientError } from '../../core/errors.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import type { Sha256 } from '../../core/ids.ts';
-import { ok } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
+import type { ImageInfo } from '../../infra/ports/image-decoder.ts';
 import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { blobKey } from '../lib/dataset.ts';
@@ -20,7 +24,7 @@ import type { ListingChunk } from './listing.ts';
 /** What reading a chunk leads to; remembered, so that a retry and a grown data set read only what is new. */
 const ChunkRecord = z.object({
   kind: z.literal('graft.ingest-chunk/1'),
-  items: BlobRef.extend({ items: z.int().positive() }).nullable(),
+  items: DatasetPartition.nullable(),
   quarantined: z.array(QuarantinedItem),
 });
 type ChunkRecord = z.infer<typeof ChunkRecord>;
@@ -38,6 +42,7 @@ export interface ReadingContext {
   readonly codeVersion: number;
   readonly groupBy: string | null;
   readonly groupOf: GroupRule;
+  readonly outsideBoxes: OutsideBoxes;
   readonly scratch: string;
   readonly signal: AbortSignal;
   /** Told after every file that was read or is known. */
@@ -51,8 +56,9 @@ const HELD_BYTES = 4 * 2 ** 20;
 
 /** Reads the files of a chunk, or finds what an earlier attempt or run made of the same files. */
 export async function readChunk(chunk: ListingChunk, context: ReadingContext): Promise<ReadChunk> {
-  const { ports, datasetName, codeVersion, groupBy, signal } = context;
-  const address = sha256Of(JSON.stringify([codeVersion, groupBy, chunk.sha256]));
+  const { ports, datasetName, codeVersion, groupBy, outsideBoxes, signal } = context;
+  const rules = outsideBoxes === 'quarantine' ? [codeVersion, groupBy] : [codeVersion, groupBy, outsideBoxes];
+  const address = sha256Of(JSON.stringify([...rules, chunk.sha256]));
   const recordKey = `datasets/${datasetName}/chunks/${address}.json`;
   const known = await knownChunk(recordKey, context);
   if (known !== null) {
@@ -60,13 +66,16 @@ export async function readChunk(chunk: ListingChunk, context: ReadingContext): P
     return known;
   }
   const items: DatasetItem[] = [];
+  const looks: Uint8Array[] = [];
   const quarantined: QuarantinedItem[] = [];
   for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readEntry(entry, context))) {
-    if (read.ok) items.push(read.value);
-    else quarantined.push(read.error);
+    if (read.ok) {
+      items.push(read.value.item);
+      looks.push(read.value.look);
+    } else quarantined.push(read.error);
     context.seen(1);
   }
-  const partition = await storePartition(datasetName, items, context);
+  const partition = await storePartition(datasetName, items, looks, context);
   const record: ChunkRecord = { kind: 'graft.ingest-chunk/1', items: partition, quarantined };
   await writeJson(ports.store, recordKey, record, { signal });
   return { partition, items, quarantined };
@@ -98,21 +107,32 @@ function parseRecord(value: unknown): Result<ChunkRecord | null, never> {
 async function storePartition(
   datasetName: string,
   items: readonly DatasetItem[],
+  looks: readonly Uint8Array[],
   { ports, signal }: ReadingContext,
 ): Promise<ChunkRecord['items']> {
   if (items.length === 0) return null;
+  const folder = `datasets/${datasetName}/partitions`;
   const body = encodeLines(items.map(asJson));
-  const part = await putPart(ports.store, `datasets/${datasetName}/partitions/${sha256Of(body)}.jsonl`, body, signal);
-  return { ...part, items: items.length };
+  const part = await putPart(ports.store, `${folder}/${sha256Of(body)}.jsonl`, body, signal);
+  const rows = Buffer.concat(looks);
+  const looksKey = `${folder}/${sha256Of(rows)}.looks`;
+  const stored = await putPart(ports.store, looksKey, rows, signal, 'application/octet-stream');
+  return { ...part, items: items.length, looks: stored };
 }
 
-/** Without the group where there is none: JSON has no undefined. */
-function asJson({ group, ...item }: DatasetItem): Json {
-  return group === undefined ? item : { ...item, group };
+function asJson(item: DatasetItem): Json {
+  const { path, label, sha256, sizeBytes, width, height, channels, format } = item;
+  return { path, label, sha256, sizeBytes, width, height, channels, format, ...annotationsJson(item) };
 }
 
-async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<DatasetItem, QuarantinedItem>> {
+interface ReadItem {
+  readonly item: DatasetItem;
+  readonly look: Uint8Array;
+}
+
+async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<ReadItem, QuarantinedItem>> {
   const { source, scratch, signal } = context;
+  if (entry.problem !== undefined) return err({ path: entry.path, ...entry.problem });
   const path = await source.fetch(entry, scratch, signal);
   try {
     return await readLocal(entry, path, context);
@@ -124,36 +144,57 @@ async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<R
 async function readLocal(
   entry: SourceEntry,
   path: string,
-  { ports, groupOf, source, signal }: ReadingContext,
-): Promise<Result<DatasetItem, QuarantinedItem>> {
+  context: ReadingContext,
+): Promise<Result<ReadItem, QuarantinedItem>> {
+  const { ports, source, signal } = context;
   const [inspected] = await ports.images.inspect([path], signal);
   if (inspected === undefined) throw new Error('the image decoder gave no answer');
-  if (!inspected.ok) return { ok: false, error: quarantinedItem(entry, inspected.error, source.where) };
-  const sha256 = await storeRaw(entry, path, ports.store, signal);
+  if (!inspected.ok) return err(quarantinedItem(entry, inspected.error, source.where));
+  const { look, ...picture } = inspected.value;
+  const annotations = settledAnnotations(entry, picture, context);
+  if (!annotations.ok) return annotations;
+  const stored = await storeRaw(entry, path, ports.store, signal);
+  const item = { path: entry.path, label: entry.label, ...stored, ...picture, ...annotations.value };
+  return ok({ item, look: Buffer.from(look, 'base64') });
+}
+
+/** What the entry says of this picture. `dataset.split.groupBy` goes before a group that the source names. */
+function settledAnnotations(
+  entry: SourceEntry,
+  picture: Omit<ImageInfo, 'look'>,
+  { groupOf, outsideBoxes }: ReadingContext,
+): Result<Omit<DatasetItem, keyof ImageInfo | 'path' | 'label' | 'sha256' | 'sizeBytes'>, QuarantinedItem> {
+  const settled = settleAnnotations(entry.annotations ?? { unit: 'pixels' }, picture, outsideBoxes);
+  if (!settled.ok) return err({ path: entry.path, ...settled.error });
+  const { boxes, labels, negatives, ...rest } = settled.value;
   const group = groupOf(entry.path);
   return ok({
-    path: entry.path,
-    label: entry.label,
-    sha256,
-    sizeBytes: entry.sizeBytes,
-    ...inspected.value,
+    ...rest,
+    ...(boxes === undefined ? {} : { boxes: [...boxes] }),
+    ...(labels === undefined ? {} : { labels: [...labels] }),
+    ...(negatives === undefined ? {} : { negatives: [...negatives] }),
     ...(group === undefined ? {} : { group }),
   });
 }
 
 /** Stores a file under its hash unless it is there. DATASET_CHANGED where it is not the size it was listed with. */
-async function storeRaw(entry: SourceEntry, path: string, store: ObjectStore, signal: AbortSignal): Promise<Sha256> {
+async function storeRaw(
+  entry: SourceEntry,
+  path: string,
+  store: ObjectStore,
+  signal: AbortSignal,
+): Promise<{ sha256: Sha256; sizeBytes: number }> {
   const small = entry.sizeBytes <= HELD_BYTES ? await readFile(path, { signal }) : null;
   const sizeBytes = small?.length ?? (await stat(path)).size;
-  if (sizeBytes !== entry.sizeBytes) {
+  if (sizeBytes !== entry.sizeBytes && entry.converted !== true) {
     throw transientError('DATASET_CHANGED', path, `${sizeBytes} bytes`, `${entry.sizeBytes}, as when it was listed`);
   }
   const sha256 = small === null ? await sha256OfFile(path, signal) : sha256Of(small);
   const key = blobKey(sha256);
-  if ((await store.head(key, { signal }))?.sizeBytes === sizeBytes) return sha256;
+  if ((await store.head(key, { signal }))?.sizeBytes === sizeBytes) return { sha256, sizeBytes };
   if (small === null) await store.putFile(key, path, sha256, { signal });
   else await store.put(key, small, { signal });
-  return sha256;
+  return { sha256, sizeBytes };
 }
 
 /** A file that can't even be opened says nothing of its picture: that is thrown, never remembered. */

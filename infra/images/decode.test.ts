@@ -55,6 +55,7 @@ describe('inspectImage', () => {
       width: 64,
       height: 48,
       channels: 3,
+      look: expect.stringMatching(/^[A-Za-z0-9+/]{171}=$/),
     });
     const turned = await photo.jpeg().withMetadata({ orientation: 6 }).toBuffer();
     expect(await inspect(turned, 'b.jpg')).toMatchObject({ width: 48, height: 64 });

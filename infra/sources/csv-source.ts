@@ -31,6 +31,7 @@ export function csvSource(file: string): DatasetSource {
   const root = dirname(file);
   return {
     format: 'csv',
+    task: 'classification',
     where: file,
     list: (signal) => listRows(file, root, signal),
     fetch: (entry) => localPath(root, entry),

@@ -23,6 +23,7 @@ const STATS_AT_ONCE = 64;
 export function folderSource(root: string): DatasetSource {
   return {
     format: 'folder',
+    task: 'classification',
     where: root,
     list: (signal) => listClasses(root, signal),
     fetch: (entry) => localPath(root, entry),

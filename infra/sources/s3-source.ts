@@ -22,6 +22,7 @@ export function s3Source(store: ObjectStore, prefix: string): DatasetSource {
   const where = `s3://${store.bucket}/${prefix}`;
   return {
     format: 'folder',
+    task: 'classification',
     where,
     list: (signal) => listKeys(store, below, where, signal),
     async fetch(entry, scratchDir, signal) {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { usesBatchStatistics } from './apply-blocks.ts';
 import { heFanOut, ones, zeros } from './initialize.ts';
-import type { ApplyContext, ParamSpec } from './module.ts';
+import type { ApplyContext, Initializer, ParamSpec } from './module.ts';
 import { batchNormAffine, batchNormTraining } from './ops/batch-norm.ts';
 import { biasAdd } from './ops/bias-add.ts';
 import type { Activation } from './ops/activation.ts';
@@ -32,6 +32,8 @@ export interface ConvBnOptions {
   readonly bias?: boolean;
   readonly activation: Activation;
   readonly batchNorm: BatchNormConstants;
+  /** How the kernel starts; He's in fan-out mode where absent. */
+  readonly init?: Initializer;
 }
 
 /** A part of a block. */
@@ -72,12 +74,12 @@ export function convBn(options: ConvBnOptions): Layer {
   };
 }
 
-function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias, batchNorm }: ConvBnOptions) {
+function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias, ...options }: ConvBnOptions) {
   if (depthwise && inChannels !== outChannels) throw new Error(`${name}: a depthwise layer keeps its channels`);
   const [height, width] = typeof kernelPx === 'number' ? [kernelPx, kernelPx] : kernelPx;
   const shape = [height, width, inChannels, depthwise ? 1 : outChannels];
   // A depthwise output sees one input channel, so its true fan-out is the kernel's area.
-  const init = heFanOut(height, width, depthwise ? 1 : outChannels);
+  const init = options.init ?? heFanOut(height, width, depthwise ? 1 : outChannels);
   const channel = (suffix: string, kind: ParamSpec['kind'], start: typeof ones): ParamSpec => ({
     name: `${name}/${suffix}`,
     shape: [outChannels],
@@ -89,7 +91,7 @@ function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias
   return {
     kernel,
     bias: bias ? channel('bias', 'weight', zeros) : null,
-    gamma: batchNorm.scale === false ? null : channel('bn/gamma', 'weight', ones),
+    gamma: options.batchNorm.scale === false ? null : channel('bn/gamma', 'weight', ones),
     beta: channel('bn/beta', 'weight', zeros),
     movingMean: channel('bn/moving_mean', 'statistic', zeros),
     movingVariance: channel('bn/moving_variance', 'statistic', ones),

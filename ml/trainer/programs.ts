@@ -39,14 +39,17 @@ export const variable = {
   average: (name: string): string => `average/${name}`,
 };
 
+/** The part of a model that a step changes. */
+export type Learning = Pick<Model, 'trainable' | 'statistics'>;
+
 /** Everything that a step changes: by name in the model, weights first. */
-export function movingSpecs(model: Model): readonly ParamSpec[] {
+export function movingSpecs(model: Learning): readonly ParamSpec[] {
   return [...model.trainable, ...model.statistics];
 }
 
 /** Shapes of the optimizer's slots and of the moving averages, by variable, and the value that a slot starts with. */
 export function slotStarts(
-  model: Model,
+  model: Learning,
   optimizer: OptimizerConfig,
 ): Map<string, { shape: readonly number[]; start: number }> {
   const slots = Object.entries(slotsOf(optimizer));
@@ -145,9 +148,10 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
   };
 }
 
-function update(
-  model: Model,
-  { optimizer, averageDecay, backboneRate }: StepOptions,
+/** The optimizer's step on everything that learns. Inputs: `rate`, `decay` and, where there are averages, `averageDecay`. */
+export function update(
+  model: Learning,
+  { optimizer, averageDecay, backboneRate }: Pick<StepOptions, 'optimizer' | 'averageDecay' | 'backboneRate'>,
   gradients: readonly tf.Tensor[],
   inputs: Readonly<Record<string, tf.Tensor>>,
   state: ProgramState,

@@ -1,0 +1,71 @@
+import type { Summary, SummaryEvent } from './summary.ts';
+
+/** The curves of a training as TensorBoard shows them: one chart for both sides where they share a tag. */
+export interface CurveEvents {
+  readonly train: SummaryEvent[];
+  readonly validation: SummaryEvent[];
+}
+
+/** Folders below a run's `events/`; TensorBoard lists each as a run of its own, and overlays them. */
+export const eventSides = { train: 'train', validation: 'validation', test: 'test' } as const;
+
+/** Tags, by what they hold. */
+export const tags = {
+  stepLoss: 'loss/step',
+  learningRate: 'learning rate',
+  epochLoss: 'loss/epoch',
+  epochAccuracy: 'accuracy/epoch',
+} as const;
+
+/**
+ * Turns the lines of a run's metrics.jsonl into events, in their order. A pure function of the file: whoever resumes a
+ * run continues the file without gap or double, and so are its events. Lines that are not whole or not known are passed
+ * over; lines of an older graft without a time get `fallbackMs`.
+ */
+export function curveEvents(jsonLines: string, fallbackMs: number): CurveEvents {
+  const events: CurveEvents = { train: [], validation: [] };
+  for (const text of jsonLines.split('\n')) {
+    const line = parse(text);
+    if (line === null) continue;
+    const number = (key: string): number | null => (typeof line[key] === 'number' ? line[key] : null);
+    const step = number('step');
+    if (step === null) continue;
+    const at = { step, timeMs: number('timeMs') ?? fallbackMs };
+    if (line['kind'] === 'step') {
+      add(events.train, at, [
+        [tags.stepLoss, number('loss')],
+        [tags.learningRate, number('learningRate')],
+      ]);
+    } else if (line['kind'] === 'epoch') {
+      add(events.train, at, [
+        [tags.epochLoss, number('trainLoss')],
+        [tags.epochAccuracy, number('trainAccuracy')],
+      ]);
+      add(events.validation, at, [
+        [tags.epochLoss, number('validationLoss')],
+        [tags.epochAccuracy, number('validationAccuracy')],
+      ]);
+    }
+  }
+  return events;
+}
+
+function add(
+  to: SummaryEvent[],
+  at: { readonly step: number; readonly timeMs: number },
+  values: readonly (readonly [string, number | null])[],
+): void {
+  const summaries: Summary[] = [];
+  for (const [tag, value] of values) if (value !== null) summaries.push({ kind: 'scalar', tag, value });
+  if (summaries.length > 0) to.push({ ...at, summaries });
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | null {
+  if (text === '') return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : null;
+  } catch {
+    return null;
+  }
+}
