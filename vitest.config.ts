@@ -10,6 +10,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{core,contracts,ml,activities,workflows,infra,cli,web}/**/*.test.ts'],
           exclude: ['**/*.native.test.ts'],
+          // Nothing here asserts time: a property test of seconds must not fail because the machine has other work.
+          testTimeout: 60_000,
         },
       },
       {
