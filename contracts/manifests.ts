@@ -210,6 +210,8 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Where a part of a training ended, to go on from; `trajectory` names the training that it is a part of. */
+  paused: z.object({ checkpoint: BlobRef, trajectory: Sha256Field }).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

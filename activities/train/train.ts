@@ -11,7 +11,6 @@ import { backboneFacts } from '../../core/backbone-facts.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { inputError, transientError } from '../../core/errors.ts';
-import type { StageKey } from '../../core/ids.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
@@ -24,15 +23,19 @@ import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
 import { preparedHash } from '../lib/prepared-hash.ts';
-import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
+import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
-import { findResumePoint } from './checkpoints.ts';
+import { findResumePoint, furtherOf, pausePoint } from './checkpoints.ts';
 import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
+import { bringMetrics, planLeg } from './leg.ts';
+import type { LegPlan } from './leg.ts';
 import { ProgressView } from './progress.ts';
 import { superviseTraining } from './training-session.ts';
+import type { TrainingEnd } from './training-session.ts';
+import { telling } from './trajectory.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
 const CODE_VERSION = 3;
@@ -69,15 +72,13 @@ function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): str
   return frozen ? `${line}; ${frozenLine(frozen)}` : line;
 }
 
-interface TrainPlan {
+type TrainPlan = {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
   readonly threads: number;
   /** The codes that it reads; null where it reads pixels. */
   readonly features: FeaturesPlan | null;
-  readonly addressedBy: Readonly<Record<string, Json>>;
-  readonly key: StageKey;
-}
+} & LegPlan;
 
 /** Everything that can change a bit of the result goes into the key; checkpoint and memory policy do not. */
 async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
@@ -85,7 +86,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...training } = config.train;
+  const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -104,14 +105,14 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
     weightsSha256,
-    train: training,
+    train: telling(config.train),
     augment,
     features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
     arch,
   } satisfies Record<string, Json>;
-  const key = stageKey('train', CODE_VERSION, addressedBy);
-  return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
+  const whole = { model, weightsPath: weights?.path ?? null, threads, features };
+  return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
@@ -140,11 +141,13 @@ async function train(
   const dataOrderSha256 = sha256Of(
     canonicalJson({ order: 'feistel-philox/1', seed, data: plan.addressedBy['prepared'] ?? null }),
   );
-  const identity = { runId, trainKey: plan.key, dataOrderSha256 };
+  const identity = { runId, trainKey: plan.trajectory, formerKey: plan.key, dataOrderSha256 };
   const workDir = await ports.files.scratch('runs', runId, plan.key.slice(0, 16));
-  const resume = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
+  const own = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
     activity.warn(`checkpoint ${key} is skipped: ${reason}`);
   });
+  const resume = furtherOf(own, plan.from && (await pausePoint(ports, plan.from)));
+  if (resume) await bringMetrics(ports.store, runId, workDir);
   const reachedStep = await readReachedStep(workDir);
   const { attempt } = await claimAttempt(ports, runId, {
     resumedFromStep: resume?.counters.step ?? 0,
@@ -176,16 +179,38 @@ async function train(
     augment: config.augment,
     dataOrderSha256,
     resume,
+    ...(plan.untilEpoch === null ? {} : { untilEpoch: plan.untilEpoch }),
   };
   const signal = activity.signal;
   const end = await superviseTraining({ ports, identity, attempt, threads: plan.threads, job, signal, onProgress });
   if (end.kind === 'stopped') throw stopped(activity, runId);
-  const { result, environment } = end;
-  const { weightsPath, weightsSha256, sizeBytes, ...figures } = result;
-  const options = { sha256: weightsSha256, signal };
-  const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
-  const frozen = sides.kept ? { frozen: frozenFigures(sides.kept, result.epochs) } : {};
-  return { output: { weights, model: plan.model, environment, ...figures, ...frozen }, parts: [weights] };
+  return keepResult({ store: ports.store, plan, end, kept: sides.kept, partsPrefix, signal });
+}
+
+interface Trained {
+  readonly store: TrainPorts['store'];
+  readonly plan: TrainPlan;
+  readonly end: Extract<TrainingEnd, { kind: 'trained' }>;
+  readonly kept: KeptCodes | null;
+  readonly partsPrefix: string;
+  readonly signal: AbortSignal;
+}
+
+/** Uploads the weights, and for a part of a training the state at its end. */
+async function keepResult(trained: Trained): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
+  const { store, plan, end, kept, partsPrefix, signal } = trained;
+  const { weightsPath, weightsSha256, sizeBytes: _, ...figures } = end.result;
+  const weights = await uploadFile(store, `${partsPrefix}model.safetensors`, weightsPath, {
+    sha256: weightsSha256,
+    signal,
+  });
+  const frozen = kept ? { frozen: frozenFigures(kept, figures.epochs) } : {};
+  const output = { weights, model: plan.model, environment: end.environment, ...figures, ...frozen };
+  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) return { output, parts: [weights] };
+  const { path, sha256 } = end.latest;
+  // A copy of its own: the run's checkpoints make room for newer ones.
+  const checkpoint = await uploadFile(store, `${partsPrefix}pause.safetensors`, path, { sha256, signal });
+  return { output: { ...output, paused: { checkpoint, trajectory: plan.trajectory } }, parts: [weights, checkpoint] };
 }
 
 interface SidesRequest {

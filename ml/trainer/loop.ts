@@ -50,6 +50,8 @@ class TrainingLoop {
   private readonly writer = threadedWriter();
   private readonly log: MetricsLog;
   private readonly totalSteps: number;
+  /** Steps that the schedule spans: all of them, unless the training was extended. */
+  private readonly scheduleSteps: number;
   private readonly reachedFile: number;
   private counters: TrainCounters;
   private best: Snapshot['best'];
@@ -59,18 +61,22 @@ class TrainingLoop {
   private durableStep: number;
   private writeError: { readonly error: unknown } | null = null;
   private saved: { step: number; ms: number };
+  /** The epoch at whose end this process saved last. */
+  private savedEpoch = -1;
   private reported = { ms: 0, images: 0 };
   private images = 0;
   private lossSum = 0;
 
   constructor(parts: LoopParts, start: TrainCounters) {
     const { job, inputs, host } = parts;
-    const { epochs, batchSize } = job.config;
+    const { epochs, batchSize, scheduleEpochs } = job.config;
     this.parts = parts;
     this.counters = start;
     this.durableStep = start.step;
     this.best = parts.best;
-    this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
+    const perEpoch = Math.ceil(inputs.train.rows / batchSize);
+    this.totalSteps = epochs * perEpoch;
+    this.scheduleSteps = (scheduleEpochs ?? epochs) * perEpoch;
     this.log = openMetricsLog(job.workDir, this.totalSteps, start);
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
     this.saved = { step: start.step, ms: host.nowMs() };
@@ -85,10 +91,15 @@ class TrainingLoop {
 
   async run(): Promise<LoopEnd> {
     const { job } = this.parts;
-    while (this.counters.epoch < job.config.epochs && !this.counters.stopped) {
+    const { epochs } = job.config;
+    const until = Math.min(epochs, job.untilEpoch ?? epochs);
+    while (this.counters.epoch < until && !this.counters.stopped) {
       const stop = (await this.epoch()) ?? (await this.endOfEpoch());
       if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
     }
+    // A part of a training ends with a checkpoint to go on from, written by this process or not.
+    const isPause = until < epochs && !this.counters.stopped;
+    if (isPause && this.savedEpoch !== this.counters.epoch) await this.save(false);
     await this.written();
     return { kind: 'finished', counters: this.counters, best: this.best };
   }
@@ -135,7 +146,7 @@ class TrainingLoop {
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
     const { schedule, optimizer } = job.config;
-    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps);
+    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.scheduleSteps);
     try {
       const outcome = learner.step(batch, { epoch, step, learningRate });
       this.counters = afterBatch(this.counters, { ...outcome, size: indexes.length });
@@ -169,6 +180,7 @@ class TrainingLoop {
     await this.written();
     const snapshot = { state: learner.state(), best: this.best, counters: this.counters, isBest };
     this.saved = { step: this.counters.step, ms: host.nowMs() };
+    this.savedEpoch = this.counters.cursor === 0 ? this.counters.epoch : -1;
     this.writing = this.writer
       .stage(join(job.workDir, runFiles.checkpoints), snapshot)
       .then((staged) => {
@@ -196,7 +208,7 @@ class TrainingLoop {
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
-      learningRate: learningRateAt(schedule, optimizer.learningRate, Math.max(0, step - 1), this.totalSteps),
+      learningRate: learningRateAt(schedule, optimizer.learningRate, Math.max(0, step - 1), this.scheduleSteps),
       trainLoss: lossSum / seen,
       trainAccuracy: correct / seen,
       validationLoss: validation.loss,
