@@ -10,6 +10,8 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { sweepCommand } from './sweep.ts';
+import { sweepsCommand } from './sweeps.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -20,6 +22,8 @@ const commands = [
   downCommand(),
   runCommand(),
   runsCommand(),
+  sweepCommand(),
+  sweepsCommand(),
   evalCommand(),
   predictCommand(),
   modelsCommand(),

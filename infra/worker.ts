@@ -10,6 +10,7 @@ import { createPrepareActivities } from '../activities/prepare/prepare.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
+import { createSweepActivities } from '../activities/sweep-record/sweep-record.ts';
 import { createTrainActivities } from '../activities/train/train.ts';
 import { createValidateActivities } from '../activities/validate/validate.ts';
 import { unwrap } from '../core/result.ts';
@@ -122,6 +123,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
         maxConcurrentActivityTaskExecutions: 8,
         activities: {
           ...createRunActivities(ports),
+          ...createSweepActivities(ports),
           ...createIngestActivities(ports),
           ...createValidateActivities(ports),
           ...createSplitActivities(ports),

@@ -5,6 +5,7 @@ import type {
   EvaluateActivities,
   PromotionActivities,
   RunActivities,
+  SweepActivities,
   TrainActivities,
 } from '../activities/index.ts';
 import { taskQueues } from './workflow-ids.ts';
@@ -29,7 +30,7 @@ export const dataStages = proxyActivities<DataActivities>({
 });
 
 /** Bookkeeping: small reads and writes. */
-export const bookkeeping = proxyActivities<RunActivities & PromotionActivities>({
+export const bookkeeping = proxyActivities<RunActivities & PromotionActivities & SweepActivities>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '5 minutes',
   retry: patientRetry,

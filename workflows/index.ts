@@ -1,2 +1,3 @@
 /** The only entry of the workflow bundle. */
 export { retrainWorkflow } from './retrain.ts';
+export { sweepWorkflow } from './sweep.ts';

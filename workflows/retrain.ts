@@ -1,6 +1,6 @@
 import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { inputImage } from '../core/backbone-facts.ts';
-import type { RetrainInput, RunReport } from '../contracts/run.ts';
+import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
 import type { Evidence } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
@@ -40,11 +40,15 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
 async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void> {
   await bookkeeping.openRun(input);
-  const data = await prepareData(input, progress);
+  const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const { runId, config, leg } = input;
+  const { prepareManifestKey } = data;
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
+    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}) }),
   );
+  if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
+  if (input.trialOf !== undefined) return;
   const evaluated = await progress.stage('evaluate', () =>
     evaluation.evaluateModel({ trainManifestKey: trained.manifestKey, prepareManifestKey: data.prepareManifestKey }),
   );
@@ -57,9 +61,32 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
   });
 }
 
-type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
+/** The pictures that a sweep has read, rendered for this trial's network. */
+async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<DataKeys> {
+  const { dataset, ...keys } = pinned;
+  progress.datasetWas(dataset);
+  return { ...keys, ...(await preparedImages(config, keys, progress)) };
+}
 
-async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+async function preparedImages(
+  { image, model }: RetrainInput['config'],
+  { datasetManifestKey, splitManifestKey }: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
+  progress: RunTracker,
+): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
+  const { manifestKey } = await progress.stage('prepare', () =>
+    dataStages.prepareImages({
+      datasetManifestKey,
+      splitManifestKey,
+      image: inputImage(image, model.backbone),
+      sides: ['train', 'validation', 'test'],
+    }),
+  );
+  return { prepareManifestKey: manifestKey };
+}
+
+export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
+
+export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
   const ingested = await progress.stage('ingest', () =>
     dataStages.ingestDataset({ runId, dataset: config.dataset, datasetName }),
@@ -79,20 +106,8 @@ async function prepareData({ runId, config }: RetrainInput, progress: RunTracker
   const split = await progress.stage('split', () =>
     dataStages.splitDataset({ datasetManifestKey, datasetName, split: config.dataset.split }),
   );
-  const prepared = await progress.stage('prepare', () =>
-    dataStages.prepareImages({
-      datasetManifestKey,
-      splitManifestKey: split.manifestKey,
-      image: inputImage(config.image, config.model.backbone),
-      sides: ['train', 'validation', 'test'],
-    }),
-  );
-  return {
-    datasetName,
-    datasetManifestKey,
-    splitManifestKey: split.manifestKey,
-    prepareManifestKey: prepared.manifestKey,
-  };
+  const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
+  return { datasetName, ...keys, ...(await preparedImages(config, keys, progress)) };
 }
 
 async function judge(

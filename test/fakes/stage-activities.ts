@@ -6,10 +6,16 @@ import type {
   EvaluateActivities,
   PromotionActivities,
   RunActivities,
+  SweepActivities,
   TrainActivities,
 } from '../../activities/index.ts';
 
-export type AllActivities = DataActivities & RunActivities & TrainActivities & EvaluateActivities & PromotionActivities;
+export type AllActivities = SweepActivities &
+  DataActivities &
+  RunActivities &
+  TrainActivities &
+  EvaluateActivities &
+  PromotionActivities;
 
 const hash = (digit: string) => asSha256(digit.repeat(64));
 const key = (stage: string) => `stages/${stage}/${'0'.repeat(64)}/manifest.json`;
@@ -65,6 +71,8 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
   return {
     openRun: async () => undefined,
     closeRun: async () => undefined,
+    openSweep: async () => undefined,
+    reportSweep: async () => undefined,
     ingestDataset: async () => ({
       ...answer('ingest'),
       output: {

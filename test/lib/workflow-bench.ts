@@ -22,6 +22,8 @@ export interface WorkflowBench {
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
   ): Promise<T>;
+  /** Has workers with these activities poll until `body` is done. */
+  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -46,33 +48,39 @@ export async function workflowBench(): Promise<WorkflowBench> {
   const connection = await Connection.connect({ address: server.address });
   const native = await NativeConnection.connect({ address: server.address });
   const client = new Client({ connection });
+  const withWorkers: WorkflowBench['withWorkers'] = async (activities, body) => {
+    const shared = {
+      connection: native,
+      maxHeartbeatThrottleInterval: '100 ms',
+      defaultHeartbeatThrottleInterval: '100 ms',
+    };
+    const workers = [
+      await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
+    ];
+    const running = workers.map((worker) => worker.run());
+    try {
+      return await body();
+    } finally {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+    }
+  };
   return {
     client,
     bundlePath,
-    async withRun(name, activities, body) {
-      const shared = {
-        connection: native,
-        maxHeartbeatThrottleInterval: '100 ms',
-        defaultHeartbeatThrottleInterval: '100 ms',
-      };
-      const workers = [
-        await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
-      ];
-      const running = workers.map((worker) => worker.run());
-      try {
+    withWorkers,
+    withRun(name, activities, body) {
+      return withWorkers(activities, async () => {
         const input = retrainInput(name);
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),
           args: [input],
         });
-        return await body(handle);
-      } finally {
-        for (const worker of workers) worker.shutdown();
-        await Promise.all(running);
-      }
+        return body(handle);
+      });
     },
     async close() {
       await connection.close();
