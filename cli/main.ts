@@ -51,8 +51,13 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'models',
-    summary: 'list and show registered models',
+    summary: 'list, show and export registered models',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'tensorboard',
+    summary: 'open TensorBoard on runs',
+    load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
   },
   {
     name: 'worker',

@@ -12,6 +12,7 @@ import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { sweepCommand } from './sweep.ts';
 import { sweepsCommand } from './sweeps.ts';
+import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -27,6 +28,7 @@ const commands = [
   evalCommand(),
   predictCommand(),
   modelsCommand(),
+  tensorboardCommand(),
   workerCommand(),
 ];
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
+import { DatasetFormat } from './dataset-formats.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
@@ -56,12 +57,20 @@ export type DatasetItem = z.infer<typeof DatasetItem>;
 export const QuarantinedItem = z.object({ path: z.string(), code: z.string(), reason: z.string() });
 export type QuarantinedItem = z.infer<typeof QuarantinedItem>;
 
+/** JSON lines of DatasetItem; their looks (core/dataset/look.ts) are rows of bytes in the same order. */
+export const DatasetPartition = BlobRef.extend({
+  items: z.int().positive(),
+  /** Absent in what graft wrote before it looked at pictures. */
+  looks: BlobRef.optional(),
+});
+export type DatasetPartition = z.infer<typeof DatasetPartition>;
+
 /** `datasets/<name>/<version>/manifest.json`; partitions are JSON lines of DatasetItem, sorted by path. */
 export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
   name: z.string(),
   version: DatasetVersionField,
-  format: z.string(),
+  format: DatasetFormat,
   /** Absent for classification. */
   task: Task.optional(),
   classes: z.array(z.string()),
@@ -71,7 +80,7 @@ export const DatasetManifest = z.object({
   sizeBytes: z.int().min(0),
   /** Images of each class; boxes of each where the task is detection. */
   perClass: z.record(z.string(), z.int()),
-  partitions: z.array(BlobRef.extend({ items: z.int().positive() })),
+  partitions: z.array(DatasetPartition),
 });
 export type DatasetManifest = z.infer<typeof DatasetManifest>;
 
@@ -212,6 +221,8 @@ export const TrainOutput = z.object({
   frozen: FrozenFigures.optional(),
   /** Where a part of a training ended, to go on from; `trajectory` names the training that it is a part of. */
   paused: z.object({ checkpoint: BlobRef, trajectory: Sha256Field }).optional(),
+  /** metrics.jsonl and histograms.jsonl, for runs that find this training done; absent in what an older graft wrote. */
+  curves: z.object({ metrics: BlobRef, histograms: BlobRef }).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 
@@ -246,14 +257,27 @@ export const EvaluateOutput = z.object({
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 
-export const GateRule = z.object({ rule: z.string(), passed: z.boolean(), explanation: z.string() });
+/** `numbers` are what the explanation says in words. */
+export const GateRule = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  explanation: z.string(),
+  numbers: z.record(z.string(), z.number()).optional(),
+});
 export type GateRule = z.infer<typeof GateRule>;
 
 export const GateOutput = z.object({
   decision: z.enum(['promote', 'refuse']),
   rules: z.array(GateRule),
   champion: z
-    .object({ version: z.int(), weightsSha256: Sha256Field, metrics: z.record(GatedMetric, z.number()).nullable() })
+    .object({
+      version: z.int(),
+      /** Null where its manifest can't be read. */
+      weightsSha256: Sha256Field.nullable(),
+      metrics: z.record(GatedMetric, z.number()).nullable(),
+      /** Its evaluation on the challenger's test set, logits and all; absent where it was not scored. */
+      evaluateKey: z.string().optional(),
+    })
     .nullable(),
 });
 export type GateOutput = z.infer<typeof GateOutput>;

@@ -21,10 +21,21 @@ export async function commitDataset(
   if ((await store.putIfAbsent(key, body, options)).kind === 'written') return written;
   const found = await store.get(key, { signal });
   const earlier = DatasetManifest.safeParse(found ? JSON.parse(new TextDecoder().decode(found.body)) : null);
-  if (found && earlier.success && (await partsExist(store, earlier.data.partitions, signal))) {
+  if (found && earlier.success && isWhole(earlier.data) && (await partsExist(store, partsOf(earlier.data), signal))) {
     const blob = { key, sha256: sha256Of(found.body), sizeBytes: found.body.length };
     return { manifest: earlier.data, blob };
   }
   await store.put(key, body, options);
   return written;
+}
+
+/** Not one of a time before pictures were looked at. */
+const isWhole = ({ partitions }: DatasetManifest): boolean => partitions.every(({ looks }) => looks !== undefined);
+
+/** Everything that a data set's manifest leads to but the pictures. */
+export function partsOf({ partitions }: DatasetManifest): BlobRef[] {
+  return partitions.flatMap(({ key, sha256, sizeBytes, looks }) => [
+    { key, sha256, sizeBytes },
+    ...(looks === undefined ? [] : [looks]),
+  ]);
 }

@@ -19,13 +19,13 @@ import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { commitDataset } from './commit-dataset.ts';
+import { commitDataset, partsOf } from './commit-dataset.ts';
 import { chunksOf, fingerprint } from './listing.ts';
 import type { ListingFingerprint } from './listing.ts';
 import { readChunk } from './read-chunk.ts';
 import type { ReadChunk, ReadingContext } from './read-chunk.ts';
 
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 /** Above the limit, the rest is read all the same so that the error can give totals; but not for ever. */
 const BAD_ENOUGH = 10_000;
 
@@ -117,7 +117,7 @@ async function readDataset(
     quarantined: tally.quarantined.length,
     quarantine,
   };
-  return { output, parts: [blob, ...manifest.partitions, ...(quarantine === null ? [] : [quarantine])] };
+  return { output, parts: [blob, ...partsOf(manifest), ...(quarantine === null ? [] : [quarantine])] };
 }
 
 /** What the chunks add up to. */

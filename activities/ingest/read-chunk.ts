@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { BlobRef, DatasetItem, QuarantinedItem } from '../../contracts/manifests.ts';
+import { DatasetItem, DatasetPartition, QuarantinedItem } from '../../contracts/manifests.ts';
 import { annotationsJson } from '../../core/dataset/items.ts';
 import type { GroupRule } from '../../core/dataset/items.ts';
 import { settleAnnotations } from '../../core/dataset/settle.ts';
@@ -24,7 +24,7 @@ import type { ListingChunk } from './listing.ts';
 /** What reading a chunk leads to; remembered, so that a retry and a grown data set read only what is new. */
 const ChunkRecord = z.object({
   kind: z.literal('graft.ingest-chunk/1'),
-  items: BlobRef.extend({ items: z.int().positive() }).nullable(),
+  items: DatasetPartition.nullable(),
   quarantined: z.array(QuarantinedItem),
 });
 type ChunkRecord = z.infer<typeof ChunkRecord>;
@@ -66,13 +66,16 @@ export async function readChunk(chunk: ListingChunk, context: ReadingContext): P
     return known;
   }
   const items: DatasetItem[] = [];
+  const looks: Uint8Array[] = [];
   const quarantined: QuarantinedItem[] = [];
   for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readEntry(entry, context))) {
-    if (read.ok) items.push(read.value);
-    else quarantined.push(read.error);
+    if (read.ok) {
+      items.push(read.value.item);
+      looks.push(read.value.look);
+    } else quarantined.push(read.error);
     context.seen(1);
   }
-  const partition = await storePartition(datasetName, items, context);
+  const partition = await storePartition(datasetName, items, looks, context);
   const record: ChunkRecord = { kind: 'graft.ingest-chunk/1', items: partition, quarantined };
   await writeJson(ports.store, recordKey, record, { signal });
   return { partition, items, quarantined };
@@ -104,12 +107,17 @@ function parseRecord(value: unknown): Result<ChunkRecord | null, never> {
 async function storePartition(
   datasetName: string,
   items: readonly DatasetItem[],
+  looks: readonly Uint8Array[],
   { ports, signal }: ReadingContext,
 ): Promise<ChunkRecord['items']> {
   if (items.length === 0) return null;
+  const folder = `datasets/${datasetName}/partitions`;
   const body = encodeLines(items.map(asJson));
-  const part = await putPart(ports.store, `datasets/${datasetName}/partitions/${sha256Of(body)}.jsonl`, body, signal);
-  return { ...part, items: items.length };
+  const part = await putPart(ports.store, `${folder}/${sha256Of(body)}.jsonl`, body, signal);
+  const rows = Buffer.concat(looks);
+  const looksKey = `${folder}/${sha256Of(rows)}.looks`;
+  const stored = await putPart(ports.store, looksKey, rows, signal, 'application/octet-stream');
+  return { ...part, items: items.length, looks: stored };
 }
 
 function asJson(item: DatasetItem): Json {
@@ -117,7 +125,12 @@ function asJson(item: DatasetItem): Json {
   return { path, label, sha256, sizeBytes, width, height, channels, format, ...annotationsJson(item) };
 }
 
-async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<DatasetItem, QuarantinedItem>> {
+interface ReadItem {
+  readonly item: DatasetItem;
+  readonly look: Uint8Array;
+}
+
+async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<ReadItem, QuarantinedItem>> {
   const { source, scratch, signal } = context;
   if (entry.problem !== undefined) return err({ path: entry.path, ...entry.problem });
   const path = await source.fetch(entry, scratch, signal);
@@ -132,21 +145,23 @@ async function readLocal(
   entry: SourceEntry,
   path: string,
   context: ReadingContext,
-): Promise<Result<DatasetItem, QuarantinedItem>> {
+): Promise<Result<ReadItem, QuarantinedItem>> {
   const { ports, source, signal } = context;
   const [inspected] = await ports.images.inspect([path], signal);
   if (inspected === undefined) throw new Error('the image decoder gave no answer');
   if (!inspected.ok) return err(quarantinedItem(entry, inspected.error, source.where));
-  const annotations = settledAnnotations(entry, inspected.value, context);
+  const { look, ...picture } = inspected.value;
+  const annotations = settledAnnotations(entry, picture, context);
   if (!annotations.ok) return annotations;
   const stored = await storeRaw(entry, path, ports.store, signal);
-  return ok({ path: entry.path, label: entry.label, ...stored, ...inspected.value, ...annotations.value });
+  const item = { path: entry.path, label: entry.label, ...stored, ...picture, ...annotations.value };
+  return ok({ item, look: Buffer.from(look, 'base64') });
 }
 
 /** What the entry says of this picture. `dataset.split.groupBy` goes before a group that the source names. */
 function settledAnnotations(
   entry: SourceEntry,
-  picture: ImageInfo,
+  picture: Omit<ImageInfo, 'look'>,
   { groupOf, outsideBoxes }: ReadingContext,
 ): Result<Omit<DatasetItem, keyof ImageInfo | 'path' | 'label' | 'sha256' | 'sizeBytes'>, QuarantinedItem> {
   const settled = settleAnnotations(entry.annotations ?? { unit: 'pixels' }, picture, outsideBoxes);

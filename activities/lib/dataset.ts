@@ -1,5 +1,6 @@
 import { DatasetItem, DatasetManifest } from '../../contracts/manifests.ts';
 import type { Sha256 } from '../../core/ids.ts';
+import { LOOK_BYTES } from '../../core/dataset/look.ts';
 import { transientError } from '../../core/errors.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { readLines } from './json-lines.ts';
@@ -31,6 +32,30 @@ export async function* datasetItems(
   signal: AbortSignal,
 ): AsyncGenerator<DatasetItem> {
   for (const partition of manifest.partitions) yield* readLines(store, partition, DatasetItem, signal);
+}
+
+/**
+ * The looks of all items in their order, LOOK_BYTES bytes each; null where the data set was read before pictures were
+ * looked at. STORE_CORRUPT (transient) where they are not as many as the items.
+ */
+export async function datasetLooks(
+  store: ObjectStore,
+  { partitions, images }: DatasetManifest,
+  signal: AbortSignal,
+): Promise<Uint8Array | null> {
+  const looks = new Uint8Array(images * LOOK_BYTES);
+  let at = 0;
+  for (const { looks: part, items } of partitions) {
+    if (part === undefined) return null;
+    const found = await store.get(part.key, { sha256: part.sha256, signal });
+    if (found?.body.length !== items * LOOK_BYTES) {
+      const seen = `${found?.body.length ?? 0} bytes`;
+      throw transientError('STORE_CORRUPT', `${store.bucket}/${part.key}`, seen, `${items} looks`, 'try again');
+    }
+    looks.set(found.body, at);
+    at += found.body.length;
+  }
+  return looks;
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -19,7 +19,7 @@ import { Assignment } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
-const CODE_VERSION = 3;
+const CODE_VERSION = 4;
 /** One shard is rendered while another is stored. */
 const SHARDS_AT_ONCE = 2;
 

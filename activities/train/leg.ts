@@ -21,6 +21,8 @@ export interface LegPlan {
   readonly untilEpoch: number | null;
   /** The state that it begins with, if that is not its own newest checkpoint. */
   readonly from: BlobRef | null;
+  /** What was logged on the way there. */
+  readonly curves: TrainOutput['curves'];
 }
 
 /**
@@ -48,6 +50,7 @@ export async function planLeg(
     trajectory: isForeign ? trajectoryOf(inherited, settings) : own,
     untilEpoch,
     from: from?.paused?.checkpoint ?? null,
+    curves: from?.curves,
   };
 }
 
@@ -57,9 +60,16 @@ function notPaused(manifestKey: string) {
 }
 
 /** The metrics of earlier parts, where this machine has none: the trainer goes on with the file it finds. */
-export async function bringMetrics(store: ObjectStore, runId: string, workDir: string): Promise<void> {
+export async function bringMetrics(
+  store: ObjectStore,
+  runId: string,
+  workDir: string,
+  curves: TrainOutput['curves'],
+): Promise<void> {
   const path = join(workDir, runFiles.metrics);
   if (existsSync(path)) return;
+  const histograms = curves && (await store.get(curves.histograms.key, { sha256: curves.histograms.sha256 }));
+  if (histograms) await writeFile(join(workDir, runFiles.histograms), histograms.body);
   const found = await store.get(`runs/${runId}/${runFiles.metrics}`);
   if (found) await writeFile(path, found.body);
 }

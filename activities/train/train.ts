@@ -27,6 +27,7 @@ import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
 import { findResumePoint, furtherOf, pausePoint } from './checkpoints.ts';
+import { adoptCurves, keepCurves } from './curves.ts';
 import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
@@ -59,6 +60,7 @@ export function createTrainActivities(ports: TrainPorts) {
         output: TrainOutput,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
+      if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
       // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
       await ports.files.removeScratch('runs', input.runId);
       return { stage: 'train', ...answer, summary: summaryOf(answer.output) };
@@ -147,7 +149,7 @@ async function train(
     activity.warn(`checkpoint ${key} is skipped: ${reason}`);
   });
   const resume = furtherOf(own, plan.from && (await pausePoint(ports, plan.from)));
-  if (resume) await bringMetrics(ports.store, runId, workDir);
+  if (resume) await bringMetrics(ports.store, runId, workDir, plan.curves);
   const reachedStep = await readReachedStep(workDir);
   const { attempt } = await claimAttempt(ports, runId, {
     resumedFromStep: resume?.counters.step ?? 0,
@@ -160,11 +162,7 @@ async function train(
     epoch: counters?.epoch ?? 0,
     last: counters?.last ?? null,
   });
-  const tell = progressTeller(ports, activity);
-  const onProgress = (progress: TrainingProgress): void => {
-    activity.heartbeat(progress);
-    tell(progress);
-  };
+  const onProgress = progressTeller(ports, activity);
   const sides = await bringSides(ports, { runId, config, prepared, plan, activity, view, onProgress });
   const job: TrainJob = {
     kind: 'train',
@@ -184,11 +182,12 @@ async function train(
   const signal = activity.signal;
   const end = await superviseTraining({ ports, identity, attempt, threads: plan.threads, job, signal, onProgress });
   if (end.kind === 'stopped') throw stopped(activity, runId);
-  return keepResult({ store: ports.store, plan, end, kept: sides.kept, partsPrefix, signal });
+  return keepResult({ ports, workDir, plan, end, kept: sides.kept, partsPrefix, signal });
 }
 
 interface Trained {
-  readonly store: TrainPorts['store'];
+  readonly ports: TrainPorts;
+  readonly workDir: string;
   readonly plan: TrainPlan;
   readonly end: Extract<TrainingEnd, { kind: 'trained' }>;
   readonly kept: KeptCodes | null;
@@ -198,19 +197,23 @@ interface Trained {
 
 /** Uploads the weights, and for a part of a training the state at its end. */
 async function keepResult(trained: Trained): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
-  const { store, plan, end, kept, partsPrefix, signal } = trained;
+  const { ports, workDir, plan, end, kept, partsPrefix, signal } = trained;
+  const { store } = ports;
   const { weightsPath, weightsSha256, sizeBytes: _, ...figures } = end.result;
   const weights = await uploadFile(store, `${partsPrefix}model.safetensors`, weightsPath, {
     sha256: weightsSha256,
     signal,
   });
   const frozen = kept ? { frozen: frozenFigures(kept, figures.epochs) } : {};
-  const output = { weights, model: plan.model, environment: end.environment, ...figures, ...frozen };
-  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) return { output, parts: [weights] };
+  const { curves } = await keepCurves(ports, workDir, partsPrefix);
+  const told = { ...frozen, ...(curves ? { curves } : {}) };
+  const output = { weights, model: plan.model, environment: end.environment, ...figures, ...told };
+  const parts = [weights, ...(curves ? [curves.metrics, curves.histograms] : [])];
+  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) return { output, parts };
   const { path, sha256 } = end.latest;
   // A copy of its own: the run's checkpoints make room for newer ones.
   const checkpoint = await uploadFile(store, `${partsPrefix}pause.safetensors`, path, { sha256, signal });
-  return { output: { ...output, paused: { checkpoint, trajectory: plan.trajectory } }, parts: [weights, checkpoint] };
+  return { output: { ...output, paused: { checkpoint, trajectory: plan.trajectory } }, parts: [...parts, checkpoint] };
 }
 
 interface SidesRequest {
@@ -262,14 +265,15 @@ function stoppedByOthers(runId: string): Error {
 }
 
 /**
- * Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
+ * Beats, and sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
  * when the stage was scheduled, and a retry does not begin anew: a month of crashes must not fill the history either.
  */
 function progressTeller(ports: TrainPorts, activity: RunningActivity) {
   const attemptMs = ports.clock.nowMs();
   const startedMs = activity.scheduledMs ?? attemptMs;
   let lastMs = activity.attempt === 1 ? Number.NEGATIVE_INFINITY : attemptMs;
-  return (progress: Parameters<typeof tellWorkflow>[1]): void => {
+  return (progress: TrainingProgress): void => {
+    activity.heartbeat(progress);
     const now = ports.clock.nowMs();
     if (!progressIsDue(now, startedMs, lastMs)) return;
     lastMs = now;

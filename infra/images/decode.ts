@@ -1,5 +1,7 @@
 import sharp from 'sharp';
 import type { Sharp, SharpOptions } from 'sharp';
+import { encodeLook, lookOf } from '../../core/dataset/look.ts';
+import type { Pixels } from '../../core/dataset/look.ts';
 import { extensionOf } from '../../core/dataset/names.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
@@ -34,6 +36,8 @@ export function configureSharp(): void {
 const HELD_PIXELS = 4_000_000;
 /** Beyond it the resampler's coefficients get too coarse: libvips shrinks first. */
 const MAX_FACTOR = 16;
+/** What is left of a large picture to look at. */
+const LOOKED_AT = { width: 256, height: 256 };
 const BLACK = { r: 0, g: 0, b: 0 };
 const FIT = { stretch: 'fill', pad: 'contain', crop: 'cover' } as const;
 
@@ -48,7 +52,7 @@ export class PictureDecoder {
   private readonly options: DecoderOptions;
   private readonly reader = new ImageReader();
   private readonly resampler = new Resampler();
-  /** For pixels that only have to be decodable. */
+  /** For pixels that only have to be decodable, and are looked at once. */
   private unseen = new Uint8Array(0);
 
   constructor(options: DecoderOptions) {
@@ -80,7 +84,9 @@ export class PictureDecoder {
     const { width, height, channels } = found.jpeg;
     const sizeBytes = width * height * channels;
     if (this.unseen.length < sizeBytes) this.unseen = new Uint8Array(sizeBytes);
-    return found.turbo(bytes, found.jpeg, this.unseen) ? { format: 'jpeg', width, height, channels } : null;
+    if (!found.turbo(bytes, found.jpeg, this.unseen)) return null;
+    const look = lookText({ data: this.unseen, width, height, channels });
+    return { format: 'jpeg', width, height, channels, look };
   }
 
   private renderJpeg(bytes: Buffer, spec: RenderSpec): Uint8Array | null {
@@ -112,7 +118,8 @@ export class PictureDecoder {
   private resample(placement: Placement, spec: RenderSpec, channels: Channels): Uint8Array {
     const { pixels, rowBytes } = this.resampler.resample({ ...placement, channels });
     const frameRowBytes = spec.widthPx * channels;
-    const isWhole = placement.height.toPx === spec.heightPx && rowBytes === frameRowBytes;
+    const fills = placement.height.toPx === spec.heightPx && placement.width.toPx === spec.widthPx;
+    const isWhole = fills && rowBytes === frameRowBytes;
     if (isWhole) return toChannels(pixels, channels, spec.channels);
     const frame = new Uint8Array(spec.heightPx * frameRowBytes);
     for (let row = 0; row < placement.height.toPx; row++) {
@@ -163,13 +170,18 @@ function heldPlacement(spec: RenderSpec, width: number, height: number): Placeme
 
 async function inspectBySharp(bytes: Buffer, options: SharpOptions): Promise<ImageInfo> {
   const { autoOrient, space, hasAlpha, format } = await sharp(bytes, options).metadata();
-  const decoded = sharp(bytes, options);
-  const large = autoOrient.width * autoOrient.height > HELD_PIXELS;
-  await (large ? decoded.resize(16, 16, { fit: 'fill', kernel: 'linear' }) : decoded).raw().toBuffer();
+  const { width, height } = autoOrient;
+  const decoded = sharp(bytes, options).autoOrient().flatten({ background: BLACK });
+  const large = width * height > HELD_PIXELS;
+  const seen = large ? LOOKED_AT : { width, height };
+  const resized = large ? decoded.resize(seen.width, seen.height, { fit: 'fill', kernel: 'linear' }) : decoded;
+  const pixels = await rawPixels(resized, seen.width * seen.height);
   const gray = space === 'b-w' || space === 'grey16';
   const channels = (gray ? 1 : 3) + (hasAlpha ? 1 : 0);
-  return { format, width: autoOrient.width, height: autoOrient.height, channels };
+  return { format, width, height, channels, look: lookText({ ...pixels, ...seen }) };
 }
+
+const lookText = (pixels: Pixels): string => Buffer.from(encodeLook(lookOf(pixels))).toString('base64');
 
 /** The same in one pass of libvips, which holds a few rows at a time; JPEGs are shrunk while they are decoded. */
 async function resizeBySharp(bytes: Buffer, options: SharpOptions, spec: RenderSpec): Promise<Uint8Array> {

@@ -31,7 +31,7 @@ export type ImageRequest = z.infer<typeof ImageRequest>;
 export const PictureReply = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('info'),
-    info: z.object({ format: z.string(), width: z.int(), height: z.int(), channels: z.int() }),
+    info: z.object({ format: z.string(), width: z.int(), height: z.int(), channels: z.int(), look: z.string() }),
   }),
   z.object({ kind: z.literal('pixels') }),
   z.object({

@@ -7,6 +7,8 @@ export interface ImageInfo {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
+  /** What it looks like: the bytes of core/dataset/look.ts in base64. */
+  readonly look: string;
 }
 
 /** How a picture becomes the network's input: `heightPx` × `widthPx` × `channels` uint8, gray or RGB, EXIF honoured. */

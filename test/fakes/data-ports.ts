@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeLook, lookOf } from '../../core/dataset/look.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { inputError } from '../../core/errors.ts';
 import { err, ok } from '../../core/result.ts';
+import { eventEncoder } from '../../infra/tensorboard/encode.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import type { DataPorts } from '../../activities/ports.ts';
 import type { DatasetSource } from '../../infra/ports/dataset-source.ts';
@@ -46,7 +48,7 @@ export function createFakeImageDecoder(): FakeImageDecoder {
           const [, code, why] = /^bad (\w+) (.*)$/.exec(text) ?? [];
           if (code !== undefined) return err(inputError(code, path, why ?? ''));
           const [width = 0, height = 0, channels = 0] = (text.split(' ')[0] ?? '').split('x').map(Number);
-          return ok({ format: 'png', width, height, channels });
+          return ok({ format: 'png', width, height, channels, look: lookOfText(text) });
         }),
       ),
     render: (paths, { heightPx, widthPx, channels }, into) =>
@@ -62,6 +64,14 @@ export function createFakeImageDecoder(): FakeImageDecoder {
     close: () => Promise.resolve(),
   };
   return decoder;
+}
+
+/** Pictures look alike where the words after `alike` are the same; all others look like nothing else. */
+function lookOfText(text: string): string {
+  const kind = /alike (\w+)/.exec(text)?.[1] ?? text;
+  const noise = [0, 1, 2, 3].map((i) => createHash('sha256').update(`${i} ${kind}`).digest());
+  const data = Uint8Array.from(Buffer.concat(noise).subarray(0, 100));
+  return Buffer.from(encodeLook(lookOf({ data, width: 10, height: 10, channels: 1 }))).toString('base64');
 }
 
 /** The byte that the fake decoder renders a text to. */
@@ -130,6 +140,7 @@ export async function createFakeDataPorts(
     store,
     calls,
     clock,
+    events: eventEncoder,
     source,
     images: createFakeImageDecoder(),
     openSource: () => Promise.resolve(source),
