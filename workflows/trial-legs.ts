@@ -48,7 +48,8 @@ export class TrialLegs {
         weightsSha256: weightsSha256 ?? '',
       };
       const values = valuesOf(training, this.input.state.search.objectives);
-      const { epochs: epoch, stoppedEarly: ended, seconds } = training;
+      const { stoppedEarly: ended, seconds } = training;
+      const epoch = ended ? training.epochs : leg.toEpoch;
       return { kind: 'trained', epoch, values, ended, seconds };
     } catch (error) {
       return failureOf(error);

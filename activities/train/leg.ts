@@ -7,6 +7,7 @@ import type { TrainInput } from '../../contracts/stages.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { failedError } from '../../core/errors.ts';
 import type { Sha256, StageKey } from '../../core/ids.ts';
+import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { requireStage, stageKey } from '../lib/stage.ts';
@@ -32,11 +33,13 @@ export interface LegPlan {
  */
 export async function planLeg(
   store: ObjectStore,
-  { config, leg }: TrainInput,
+  { config, leg: wanted }: TrainInput,
   whole: { readonly addressedBy: Readonly<Record<string, Json>>; readonly codeVersion: number },
 ): Promise<LegPlan> {
   const settings = { train: config.train, cachedVariants: config.augment.cachedVariants };
   const own = trajectoryOf(whole.addressedBy, settings);
+  // A linear classifier is found in one go: each of its parts is the whole.
+  const leg = isLinear(config.model.strategy) ? undefined : wanted;
   const from = leg?.from == null ? null : await requireStage(store, leg.from, TrainOutput);
   const isForeign = from !== null && from.paused?.trajectory !== own;
   if (isForeign && leg?.from != null && from.paused === undefined) throw notPaused(leg.from);

@@ -97,6 +97,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     image: prepared.image,
     normalization,
     dropout: config.model.dropout,
+    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
   };
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
@@ -107,7 +108,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
     weightsSha256,
-    train: telling(config.train),
+    train: telling(config.train, config.model.strategy),
     augment,
     features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
