@@ -40,6 +40,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'serve',
+    summary: 'answer over HTTP with a model, following its alias',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
+  {
     name: 'models',
     summary: 'list, show and export registered models',
     load: async () => (await import('./models.ts')).modelsCommand(),

@@ -10,6 +10,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -22,6 +23,7 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  serveCommand(),
   modelsCommand(),
   workerCommand(),
 ];

@@ -4,6 +4,7 @@ import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runEvaluation, runPrediction } from './score.ts';
+import { runServing } from './serve.ts';
 import { runTraining } from './train.ts';
 
 /** The one entry of the child process into `ml`. */
@@ -19,6 +20,8 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runPrediction(job, host);
     case 'export':
       return runExport(job, host);
+    case 'serve':
+      return runServing(job, host);
     default:
       return unreachable(job);
   }
