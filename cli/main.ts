@@ -45,9 +45,19 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./serve.ts')).serveCommand(),
   },
   {
+    name: 'data',
+    summary: 'look at data sets, and write them as other tools have them',
+    load: async () => (await import('./data.ts')).dataCommand(),
+  },
+  {
     name: 'models',
     summary: 'list, show and export registered models',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'tensorboard',
+    summary: 'open TensorBoard on runs',
+    load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
   },
   {
     name: 'worker',

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
@@ -11,6 +12,7 @@ import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
+import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -24,7 +26,9 @@ const commands = [
   evalCommand(),
   predictCommand(),
   serveCommand(),
+  dataCommand(),
   modelsCommand(),
+  tensorboardCommand(),
   workerCommand(),
 ];
 

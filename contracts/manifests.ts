@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
+import { DatasetFormat } from './dataset-formats.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
@@ -69,7 +70,7 @@ export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
   name: z.string(),
   version: DatasetVersionField,
-  format: z.string(),
+  format: DatasetFormat,
   /** Absent for classification. */
   task: Task.optional(),
   classes: z.array(z.string()),
@@ -190,6 +191,8 @@ export const ModelDescription = z.object({
   image: PreparedImage,
   normalization: z.string(),
   dropout: z.number(),
+  /** The cut point behind which the backbone ends; its own end where absent. */
+  cut: z.string().optional(),
 });
 export type ModelDescription = z.infer<typeof ModelDescription>;
 
@@ -203,6 +206,10 @@ export const EpochMetrics = z.object({
   validationAccuracy: z.number(),
 });
 export type EpochMetrics = z.infer<typeof EpochMetrics>;
+
+/** Why a training ended before its last epoch. */
+export const StopReason = z.enum(['early-stop', 'stop-when', 'budget']);
+export type StopReason = z.infer<typeof StopReason>;
 
 export const TrainOutput = z.object({
   weights: BlobRef,
@@ -218,6 +225,12 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Absent where it went to its last epoch. */
+  stopReason: StopReason.optional(),
+  /** What its curves say (core/training/curves.ts). */
+  findings: z.array(Finding).max(20).optional(),
+  /** metrics.jsonl and histograms.jsonl, for runs that find this training done; absent in what an older graft wrote. */
+  curves: z.object({ metrics: BlobRef, histograms: BlobRef }).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

@@ -45,8 +45,13 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
     training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
   );
   progress.weightsAre(trained.output.weights.sha256);
+  progress.found(trained.output.findings ?? []);
   const evaluated = await progress.stage('evaluate', () =>
-    evaluation.evaluateModel({ trainManifestKey: trained.manifestKey, prepareManifestKey: data.prepareManifestKey }),
+    evaluation.evaluateModel({
+      trainManifestKey: trained.manifestKey,
+      prepareManifestKey: data.prepareManifestKey,
+      runId: input.runId,
+    }),
   );
   progress.scored(evaluated.output.metrics, evaluated.output.findings);
   await judge(input, progress, {

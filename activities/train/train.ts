@@ -5,6 +5,7 @@ import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { Strategy, TrainConfig } from '../../contracts/pipeline-config.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
@@ -14,6 +15,7 @@ import { inputError, transientError } from '../../core/errors.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
+import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -28,6 +30,7 @@ import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
 import { findResumePoint } from './checkpoints.ts';
+import { adoptCurves, keepCurves } from './curves.ts';
 import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
@@ -56,6 +59,7 @@ export function createTrainActivities(ports: TrainPorts) {
         output: TrainOutput,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
+      if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
       // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
       await ports.files.removeScratch('runs', input.runId);
       return { stage: 'train', ...answer, summary: summaryOf(answer.output) };
@@ -85,7 +89,8 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...training } = config.train;
+  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...keys } = config.train;
+  const training = withoutLaterDefaults(keys, config.model.strategy);
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -94,6 +99,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     image: prepared.image,
     normalization,
     dropout: config.model.dropout,
+    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
   };
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
@@ -112,6 +118,21 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   } satisfies Record<string, Json>;
   const key = stageKey('train', CODE_VERSION, addressedBy);
   return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
+}
+
+/** Keys that came later are left out where they change nothing: what an older graft trained is still found. */
+function withoutLaterDefaults<T extends Pick<TrainConfig, 'stopWhen' | 'onNonFinite' | 'budget' | 'linear'>>(
+  train: T,
+  strategy: Strategy,
+) {
+  const { stopWhen, onNonFinite, budget, linear, ...rest } = train;
+  return {
+    ...rest,
+    ...(Object.keys(stopWhen).length > 0 ? { stopWhen } : {}),
+    ...(onNonFinite.kind === 'fail' ? {} : { onNonFinite }),
+    ...(budget === null ? {} : { budget }),
+    ...(isLinear(strategy) ? { linear } : {}),
+  };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
@@ -157,11 +178,7 @@ async function train(
     epoch: counters?.epoch ?? 0,
     last: counters?.last ?? null,
   });
-  const tell = progressTeller(ports, activity);
-  const onProgress = (progress: TrainingProgress): void => {
-    activity.heartbeat(progress);
-    tell(progress);
-  };
+  const onProgress = progressTeller(ports, activity);
   const sides = await bringSides(ports, { runId, config, prepared, plan, activity, view, onProgress });
   const job: TrainJob = {
     kind: 'train',
@@ -185,7 +202,9 @@ async function train(
   const options = { sha256: weightsSha256, signal };
   const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
   const frozen = sides.kept ? { frozen: frozenFigures(sides.kept, result.epochs) } : {};
-  return { output: { weights, model: plan.model, environment, ...figures, ...frozen }, parts: [weights] };
+  const kept = await keepCurves(ports, workDir, partsPrefix);
+  const parts = [weights, ...(kept.curves ? [kept.curves.metrics, kept.curves.histograms] : [])];
+  return { output: { weights, model: plan.model, environment, ...figures, ...frozen, ...kept }, parts };
 }
 
 interface SidesRequest {
@@ -237,14 +256,15 @@ function stoppedByOthers(runId: string): Error {
 }
 
 /**
- * Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
+ * Beats, and sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
  * when the stage was scheduled, and a retry does not begin anew: a month of crashes must not fill the history either.
  */
 function progressTeller(ports: TrainPorts, activity: RunningActivity) {
   const attemptMs = ports.clock.nowMs();
   const startedMs = activity.scheduledMs ?? attemptMs;
   let lastMs = activity.attempt === 1 ? Number.NEGATIVE_INFINITY : attemptMs;
-  return (progress: Parameters<typeof tellWorkflow>[1]): void => {
+  return (progress: TrainingProgress): void => {
+    activity.heartbeat(progress);
     const now = ports.clock.nowMs();
     if (!progressIsDue(now, startedMs, lastMs)) return;
     lastMs = now;

@@ -33,14 +33,17 @@ export async function makeJob(dir: string, change: JobChange = {}): Promise<Trai
     train: { epochs: 3, batchSize: 4, ...change.train },
     augment: change.augment ?? {},
   });
-  const { backbone, strategy, dropout, lastN } = config.model;
+  const { backbone, strategy, dropout, lastN, cut } = config.model;
   const image = { heightPx: sizePx, widthPx: sizePx, channels: 3, resize: 'stretch' } as const;
   const names = Array.from({ length: classes }, (_, index) => `class-${index}`);
   return {
     kind: 'train',
     workDir: join(dir, 'work'),
     reads: { kind: 'pixels' },
-    model: { backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
+    model: {
+      ...{ backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
+      ...(cut === null ? {} : { cut }),
+    },
     lastN,
     weightsPath: change.weightsPath ?? null,
     train: await localSideOf(dir, 'train', rows.train, { classes, image }),
@@ -131,7 +134,8 @@ export async function runToEnd(
     const { result } = await runSession(await resumed(job), optionsOf(session));
     if (!result) continue;
     const { weightsPath: _, ...figures } = result;
-    const log = readFileSync(join(job.workDir, 'metrics.jsonl'), 'utf8');
+    // All but the time of day.
+    const log = readFileSync(join(job.workDir, 'metrics.jsonl'), 'utf8').replaceAll(/,"timeMs":\d+/g, '');
     return { weightsSha256: result.weightsSha256, result: figures, log, sessions: session };
   }
   throw new Error('not done after 200 sessions');
