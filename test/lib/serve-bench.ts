@@ -47,8 +47,8 @@ export async function registerMadeUp(
 /** Moves the champion as the registry does. */
 export async function promoteTo(store: ObjectStore, version: ModelVersion): Promise<void> {
   const evidence = { runId: version.runId, rules: [], weightsSha256: version.weights.sha256 };
-  const move = { model: version.name, alias: 'champion', to: version.version, actor: 'test', reason: 'test', evidence };
-  await moveAlias({ store, clock: systemClock }, move);
+  const move = { model: version.name, alias: 'champion', to: version.version, actor: 'test', reason: 'test' };
+  await moveAlias({ store, clock: systemClock }, { ...move, action: 'promote', evidence });
 }
 
 /** `graft serve` as a process of its own, on a port of its own. */
