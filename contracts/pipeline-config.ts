@@ -53,6 +53,12 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
+  workers: positiveInt
+    .max(16)
+    .default(1)
+    .describe(
+      'Data workers that read and render at once, each a share of the partitions; more than one pays on several machines.',
+    ),
   maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
 });
 export type DatasetConfig = z.infer<typeof DatasetConfig>;

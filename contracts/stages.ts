@@ -37,6 +37,13 @@ export const IngestInput = z.object({
   task: Task.optional(),
 });
 export type IngestInput = z.infer<typeof IngestInput>;
+
+/** One of several workers that do a stage together: which, counted from 0, and of how many. */
+export const Share = z.object({ index: z.int().min(0), of: z.int().positive() });
+export type Share = z.infer<typeof Share>;
+export const IngestShareInput = IngestInput.extend({ share: Share });
+export type IngestShareInput = z.infer<typeof IngestShareInput>;
+
 export const IngestResult = stageResult(IngestOutput);
 export type IngestResult = z.infer<typeof IngestResult>;
 
@@ -68,6 +75,8 @@ export const PrepareInput = z.object({
   sides: z.array(Side),
 });
 export type PrepareInput = z.infer<typeof PrepareInput>;
+export const PrepareShareInput = PrepareInput.extend({ share: Share });
+export type PrepareShareInput = z.infer<typeof PrepareShareInput>;
 /** The shards are in the manifest; only their counts travel through the workflow. */
 export const PrepareResult = stageResult(
   PrepareOutput.omit({ sides: true }).extend({ rows: z.partialRecord(Side, z.int()) }),
