@@ -32,6 +32,20 @@ export const SplitConfig = z.strictObject({
     .describe(
       'Regular expression over the relative path whose first group names what must stay on one side (patient, video).',
     ),
+  given: z
+    .enum(['respect', 'ignore'])
+    .default('respect')
+    .describe('Sides that the data set comes with: take validation and test as they are given, or deal anew.'),
+  folds: z
+    .strictObject({
+      count: z.int().min(2).max(20).describe('Folds of what is not held out for the test.'),
+      index: z.int().min(0).describe('The fold that validates, from 0; one run for each.'),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'k-fold cross-validation: every fold validates once, in a run of its own; null for one fixed validation side.',
+    ),
   seed: z.int().min(0).default(1).describe('Another seed is another split.'),
 });
 export type SplitConfig = z.infer<typeof SplitConfig>;

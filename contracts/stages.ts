@@ -58,7 +58,13 @@ export type ValidateInput = z.infer<typeof ValidateInput>;
 export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.array(Finding).max(50) }));
 export type ValidateResult = z.infer<typeof ValidateResult>;
 
-export const SplitInput = z.object({ datasetManifestKey: z.string(), datasetName: z.string(), split: SplitConfig });
+export const SplitInput = z.object({
+  datasetManifestKey: z.string(),
+  datasetName: z.string(),
+  split: SplitConfig,
+  /** What looks alike and what is left out; absent in runs from before it was looked for. */
+  validateManifestKey: z.string().optional(),
+});
 export type SplitInput = z.infer<typeof SplitInput>;
 export const SplitResult = stageResult(SplitOutput);
 export type SplitResult = z.infer<typeof SplitResult>;

@@ -15,7 +15,8 @@ import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { Assignment } from '../split/split.ts';
+import { Assignment } from '../split/assignments.ts';
+import { droppedPaths } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
@@ -44,6 +45,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
   const addressedBy = {
     dataset: input.datasetManifestKey,
     assignments: split.assignments.sha256,
+    ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
     image: input.image,
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
     decoder: ports.images.name,
@@ -116,8 +118,9 @@ async function renderShare(
         .flatMap((list) => [...slicesOf(list, shardRows(input.image))])
         .filter((_, shard) => shard % input.share.of === input.share.index);
       const context = { ...rendering, scratch, seen };
+      const rendered = mapOrdered(mine, SHARDS_AT_ONCE, (slice) => renderShard(slice, context));
       let shards = 0;
-      for await (const _ of mapOrdered(mine, SHARDS_AT_ONCE, (slice) => renderShard(slice, context))) shards++;
+      for await (const { rows } of rendered) shards += Math.min(1, rows);
       return { shards };
     });
   } finally {
@@ -137,8 +140,10 @@ async function collectRows(
   for await (const { unit, side } of readLines(store, split.assignments, Assignment, signal)) sideOf.set(unit, side);
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
   const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
+  const dropped = await droppedPaths(store, split.dropped ?? null, signal);
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
+    if (dropped.has(item.path)) continue;
     const side = sideOf.get(unitOf(item));
     const label = labelOf.get(item.label);
     if (side === undefined || label === undefined) {

@@ -7,7 +7,8 @@ import { createFakeDataPorts, manyPictures } from '../../test/fakes/data-ports.t
 import type { FakeDataPorts } from '../../test/fakes/data-ports.ts';
 import { createIngestActivities } from '../ingest/ingest.ts';
 import { readLines } from '../lib/json-lines.ts';
-import { Assignment, createSplitActivities } from './split.ts';
+import { Assignment } from './assignments.ts';
+import { createSplitActivities } from './split.ts';
 
 const open: FakeDataPorts[] = [];
 afterEach(async () => {
