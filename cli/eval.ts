@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { asFloat32, asInt32 } from '../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../core/checkpoint/safetensors.ts';
@@ -8,9 +8,11 @@ import { scoreLogits } from '../core/metrics/classification.ts';
 import { unwrap } from '../core/result.ts';
 import type { ClassificationMetrics } from '../contracts/manifests.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
+import { settings } from '../infra/config.ts';
 import type { ObjectStore } from '../infra/ports/object-store.ts';
-import { openDatasetSource } from '../infra/sources/open-source.ts';
+import { openDatasetSource, sourcesSetup } from '../infra/sources/open-source.ts';
 import { evalDetections } from './lib/eval-detections.ts';
+import type { DetectionFiles } from './lib/eval-detections.ts';
 import { showMetrics } from './lib/metrics-view.ts';
 import { resolveModel } from './lib/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
@@ -30,8 +32,9 @@ Examples:
   graft eval digits@3 ./more-digits
   graft eval digits ./more-digits --json
   graft eval --detections detections.json --ground-truth annotations.json
+  graft eval --detections old.json --against new.json --ground-truth annotations.json
 
-The last one scores a detector's boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
+The last two score detectors' boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
 and which kind of error costs how much.`;
 
 const BATCH_SIZE = 32;
@@ -46,12 +49,13 @@ export function evalCommand(): Command {
       .option('--skip-bad', 'go on without files that are no pictures')
       .option('--detections <file>', 'COCO results of a detector, instead of MODEL')
       .option('--ground-truth <file>', 'the COCO annotations that they are measured against')
+      .option('--against <file>', 'COCO results of another detector: is it better, or is that chance?')
       .addHelpText('after', HELP),
   );
   return command.action((model: string | undefined, path: string | undefined, options: Options) => {
     const output = outputOf(command);
     const files = detectionFiles(model, options);
-    if (files) return evalDetections(files.detections, files.groundTruth, output);
+    if (files) return evalDetections(files, output);
     if (model === undefined) throw usage('neither a model nor files', 'MODEL, or --detections with --ground-truth');
     return withStore((store) => evaluate(store, model, path, options.skipBad === true, output));
   });
@@ -61,18 +65,19 @@ interface Options {
   readonly skipBad?: boolean;
   readonly detections?: string;
   readonly groundTruth?: string;
+  readonly against?: string;
 }
 
 /** The two files, where files are to be scored; null where a model is. */
 function detectionFiles(
   model: string | undefined,
-  { detections, groundTruth }: Options,
-): { detections: string; groundTruth: string } | null {
-  if (detections === undefined && groundTruth === undefined) return null;
+  { detections, groundTruth, against }: Options,
+): DetectionFiles | null {
+  if (detections === undefined && groundTruth === undefined && against === undefined) return null;
   if (model !== undefined) throw usage('a model and files', 'one of them');
-  if (detections === undefined) throw usage('--ground-truth alone', 'also --detections FILE');
-  if (groundTruth === undefined) throw usage('--detections alone', 'also --ground-truth FILE');
-  return { detections, groundTruth };
+  if (detections === undefined) throw usage('no --detections', '--detections FILE');
+  if (groundTruth === undefined) throw usage('no --ground-truth', '--ground-truth FILE');
+  return { detections, groundTruth, against };
 }
 
 const usage = (seen: string, expected: string): Error =>
@@ -152,7 +157,9 @@ async function labelledPictures(
   path: string,
   output: Output,
 ): Promise<Picture[]> {
-  const source = await openDatasetSource(store)(path.startsWith('s3://') ? path : resolve(path), 'auto');
+  const source = await openDatasetSource({ store, ...sourcesSetup(settings()) })(path, 'auto', {
+    task: 'classification',
+  });
   const indexes = new Map(classes.map((label, index) => [label, index]));
   const foreign = new Set<string>();
   const pictures: Picture[] = [];

@@ -41,7 +41,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'models',
-    summary: 'list and show registered models',
+    summary: 'list, show and export registered models',
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {

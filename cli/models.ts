@@ -3,15 +3,20 @@ import type { ModelVersion } from '../contracts/registry.ts';
 import { listModels, readModel } from './lib/registry.ts';
 import { withStore } from './lib/services.ts';
 import { figure, moment } from './lib/units.ts';
+import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 /** `graft models …`: the registry. */
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('List and show registered models.')
+    .description('List, show and export registered models.')
     .addCommand(listCommand())
     .addCommand(showCommand())
-    .addHelpText('after', '\nExamples:\n  graft models list\n  graft models show digits --json');
+    .addCommand(exportCommand())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  graft models list\n  graft models show digits --json\n  graft models export digits --format onnx --out ./digits-onnx',
+    );
 }
 
 function listCommand(): Command {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
+import { DatasetFormat } from './dataset-formats.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
@@ -69,7 +70,7 @@ export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
   name: z.string(),
   version: DatasetVersionField,
-  format: z.string(),
+  format: DatasetFormat,
   /** Absent for classification. */
   task: Task.optional(),
   classes: z.array(z.string()),
@@ -269,14 +270,27 @@ export const EvaluateOutput = z.object({
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 
-export const GateRule = z.object({ rule: z.string(), passed: z.boolean(), explanation: z.string() });
+/** `numbers` are what the explanation says in words. */
+export const GateRule = z.object({
+  rule: z.string(),
+  passed: z.boolean(),
+  explanation: z.string(),
+  numbers: z.record(z.string(), z.number()).optional(),
+});
 export type GateRule = z.infer<typeof GateRule>;
 
 export const GateOutput = z.object({
   decision: z.enum(['promote', 'refuse']),
   rules: z.array(GateRule),
   champion: z
-    .object({ version: z.int(), weightsSha256: Sha256Field, metrics: z.record(GatedMetric, z.number()).nullable() })
+    .object({
+      version: z.int(),
+      /** Null where its manifest can't be read. */
+      weightsSha256: Sha256Field.nullable(),
+      metrics: z.record(GatedMetric, z.number()).nullable(),
+      /** Its evaluation on the challenger's test set, logits and all; absent where it was not scored. */
+      evaluateKey: z.string().optional(),
+    })
     .nullable(),
 });
 export type GateOutput = z.infer<typeof GateOutput>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExportFormat, ExportPrecision, ExportReport } from './export.ts';
 import { EpochMetrics, ModelDescription, Sha256Field, TrainEnvironment } from './manifests.ts';
 import { AugmentConfig, FeatureType, TrainConfig } from './pipeline-config.ts';
 import { TrainCounters } from './run.ts';
@@ -98,7 +99,25 @@ export const PredictJob = z.object({
 });
 export type PredictJob = z.infer<typeof PredictJob>;
 
-export const MlJob = z.discriminatedUnion('kind', [FeaturesJob, TrainJob, EvaluateJob, PredictJob]);
+/** Writes a model for use elsewhere and compares it with the original on real pictures. */
+export const ExportJob = z.object({
+  kind: z.literal('export'),
+  model: ModelDescription,
+  /** The number of the model's version: TensorFlow Serving's folder. */
+  version: z.int().positive(),
+  weightsPath: z.string(),
+  format: ExportFormat,
+  precision: ExportPrecision,
+  /** An empty folder. */
+  outputDir: z.string(),
+  /** Rendered pictures; labels below 0 are unknown. */
+  side: LocalSide,
+  /** Files of some of them, by row. */
+  pictures: z.array(z.object({ path: z.string(), row: z.int().min(0) })),
+});
+export type ExportJob = z.infer<typeof ExportJob>;
+
+export const MlJob = z.discriminatedUnion('kind', [FeaturesJob, TrainJob, EvaluateJob, PredictJob, ExportJob]);
 export type MlJob = z.infer<typeof MlJob>;
 
 /** A checkpoint that lies complete on the local disk, ready to be uploaded. */
@@ -148,7 +167,13 @@ export const MlEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stopped'), step: z.int(), reason: z.enum(['requested', 'memory']) }),
   z.object({ kind: z.literal('trained'), result: TrainResult }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
-  z.object({ kind: z.literal('predicted'), probabilities: z.array(z.array(z.number())) }),
+  z.object({
+    kind: z.literal('predicted'),
+    probabilities: z.array(z.array(z.number())),
+    /** What each batch took, in order; the first ones also warm up. */
+    batchMs: z.array(z.number()).optional(),
+  }),
+  z.object({ kind: z.literal('exported'), report: ExportReport }),
   z.object({
     kind: z.literal('failed'),
     code: z.string(),

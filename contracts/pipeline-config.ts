@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { DatasetFormat } from './dataset-formats.ts';
+import { GateConfig } from './gate-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
+export { GateConfig, GatedMetric } from './gate-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -54,11 +57,13 @@ export const DatasetConfig = z.strictObject({
   source: z
     .string()
     .min(1)
-    .describe('A folder, a CSV file (path,label) or s3://bucket/prefix; relative to graft.yaml.'),
+    .describe(
+      'A folder, a table, or an archive of them (zip, tar, tar.gz): a path relative to graft.yaml, s3://bucket/prefix, or https://….',
+    ),
   format: z
-    .enum(['auto', 'folder', 'csv'])
+    .enum(['auto', ...DatasetFormat.options])
     .default('auto')
-    .describe('folder: one folder a class; csv: columns path,label.'),
+    .describe('How pictures and annotations lie there (docs/data-formats.md); auto tells it from the files.'),
   name: slug.optional().describe('Name of the data set in storage; the pipeline’s name where absent.'),
   split: SplitConfig.prefault({}),
   outsideBoxes: z
@@ -232,19 +237,6 @@ export const TrainConfig = z.strictObject({
     .describe('Above it the trainer is recycled at its next checkpoint.'),
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
-
-export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
-export type GatedMetric = z.infer<typeof GatedMetric>;
-
-export const GateConfig = z.strictObject({
-  minimum: z.partialRecord(GatedMetric, share).default({}).describe('Floors on the test set, e.g. accuracy: 0.9.'),
-  noWorseThanChampion: z
-    .partialRecord(GatedMetric, share)
-    .default({ accuracy: 0 })
-    .describe('How much a metric may fall below the champion’s, both scored on the same test set.'),
-  allowClassMapChange: z.boolean().default(false).describe('Promote although the champion knows other classes.'),
-});
-export type GateConfig = z.infer<typeof GateConfig>;
 
 export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),

@@ -6,7 +6,7 @@ import type { BlobRef, Finding, ModelDescription } from '../../contracts/manifes
 import type { EvaluateInput, EvaluateResult } from '../../contracts/stages.ts';
 import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
-import { GraftError, transientError } from '../../core/errors.ts';
+import { transientError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
 import { overfitFindings } from '../../core/metrics/overfit.ts';
 import { scoreLogits } from '../../core/metrics/classification.ts';
@@ -14,17 +14,16 @@ import type { ClassificationFigures } from '../../core/metrics/classification.ts
 import { currentActivity } from '../lib/activity-context.ts';
 import type { RunningActivity } from '../lib/activity-context.ts';
 import { uploadFile } from '../lib/blobs.ts';
-import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
+import { atActivityEdge } from '../lib/error-boundary.ts';
 import { localSide } from '../lib/local-side.ts';
-import { failureOf } from '../lib/ml-failure.ts';
 import { preparedHash } from '../lib/prepared-hash.ts';
+import { shortJob } from '../lib/short-job.ts';
 import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 
 const CODE_VERSION = 2;
 const BATCH_SIZE = 32;
-const STOP_DEADLINE_MS = 10_000;
 
 /** Scores the trained model on the untouched test side. */
 export function createEvaluateActivities(ports: TrainPorts) {
@@ -94,20 +93,6 @@ async function writeLogits(
     batchSize: BATCH_SIZE,
     outputPath,
   };
-  const session = ports.ml.start(job, { threads: ports.ml.defaultThreads });
-  const onAbort = (): void => void session.stop(STOP_DEADLINE_MS);
-  activity.signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    for await (const event of session.events) {
-      if (event.kind === 'features') activity.heartbeat({ done: event.done, total: event.total });
-      if (event.kind === 'failed') throw failureOf(event);
-      if (event.kind === 'evaluated') return outputPath;
-    }
-    throw activity.signal.aborted
-      ? stoppedByRequest(activity)
-      : new GraftError('ML_CRASHED', { kind: 'transient', where: 'evaluation', seen: 'it ended without a result' });
-  } finally {
-    activity.signal.removeEventListener('abort', onAbort);
-    await session.stop(STOP_DEADLINE_MS);
-  }
+  await shortJob(ports, activity, job, 'evaluated');
+  return outputPath;
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PrepareOutput } from '../../contracts/manifests.ts';
 import type { PreparedImage } from '../../contracts/manifests.ts';
-import { EvaluateJob } from '../../contracts/ml-protocol.ts';
+import { EvaluateJob, PredictJob } from '../../contracts/ml-protocol.ts';
 import { DatasetConfig, PromoteConfig, SplitConfig } from '../../contracts/pipeline-config.ts';
 import type { Evidence, GateResult } from '../../contracts/stages.ts';
+import { asInt32 } from '../../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { asRunId } from '../../core/ids.ts';
 import { unwrap } from '../../core/result.ts';
@@ -14,8 +15,8 @@ import { createFakeDataPorts, manyPictures } from '../../test/fakes/data-ports.t
 import type { FakeDataPorts } from '../../test/fakes/data-ports.ts';
 import { evaluates, weightsThatHit } from '../../test/fakes/scripted-evaluation.ts';
 import { createScriptedMlRunner } from '../../test/fakes/scripted-ml-runner.ts';
-import type { ScriptedMlRunner } from '../../test/fakes/scripted-ml-runner.ts';
-import { hashOf, putEvaluated, putTrained, tinyImage, tinyModel } from '../../test/fakes/stage-fixtures.ts';
+import type { Script, ScriptedMlRunner } from '../../test/fakes/scripted-ml-runner.ts';
+import { hashOf, logitsFile, putEvaluated, putTrained, tinyImage, tinyModel } from '../../test/fakes/stage-fixtures.ts';
 import { fakePorts } from '../../test/fakes/train-ports.ts';
 import { createIngestActivities } from '../ingest/ingest.ts';
 import { readVersion } from '../lib/registry.ts';
@@ -61,14 +62,28 @@ async function evidenceOf({ accuracy, rescored = accuracy, name, ...model }: Can
     weights: weightsThatHit(100 * rescored, name),
     model: tinyModel({ classes, image }),
   });
+  const { manifestKey } = await createPrepareActivities(data).prepareImages(prepare);
+  const logits = logitsFile(await testLabels(manifestKey), classes.length, Math.round(TEST_IMAGES * accuracy));
   return {
     ...shared,
     runId: asRunId(`run-${name}`),
     datasetName: 'pets',
-    prepareManifestKey: (await createPrepareActivities(data).prepareImages(prepare)).manifestKey,
+    prepareManifestKey: manifestKey,
     trainManifestKey: trained.manifestKey,
-    evaluateManifestKey: await putEvaluated(store, accuracy, name),
+    evaluateManifestKey: await putEvaluated(store, accuracy, name, logits),
   };
+}
+
+const TEST_IMAGES = 20;
+
+async function testLabels(prepareManifestKey: string): Promise<number[]> {
+  const { sides } = await requireStage(data.store, prepareManifestKey, PrepareOutput);
+  const labels: number[] = [];
+  for (const { key } of sides.test?.shards ?? []) {
+    const { tensors } = unwrap(decodeSafetensors((await data.store.get(key))!.body, key));
+    labels.push(...asInt32(tensors.get('labels')!));
+  }
+  return labels;
 }
 
 type Gate = Parameters<typeof PromoteConfig.parse>[0];
@@ -78,8 +93,8 @@ async function gateOn(
   candidate: Candidate,
   gate: Gate = {},
   rescores = 0,
+  ml = createScriptedMlRunner(Array.from({ length: rescores }, () => evaluates)),
 ): Promise<{ gated: GateResult; ml: ScriptedMlRunner }> {
-  const ml = createScriptedMlRunner(Array.from({ length: rescores }, () => evaluates));
   const ports = { ...fakePorts({ store: data.store, dir, ml }), images: data.images };
   const { decidePromotion } = createGateActivities(ports);
   const promote = PromoteConfig.parse({ gate });
@@ -115,17 +130,57 @@ describe('the gate', () => {
   });
 
   it('scores the champion again on the challenger’s test set: what its own run once said does not count', async () => {
-    await runThrough({ name: 'champion', accuracy: 0.99, rescored: 0.6 });
+    await runThrough({ name: 'champion', accuracy: 0.99, rescored: 0.4 });
     const { gated, ml } = await gateOn({ name: 'b', accuracy: 0.7 }, {}, 1);
-    expect(gated.output).toMatchObject({ decision: 'promote', champion: { version: 1, metrics: { accuracy: 0.6 } } });
+    expect(gated.output).toMatchObject({ decision: 'promote', champion: { version: 1, metrics: { accuracy: 0.4 } } });
     const job = EvaluateJob.parse(ml.jobs[0]);
     expect(job.side.rows).toBe(20);
     await runThrough({ name: 'b', accuracy: 0.7 });
     const worse = await gateOn({ name: 'c', accuracy: 0.65 }, {}, 1);
     expect(worse.gated.output.decision).toBe('refuse');
-    expect(worse.gated.summary).toBe(
-      'refuse: accuracy 0.6500 against 0.7000 of version 2 on the same test set (may fall by 0.0000)',
+    expect(worse.gated.summary).toContain(
+      'refuse: accuracy 0.6500 against 0.7000 of version 2 on the same test set (may fall by 0.0000); ',
     );
+  });
+
+  it('refuses a gain that a few images make', async () => {
+    await runThrough({ name: 'champion', accuracy: 0.6 });
+    const { gated } = await gateOn({ name: 'b', accuracy: 0.7 }, {}, 1);
+    expect(rulesOf(gated)).toEqual([
+      ['noWorseThanChampion.accuracy', true],
+      ['betterThanChampion.accuracy', false],
+      ['betterThanChampion.mcnemar', false],
+      ['noClassWorse', true],
+    ]);
+    expect(gated.output.decision).toBe('refuse');
+  });
+
+  it('looks at slices of the test set by the paths of its images', async () => {
+    await runThrough({ name: 'champion', accuracy: 0.3 });
+    const gate = { noSliceWorse: { by: '^(cat|dog)/' } };
+    const { gated } = await gateOn({ name: 'b', accuracy: 1 }, gate, 1);
+    expect(gated.output.decision).toBe('promote');
+    expect(gated.output.rules.at(-1)).toMatchObject({ rule: 'noSliceWorse', passed: true, numbers: { parts: 2 } });
+  });
+
+  it('measures what one image takes, where a limit asks for it, and knows the size', async () => {
+    const timed: Script = ({ emit }) => {
+      const batchMs = Array.from({ length: 60 }, (_, index) => (index < 10 ? 500 : 3));
+      emit({ kind: 'predicted', probabilities: [], batchMs });
+    };
+    const limits = (latencyMs: number) => ({ limits: { latencyMs, sizeMb: 1 } });
+    const candidate = { name: 'a', accuracy: 0.8 };
+    const ml = createScriptedMlRunner([timed, timed]);
+    const slow = await gateOn(candidate, limits(2), 0, ml);
+    expect(slow.gated.output).toMatchObject({ decision: 'refuse' });
+    expect(slow.gated.output.rules).toMatchObject([
+      { rule: 'limits.sizeMb', passed: true },
+      { rule: 'limits.latencyMs', passed: false, numbers: { value: 3, limit: 2 } },
+      { rule: 'champion' },
+    ]);
+    expect((await gateOn(candidate, limits(3), 0, ml)).gated.output.decision).toBe('promote');
+    const job = PredictJob.parse(ml.jobs[0]);
+    expect(job.batchSize).toBe(1);
   });
 
   it('scores a champion once for a test set, whoever challenges it', async () => {
@@ -155,14 +210,49 @@ describe('the gate', () => {
 
   it('decides again where the champion or the rules are others', async () => {
     await runThrough({ name: 'champion', accuracy: 0.6 });
-    const candidate = { name: 'b', accuracy: 0.7 };
+    const candidate = { name: 'b', accuracy: 0.9 };
     const first = await gateOn(candidate, {}, 1);
     expect((await gateOn(candidate)).gated).toEqual({ ...first.gated, cached: true });
-    const rules = await gateOn(candidate, { minimum: { accuracy: 0.9 } });
+    const rules = await gateOn(candidate, { minimum: { accuracy: 0.95 } });
     expect(rules.gated).toMatchObject({ cached: false, output: { decision: 'refuse' } });
-    await runThrough({ name: 'c', accuracy: 0.8 });
+    await runThrough({ name: 'c', accuracy: 1 });
     const champion = await gateOn(candidate, {}, 1);
     expect(champion.gated).toMatchObject({ cached: false, output: { decision: 'refuse', champion: { version: 2 } } });
+  });
+});
+
+describe('a champion that can’t be compared with', () => {
+  const versionKey = 'models/pets/versions/1/manifest.json';
+  const challenger = { name: 'b', accuracy: 1 };
+  const verdict = async (rescores = 0): Promise<string> => {
+    const { output } = (await gateOn(challenger, {}, rescores)).gated;
+    expect(output).toMatchObject({ decision: 'refuse', champion: { version: 1, weightsSha256: null } });
+    return output.rules.find(({ rule }) => rule === 'champion')?.explanation ?? '';
+  };
+  const weightsKey = async (): Promise<string> => (await readVersion(data.store, 'pets', 1))!.weights.key;
+  beforeEach(() => runThrough({ name: 'champion', accuracy: 0.3 }));
+
+  it('because its manifest is gone or damaged', async () => {
+    await data.store.delete(versionKey);
+    expect(await verdict()).toContain('its manifest is gone');
+    await data.store.put(versionKey, new TextEncoder().encode('{"kind'));
+    expect(await verdict()).toContain('its manifest can’t be read');
+  });
+
+  it('because its weights are gone, cut or flipped', async () => {
+    const key = await weightsKey();
+    const whole = (await data.store.get(key))!.body;
+    await data.store.delete(key);
+    expect(await verdict()).toContain('its weights are gone');
+    await data.store.put(key, whole.subarray(1));
+    expect(await verdict()).toContain('its weights are cut');
+    await data.store.put(
+      key,
+      Uint8Array.from(whole, (byte) => byte ^ 1),
+    );
+    expect(await verdict(1)).toContain('its weights can’t be read (STORE_CORRUPT)');
+    await data.store.put(key, whole);
+    expect((await gateOn(challenger, {}, 1)).gated.output.decision).toBe('promote');
   });
 });
 

@@ -1,20 +1,23 @@
 import { EvaluateOutput, GateOutput, PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { ClassificationMetrics } from '../../contracts/manifests.ts';
+import { GateConfig } from '../../contracts/gate-config.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { GateInput, GateResult } from '../../contracts/stages.ts';
 import { judge } from '../../core/promotion/gate.ts';
 import type { ChampionState, Scores } from '../../core/promotion/gate.ts';
-import { evaluateOnTest } from '../evaluate/evaluate.ts';
 import { currentActivity } from '../lib/activity-context.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { readAliases, readVersion } from '../lib/registry.ts';
+import { readAliases } from '../lib/registry.ts';
 import { cachedStage, readStage, requireStage, stageManifestKey } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
-import { createPrepareActivities } from '../prepare/prepare.ts';
 import type { TrainPorts } from '../ports.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
+import { pairedAnswers, testPaths } from './answers.ts';
+import { findChampion, scoreChampion } from './champion.ts';
+import type { FoundChampion } from './champion.ts';
+import { imageLatencyMs } from './latency.ts';
 
-const CODE_VERSION = 1;
+const CODE_VERSION = 2;
 
 /** Decides whether the challenger may take the alias: floors, and the champion re-scored on the challenger's own test set. */
 export function createGateActivities(ports: TrainPorts) {
@@ -26,15 +29,19 @@ export function createGateActivities(ports: TrainPorts) {
   };
 }
 
+/** A run that began under an older graft has rules without the newer keys: their defaults hold. */
 async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput): Promise<StageAnswer<GateOutput>> {
   const { store, clock } = ports;
+  const rules = GateConfig.parse(promote.gate);
   const trained = await requireStage(store, evidence.trainManifestKey, TrainOutput);
-  const { metrics } = await requireStage(store, evidence.evaluateManifestKey, EvaluateOutput);
+  const evaluated = await requireStage(store, evidence.evaluateManifestKey, EvaluateOutput);
   const { aliases } = (await readAliases(store, model)).value;
-  const champion = await championVersion(store, model, aliases[promote.alias]);
-  const itself = champion !== null && isItself(champion, trained) ? champion : null;
-  const standing = itself && (await standingDecision(ports, itself, promote.gate));
-  if (standing) return standing;
+  const found = await findChampion(ports, model, aliases[promote.alias]);
+  if (found.kind === 'found' && isItself(found.champion, trained)) {
+    const standing = await standingDecision(ports, found.champion, rules);
+    if (standing) return standing;
+  }
+  const met = await meet(ports, found, trained, evidence);
   return cachedStage({
     store,
     clock,
@@ -45,17 +52,48 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
       challenger: trained.weights.sha256,
       classes: trained.model.classes,
       evaluation: evidence.evaluateManifestKey,
-      rules: promote.gate,
-      champion: champion === null ? null : { version: champion.version, weights: champion.weights.sha256 },
+      rules,
+      champion: addressOf(met),
+      // Another machine may be slower.
+      ...(rules.limits.latencyMs === null ? {} : { host: ports.host }),
     },
     output: GateOutput,
     async compute() {
-      const state = await stateOf(ports, champion, itself !== null, trained, evidence);
-      const challenger = { scores: scoresOf(metrics), classes: trained.model.classes };
-      const verdict = judge(challenger, state, promote.gate);
-      return { output: { ...verdict, champion: championRecord(champion, state) }, parts: [] };
+      const state = await stateOf(ports, met, evaluated, trained, rules, evidence);
+      const cost = await costOf(ports, trained, rules, evidence);
+      const challenger = { scores: scoresOf(evaluated.metrics), classes: trained.model.classes, cost };
+      return { output: { ...judge(challenger, state, rules), champion: championRecord(met) }, parts: [] };
     },
   });
+}
+
+/** The champion as the challenger meets it. */
+type Met =
+  | Exclude<FoundChampion, { kind: 'found' }>
+  | { readonly kind: 'itself'; readonly champion: ModelVersion }
+  | { readonly kind: 'other-classes'; readonly champion: ModelVersion }
+  | { readonly kind: 'scored'; readonly champion: ModelVersion; readonly scored: StageAnswer<EvaluateOutput> };
+
+async function meet(
+  ports: TrainPorts,
+  found: FoundChampion,
+  trained: TrainOutput,
+  evidence: GateInput['evidence'],
+): Promise<Met> {
+  if (found.kind !== 'found') return found;
+  const { champion } = found;
+  if (isItself(champion, trained)) return { kind: 'itself', champion };
+  if (!sameClasses(champion.model.classes, trained.model.classes)) return { kind: 'other-classes', champion };
+  const scored = await scoreChampion(ports, champion, evidence);
+  return 'why' in scored
+    ? { kind: 'unreadable', version: champion.version, why: scored.why }
+    : { kind: 'scored', champion, scored };
+}
+
+function addressOf(met: Met) {
+  if (met.kind === 'none') return null;
+  if (met.kind === 'unreadable') return { version: met.version, unreadable: met.why };
+  return { version: met.champion.version, weights: met.champion.weights.sha256 };
 }
 
 /** The same bits under other names for their classes are another model. */
@@ -69,7 +107,7 @@ const sameClasses = (a: readonly string[], b: readonly string[]): boolean => a.j
 async function standingDecision(
   { store }: TrainPorts,
   champion: ModelVersion,
-  rules: GateInput['promote']['gate'],
+  rules: GateConfig,
 ): Promise<StageAnswer<GateOutput> | null> {
   const key = asStageKey(asSha256(champion.lineage.gateKey));
   const manifestKey = stageManifestKey('gate', key);
@@ -78,56 +116,49 @@ async function standingDecision(
   return { key, manifestKey, cached: true, output: found.output };
 }
 
-async function championVersion(
-  store: TrainPorts['store'],
-  model: string,
-  version: number | undefined,
-): Promise<ModelVersion | null> {
-  return version === undefined ? null : readVersion(store, model, version);
-}
-
 async function stateOf(
   ports: TrainPorts,
-  champion: ModelVersion | null,
-  itself: boolean,
+  met: Met,
+  evaluated: EvaluateOutput,
   trained: TrainOutput,
+  rules: GateConfig,
   evidence: GateInput['evidence'],
 ): Promise<ChampionState> {
-  if (champion === null) return { kind: 'none' };
-  const { version, model, weights } = champion;
-  if (itself) return { kind: 'itself', version };
-  if (!sameClasses(model.classes, trained.model.classes)) {
-    return { kind: 'other-classes', version, classes: model.classes };
-  }
-  const prepared = await testSideFor(ports, champion, evidence);
-  const { output } = await evaluateOnTest(ports, { model, weights }, prepared);
-  return { kind: 'scored', version, scores: scoresOf(output.metrics) };
+  if (met.kind === 'none' || met.kind === 'unreadable') return met;
+  const { version, model } = met.champion;
+  if (met.kind === 'itself') return { kind: 'itself', version };
+  if (met.kind === 'other-classes') return { kind: 'other-classes', version, classes: model.classes };
+  const activity = currentActivity();
+  const { output } = met.scored;
+  const answers = await pairedAnswers(ports, trained.model.classes.length, evaluated, output, activity);
+  const paths = rules.noSliceWorse
+    ? await testPaths(ports, await requireStage(ports.store, evidence.prepareManifestKey, PrepareOutput), activity)
+    : [];
+  return { kind: 'scored', version, scores: scoresOf(output.metrics), test: { answers, paths } };
 }
 
-/** The challenger's test pictures, rendered as the champion wants them. */
-async function testSideFor(
-  ports: TrainPorts,
-  { model: { image } }: ModelVersion,
-  { datasetManifestKey, splitManifestKey, prepareManifestKey }: GateInput['evidence'],
-): Promise<PrepareOutput> {
-  const own = await requireStage(ports.store, prepareManifestKey, PrepareOutput);
-  if (JSON.stringify(own.image) === JSON.stringify(image)) return own;
-  const { prepareImages } = createPrepareActivities(ports);
-  const { manifestKey } = await prepareImages({ datasetManifestKey, splitManifestKey, image, sides: ['test'] });
-  return requireStage(ports.store, manifestKey, PrepareOutput);
+async function costOf(ports: TrainPorts, trained: TrainOutput, rules: GateConfig, evidence: GateInput['evidence']) {
+  const { sizeBytes } = trained.weights;
+  if (rules.limits.latencyMs === null) return { sizeBytes, latencyMs: null };
+  const prepared = await requireStage(ports.store, evidence.prepareManifestKey, PrepareOutput);
+  return { sizeBytes, latencyMs: await imageLatencyMs(ports, trained, prepared, currentActivity()) };
 }
 
 function scoresOf({ accuracy, top5, macroF1, macroPrecision, macroRecall }: ClassificationMetrics): Scores {
   return { accuracy, top5, macroF1, macroPrecision, macroRecall };
 }
 
-function championRecord(champion: ModelVersion | null, state: ChampionState): GateOutput['champion'] {
-  if (champion === null) return null;
-  const metrics = state.kind === 'scored' ? { ...state.scores } : null;
-  return { version: champion.version, weightsSha256: champion.weights.sha256, metrics };
+function championRecord(met: Met): GateOutput['champion'] {
+  if (met.kind === 'none') return null;
+  if (met.kind === 'unreadable') return { version: met.version, weightsSha256: null, metrics: null };
+  const { version, weights } = met.champion;
+  const record = { version, weightsSha256: weights.sha256 };
+  if (met.kind !== 'scored') return { ...record, metrics: null };
+  const { output, key } = met.scored;
+  return { ...record, metrics: { ...scoresOf(output.metrics) }, evaluateKey: key };
 }
 
 function summaryOf({ decision, rules }: GateOutput): string {
   const telling = rules.filter((rule) => rule.passed === (decision === 'promote'));
-  return `${decision}: ${telling.map((rule) => rule.explanation).join('; ') || 'no rule is set'}`;
+  return `${decision}: ${telling.map((rule) => rule.explanation).join('; ')}`;
 }

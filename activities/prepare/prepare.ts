@@ -20,7 +20,7 @@ import { droppedPaths } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
-const CODE_VERSION = 3;
+const CODE_VERSION = 4;
 /** One shard is rendered while another is stored. */
 const SHARDS_AT_ONCE = 2;
 

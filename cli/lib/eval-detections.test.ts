@@ -27,10 +27,11 @@ const truth = JSON.stringify({
   annotations: [{ image_id: 1, category_id: 1, bbox: [10, 10, 50, 50], area: 2500, iscrowd: 0 }],
 });
 
-async function evaluate(detections: string, groundTruth = truth): Promise<unknown> {
+async function evaluate(detections: string, against?: string): Promise<unknown> {
   const stdout = new PassThrough();
   const output = createOutput({ json: true, stdout, stderr: new PassThrough() });
-  await evalDetections(await file('dets.json', detections), await file('gt.json', groundTruth), output);
+  const files = { detections: await file('dets.json', detections), groundTruth: await file('gt.json', truth) };
+  await evalDetections({ ...files, against: against && (await file('other.json', against)) }, output);
   return JSON.parse(String(stdout.read()));
 }
 
@@ -49,6 +50,13 @@ test('one JSON document with COCO’s and VOC’s figures, absent ones −1', as
   expect(found).toMatchObject({ errors: { counts: { missed: 0, background: 0 } } });
 });
 
+test('another detector is compared on the same images', async () => {
+  const right = '[{"image_id":1,"category_id":1,"bbox":[10,10,50,50],"score":0.9}]';
+  const found = await evaluate('[]', right);
+  const one: unknown = expect.closeTo(1, 12);
+  expect(found).toMatchObject({ intervals: { AP50: { value: 0 } }, against: { AP50: { value: one } } });
+});
+
 test('nothing detected scores 0, not an error', async () => {
   expect(await evaluate('[]')).toMatchObject({ coco: { AP: 0, AR100: 0 }, errors: { counts: { missed: 1 } } });
 });
@@ -64,7 +72,6 @@ test.each([
 
 test('a file that is not there', async () => {
   const output = createOutput({ json: true, stdout: new PassThrough(), stderr: new PassThrough() });
-  await expect(evalDetections(join(dir, 'none.json'), await file('gt.json', truth), output)).rejects.toThrow(
-    'FILE_MISSING',
-  );
+  const files = { detections: join(dir, 'none.json'), groundTruth: await file('gt.json', truth) };
+  await expect(evalDetections(files, output)).rejects.toThrow('FILE_MISSING');
 });

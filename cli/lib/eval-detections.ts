@@ -1,27 +1,63 @@
 import { CocoGroundTruth, CocoResults } from '../../contracts/coco-files.ts';
 import { cocoSet } from '../../core/metrics/detection/coco-set.ts';
+import type { DetectionSet } from '../../core/metrics/detection/boxes.ts';
+import { bootstrapDefaults, precisionDifference, precisionIntervals } from '../../core/metrics/detection/interval.ts';
+import type {
+  BootstrapOptions,
+  Interval,
+  PrecisionDifference,
+  PrecisionIntervals,
+} from '../../core/metrics/detection/interval.ts';
 import { unwrap } from '../../core/result.ts';
 import { readJsonFile } from '../../infra/json-file.ts';
 import type { Output } from '../output.ts';
 import { detectionReport, showDetectionReport } from './detection-view.ts';
-import { plural } from './units.ts';
+import { figure, plural } from './units.ts';
+
+export interface DetectionFiles {
+  readonly detections: string;
+  readonly groundTruth: string;
+  /** Another detector’s words on the same images. */
+  readonly against?: string | undefined;
+}
+
+/** Passes over a detection, of all resamples together: a few seconds. */
+const BOOTSTRAP_PASSES = 3e6;
+
+/** Fewer resamples of a large set, whose interval is narrow anyway. */
+function bootstrapOf({ detections }: DetectionSet): BootstrapOptions {
+  const resamples = Math.round(BOOTSTRAP_PASSES / Math.max(1, detections.length));
+  return { ...bootstrapDefaults, resamples: Math.min(bootstrapDefaults.resamples, Math.max(60, resamples)) };
+}
+
+const RESULTS = 'COCO results: a list of {image_id, category_id, bbox, score}';
 
 /** `graft eval --detections D.json --ground-truth G.json`: files of any tool, in COCO’s form. */
-export async function evalDetections(detections: string, groundTruth: string, output: Output): Promise<void> {
-  const truth = unwrap(
-    await readJsonFile(groundTruth, CocoGroundTruth, 'COCO annotations: images, categories, annotations'),
-  );
-  const form = 'COCO results: a list of {image_id, category_id, bbox, score}';
-  const results = unwrap(await readJsonFile(detections, CocoResults, form));
-  const { set, foreign } = unwrap(cocoSet(truth, results, { groundTruth, detections }));
-  if (foreign > 0) {
-    output.warn(`${plural(foreign, 'detection')} of categories that the ground truth does not have: not counted`);
-  }
+export async function evalDetections(files: DetectionFiles, output: Output): Promise<void> {
+  const { detections, groundTruth, against } = files;
+  const form = 'COCO annotations: images, categories, annotations';
+  const truth = unwrap(await readJsonFile(groundTruth, CocoGroundTruth, form));
+  const setOf = async (path: string): Promise<{ set: DetectionSet; foreign: number }> => {
+    const results = unwrap(await readJsonFile(path, CocoResults, RESULTS));
+    const read = unwrap(cocoSet(truth, results, { groundTruth, detections: path }));
+    if (read.foreign > 0) {
+      output.warn(
+        `${plural(read.foreign, 'detection')} of categories that the ground truth does not have: not counted (${path})`,
+      );
+    }
+    return read;
+  };
+  const { set, foreign } = await setOf(detections);
+  const other = against === undefined ? null : (await setOf(against)).set;
   const report = detectionReport(set);
   output.say(
     `${plural(report.detections, 'detection')} of ${plural(report.objects, 'object')} on ${plural(report.images, 'image')}`,
   );
   showDetectionReport(report, output);
+  const intervals = precisionIntervals(set, bootstrapOf(set));
+  showIntervals(intervals, report.images, output);
+  const difference = other && precisionDifference(set, other, bootstrapOf(set));
+  if (difference) showDifference(difference, report.images, output);
   const { coco, perClass, errors } = report;
   output.result({
     ...report,
@@ -29,5 +65,32 @@ export async function evalDetections(detections: string, groundTruth: string, ou
     perClass: perClass.map((figures) => ({ ...figures })),
     errors: { ...errors, counts: { ...errors.counts }, gains: { ...errors.gains } },
     foreign,
+    intervals: plain(intervals),
+    ...(difference ? { against: { ...plain(difference), betterAP50: difference.betterAP50 } } : {}),
   });
+}
+
+const plain = ({ AP, AP50 }: PrecisionIntervals) => ({ AP: { ...AP }, AP50: { ...AP50 } });
+
+const LEVEL = `${bootstrapDefaults.level * 100} %`;
+
+function showIntervals({ AP, AP50 }: PrecisionIntervals, images: number, output: Output): void {
+  const range = ({ low, high }: Interval): string => `${figure(Math.max(0, low))} to ${figure(Math.min(1, high))}`;
+  output.say(
+    `on other images like these (${LEVEL}): AP50 ${range(AP50)}, AP ${range(AP)}. A change within this range may be chance: more than ${plural(images, 'image')} would tell`,
+  );
+}
+
+function showDifference({ AP, AP50, betterAP50 }: PrecisionDifference, images: number, output: Output): void {
+  const signed = (value: number): string => `${value < 0 ? '−' : '+'}${figure(Math.abs(value))}`;
+  const range = ({ value, low, high }: Interval): string =>
+    `${signed(value)} (${LEVEL}: ${signed(low)} to ${signed(high)})`;
+  const verdict =
+    AP50.low > 0
+      ? 'the other one is better'
+      : AP50.high < 0
+        ? 'the other one is worse'
+        : `${plural(images, 'image')} do not tell them apart`;
+  output.say(`the other detector: AP50 ${range(AP50)}, AP ${range(AP)}`);
+  output.say(`better in AP50 in ${Math.round(betterAP50 * 100)} % of the resamples: ${verdict}`);
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BlobRef } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { MlEvent, MlJob } from '../../contracts/ml-protocol.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
@@ -23,6 +24,8 @@ export interface Scoring {
   readonly dir: string;
   /** The model's weights on this disk, verified. */
   weights(model: ModelVersion): Promise<string>;
+  /** Any stored file on this disk, verified. */
+  fetch(blob: BlobRef): Promise<string>;
 }
 
 /** A picture as it was named, and the file that holds it. */
@@ -61,6 +64,7 @@ export async function withScoring<T>(store: ObjectStore, work: (scoring: Scoring
       ml: createMlRunner({ env, defaultThreads: known.threads }),
       dir,
       weights: ({ weights }) => files.fetch(weights),
+      fetch: (blob) => files.fetch(blob),
     });
   } finally {
     await decoder.close();
@@ -127,7 +131,7 @@ export async function runJob(
   try {
     for await (const event of session.events) {
       if (event.kind === 'failed') throw failureOf(event);
-      if (event.kind === 'evaluated' || event.kind === 'predicted') return event;
+      if (event.kind === 'evaluated' || event.kind === 'predicted' || event.kind === 'exported') return event;
       onEvent(event);
     }
     throw transientError(

@@ -208,6 +208,12 @@ describe('renderImage', () => {
     expect(await render(mirrored, 'm.png', { heightPx: 1, widthPx: 2, channels: 1 })).toEqual([200, 10]);
   });
 
+  it('centres a padded picture whose rows, rounded up to whole vectors, are as long as the frame’s', async () => {
+    const white = await flat({ r: 255, g: 255, b: 255 }, 38, 40).png().toBuffer();
+    const rendered = await render(white, 'white.png', { heightPx: 40, widthPx: 40, resize: 'pad' });
+    expect(rendered.slice(0, 120)).toEqual([...repeat([0], 3), ...repeat([255], 114), ...repeat([0], 3)]);
+  });
+
   it('stretches, pads with black and crops the centre to the exact size', async () => {
     const wide = png({
       width: 4,

@@ -118,7 +118,8 @@ export class PictureDecoder {
   private resample(placement: Placement, spec: RenderSpec, channels: Channels): Uint8Array {
     const { pixels, rowBytes } = this.resampler.resample({ ...placement, channels });
     const frameRowBytes = spec.widthPx * channels;
-    const isWhole = placement.height.toPx === spec.heightPx && rowBytes === frameRowBytes;
+    const fills = placement.height.toPx === spec.heightPx && placement.width.toPx === spec.widthPx;
+    const isWhole = fills && rowBytes === frameRowBytes;
     if (isWhole) return toChannels(pixels, channels, spec.channels);
     const frame = new Uint8Array(spec.heightPx * frameRowBytes);
     for (let row = 0; row < placement.height.toPx; row++) {

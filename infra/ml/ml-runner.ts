@@ -81,7 +81,7 @@ function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRun
 
 /** Whether the job has said all it has to say. */
 function isLast(event: MlEvent): boolean {
-  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'failed'].includes(event.kind);
+  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'exported', 'failed'].includes(event.kind);
 }
 
 async function stopWithin(child: ChildProcess, gone: Promise<void>, deadlineMs: number): Promise<void> {

@@ -184,8 +184,8 @@ class Recorder {
     return { id, shape, dtype };
   }
 
-  private createTensor(shape: readonly number[], dtype: number, values: TypedArray): number {
-    if (!ArrayBuffer.isView(values)) throw new RecordingError('a program can’t make tensors of strings');
+  private createTensor(shape: readonly number[], dtype: number, values: TypedArray | readonly Uint8Array[]): number {
+    if (!isNumbers(values)) throw new RecordingError('a program can’t make tensors of strings');
     const id = this.native.createTensor(shape, dtype, values);
     this.known.set(id, { shape, dtype, ref: { kind: 'constant', index: this.constants.length }, real: true });
     this.constants.push({ shape, dtype, values: values.slice() });
@@ -265,6 +265,10 @@ class Recorder {
     if (!known) throw new RecordingError(`${what} takes a tensor from outside: make it an input or a variable`);
     return known;
   }
+}
+
+function isNumbers(values: TypedArray | readonly Uint8Array[]): values is TypedArray {
+  return ArrayBuffer.isView(values);
 }
 
 export function bytesOf(values: TypedArray): Uint8Array {

@@ -29,8 +29,9 @@ export interface Binding {
   readonly TF_INT32: number;
   readonly TF_BOOL: number;
   readonly TF_UINT8: number;
-  /** Shares the array's memory with TensorFlow where it is aligned: it must not change while the tensor is in use. */
-  createTensor(shape: readonly number[], dtype: number, values: TypedArray): number;
+  readonly TF_STRING: number;
+  /** Strings are byte arrays. Shares the array's memory with TensorFlow where it is aligned: it must not change while the tensor is in use. */
+  createTensor(shape: readonly number[], dtype: number, values: TypedArray | readonly Uint8Array[]): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): TypedArray;
   executeOp(name: string, attributes: readonly Attribute[], inputs: readonly number[], outputs: number): TensorHandle[];

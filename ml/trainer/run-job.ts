@@ -1,5 +1,6 @@
 import type { MlJob } from '../../contracts/ml-protocol.ts';
 import { unreachable } from '../../core/errors.ts';
+import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runEvaluation, runPrediction } from './score.ts';
@@ -16,6 +17,8 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runEvaluation(job, host);
     case 'predict':
       return runPrediction(job, host);
+    case 'export':
+      return runExport(job, host);
     default:
       return unreachable(job);
   }

@@ -46,15 +46,19 @@ export async function runPrediction(job: PredictJob, host: JobHost): Promise<voi
   try {
     const classes = job.model.classes.length;
     const probabilities: number[][] = [];
+    const batchMs: number[] = [];
     for (let start = 0; start < rows; start += batchSize) {
       const count = Math.min(batchSize, rows - start);
-      const logits = model.logits(await file.readRows('images', start, count), count);
+      const images = await file.readRows('images', start, count);
+      const startedMs = performance.now();
+      const logits = model.logits(images, count);
+      batchMs.push(performance.now() - startedMs);
       for (let row = 0; row < count; row++) {
         probabilities.push(softmax(logits.subarray(row * classes, (row + 1) * classes)));
       }
       await breathe();
     }
-    host.emit({ kind: 'predicted', probabilities });
+    host.emit({ kind: 'predicted', probabilities, batchMs });
   } finally {
     await file.close();
     model.dispose();

@@ -180,8 +180,13 @@ export function metricsOf(accuracy: number): ClassificationMetrics {
   };
 }
 
-export async function putEvaluated(store: ObjectStore, accuracy: number, salt = ''): Promise<string> {
-  const logits = await putBlob(store, `stages/evaluate/made-up/${salt}${accuracy}`, Uint8Array.of(1));
+export async function putEvaluated(
+  store: ObjectStore,
+  accuracy: number,
+  salt = '',
+  bytes: Uint8Array = Uint8Array.of(1),
+): Promise<string> {
+  const logits = await putBlob(store, `stages/evaluate/made-up/${salt}${accuracy}`, bytes);
   return putStage(store, 'evaluate', { accuracy, salt }, { metrics: metricsOf(accuracy), logits, findings: [] }, [
     logits,
   ]);

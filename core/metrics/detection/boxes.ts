@@ -49,6 +49,7 @@ export function boxIou(detected: XywhBox, truth: XywhBox, crowd = false): number
 
 /** Boxes of one image and one category. */
 export interface ImageGroup<T> {
+  readonly image: number;
   readonly truths: TruthBox[];
   readonly detections: T[];
 }
@@ -62,7 +63,7 @@ export function byImage<T extends { readonly image: number }>(
   const groupOf = (image: number): ImageGroup<T> => {
     const known = groups.get(image);
     if (known) return known;
-    const fresh = { truths: [], detections: [] };
+    const fresh = { image, truths: [], detections: [] };
     groups.set(image, fresh);
     return fresh;
   };

@@ -1,0 +1,82 @@
+import { Command, Option } from 'commander';
+import { ExportFormat, ExportPrecision } from '../contracts/export.ts';
+import type { ExportManifest } from '../contracts/export.ts';
+import { exportModel } from './lib/export-model.ts';
+import { resolveModel } from './lib/registry.ts';
+import { withScoring } from './lib/scoring.ts';
+import { withStore } from './lib/services.ts';
+import { figure } from './lib/units.ts';
+import { formatAmount, outputOf, withCommonOptions } from './output.ts';
+import type { Output } from './output.ts';
+
+interface ExportOptions {
+  readonly format: ExportFormat;
+  readonly precision: ExportPrecision;
+  readonly out: string;
+  readonly check?: string[];
+}
+
+const HELP = `
+MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS. Formats: saved-model (TensorFlow and TensorFlow Serving;
+decodes and resizes files itself), tfjs (a graph model for browsers), onnx, safetensors. The export is loaded again and
+compared with the model on its own test pictures; export.json says how far they are apart.
+
+Examples:
+  graft models export digits --format saved-model --out ./digits-saved
+  graft models export digits@3 --format onnx --precision int8 --out ./digits-onnx
+  graft models export digits --format tfjs --out ./digits-tfjs --check ./photos --json`;
+
+/** `graft models export MODEL`. */
+export function exportCommand(): Command {
+  const command = withCommonOptions(
+    new Command('export')
+      .description('Write a model version for use elsewhere, and check it.')
+      .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
+      .addOption(new Option('--format <format>', 'what to write').choices(ExportFormat.options).makeOptionMandatory())
+      .requiredOption('--out <folder>', 'where to: a folder that is not there yet, or empty')
+      .addOption(
+        new Option('--precision <precision>', 'how weights are stored')
+          .choices(ExportPrecision.options)
+          .default('float32'),
+      )
+      .option('--check <paths...>', 'compare on these pictures instead of the test set')
+      .addHelpText('after', HELP),
+  );
+  return command.action((model: string, options: ExportOptions) => run(model, options, outputOf(command)));
+}
+
+async function run(reference: string, options: ExportOptions, output: Output): Promise<void> {
+  const { format, precision, out, check = null } = options;
+  const manifest = await withStore(async (store) => {
+    const version = await resolveModel(store, reference);
+    return withScoring(store, async (scoring) => {
+      const bar = output.progress('check');
+      try {
+        return await exportModel(store, scoring, version, { format, precision, out, check }, (done, total) => {
+          bar.update(done, total);
+        });
+      } finally {
+        bar.stop();
+      }
+    });
+  });
+  output.say(`${manifest.name} version ${manifest.version} as ${format}, ${precision}: ${out}`);
+  output.table(
+    ['file', 'size'],
+    manifest.files.map(({ path, sizeBytes }) => [path, formatAmount(sizeBytes, 'bytes')]),
+  );
+  output.table(['compared with the model', 'pictures', 'result'], checkRows(manifest));
+  output.result({ out, ...manifest });
+}
+
+function checkRows({ check: { pixels, files, accuracy } }: ExportManifest): (string | number)[][] {
+  const rows: (string | number)[][] = [
+    ['largest difference of a probability', pixels.images, pixels.maxDifference.toExponential(1)],
+  ];
+  if (files !== null) rows.push(['the same, fed the files', files.images, files.maxDifference.toExponential(1)]);
+  if (accuracy !== null) {
+    const { images, original, exported } = accuracy;
+    rows.push(['accuracy of the model, of the export', images, `${figure(original)}, ${figure(exported)}`]);
+  }
+  return rows;
+}

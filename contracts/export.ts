@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { ModelDescription, Sha256Field } from './manifests.ts';
+
+export const ExportFormat = z.enum(['saved-model', 'tfjs', 'onnx', 'safetensors']);
+export type ExportFormat = z.infer<typeof ExportFormat>;
+
+export const ExportPrecision = z.enum(['float32', 'float16', 'int8']);
+export type ExportPrecision = z.infer<typeof ExportPrecision>;
+
+/** How far an export is from the model that it was made of, measured on real pictures when it was made. */
+export const ExportCheck = z.object({
+  /** Largest difference of a probability, over rendered pixels that both were fed. */
+  pixels: z.object({ images: z.int().min(0), maxDifference: z.number() }),
+  /** The same where the export decodes and resizes the files itself; null where it takes pixels alone. */
+  files: z.object({ images: z.int().min(0), maxDifference: z.number() }).nullable(),
+  /** Share of labelled pictures that are right; null where no labels are known. */
+  accuracy: z.object({ images: z.int().min(0), original: z.number(), exported: z.number() }).nullable(),
+});
+export type ExportCheck = z.infer<typeof ExportCheck>;
+
+/** y = x · scale + shift for x in 0–255 of each of R, G, B, then the channels in `channelOrder`. */
+export const ExportNormalization = z.object({
+  id: z.string(),
+  scale: z.array(z.number()).length(3),
+  shift: z.array(z.number()).length(3),
+  channelOrder: z.enum(['rgb', 'bgr']),
+});
+export type ExportNormalization = z.infer<typeof ExportNormalization>;
+
+/** What the ML process found out while it wrote an export. */
+export const ExportReport = z.object({ check: ExportCheck, normalization: ExportNormalization });
+export type ExportReport = z.infer<typeof ExportReport>;
+
+/** `export.json` beside the files of an export, written last. */
+export const ExportManifest = z.object({
+  kind: z.literal('graft.export/1'),
+  name: z.string(),
+  version: z.int().positive(),
+  weightsSha256: Sha256Field,
+  graftVersion: z.string(),
+  createdAt: z.string(),
+  format: ExportFormat,
+  precision: ExportPrecision,
+  model: ModelDescription,
+  /** What is done before the files of the export begin, and what is inside them. */
+  preprocessing: z.object({
+    inside: z.array(z.enum(['decode', 'resize', 'normalize'])),
+    resize: z.string(),
+    normalization: ExportNormalization,
+  }),
+  check: ExportCheck,
+  files: z.array(z.object({ path: z.string(), sha256: Sha256Field, sizeBytes: z.int().min(0) })),
+});
+export type ExportManifest = z.infer<typeof ExportManifest>;

@@ -1,0 +1,236 @@
+import type { ModelDescription } from '../../contracts/manifests.ts';
+import { failedError } from '../../core/errors.ts';
+import { neededOperations } from '../engine/needed.ts';
+import { record } from '../engine/recorder.ts';
+import type { RecordedOperation, Recording, Ref } from '../engine/recorder.ts';
+import { isNative, nativeBackend } from '../native/backend.ts';
+import type { Binding, TensorHandle } from '../native/backend.ts';
+import { buildModel } from '../trainer/model.ts';
+import { inferProgram, variable } from '../trainer/programs.ts';
+import type { GraphIntegers, GraphNode, GraphRef, GraphWeight, InferenceGraph } from './inference-graph.ts';
+
+/** Two batch sizes: where recordings of the same model differ by these, the batch stands. */
+const BATCHES = [2, 3] as const;
+
+/**
+ * The inference graph of a trained model. `values`: its parameters by their names in the model.
+ * EXPORT_NATIVE where TensorFlow is not native, EXPORT_OPERATION where something hangs on the batch size (both failed).
+ */
+export function traceInference(
+  description: ModelDescription,
+  values: ReadonlyMap<string, Float32Array>,
+): InferenceGraph {
+  if (!isNative()) {
+    const remedy = 'graft doctor --fix brings it';
+    throw failedError('EXPORT_NATIVE', 'export', 'tfjs alone computes here', 'native TensorFlow', remedy);
+  }
+  const model = buildModel({ ...description, strategy: 'full' }, 1);
+  const { heightPx, widthPx, channels } = description.image;
+  const shapes = new Map(model.all.map((spec) => [variable.parameter(spec.name), spec.shape]));
+  const rows = { kind: 'pixels', shape: [heightPx, widthPx, channels] } as const;
+  const [first, second] = BATCHES.map((batch) => record(inferProgram(model, rows, batch, false), shapes));
+  if (!first || !second) throw new Error('nothing was recorded');
+  const tracer = new Tracer(nativeBackend().binding, first, second, shapes, values);
+  try {
+    return { heightPx, widthPx, channels, ...tracer.run() };
+  } finally {
+    tracer.dispose();
+  }
+}
+
+type Traced = Pick<InferenceGraph, 'nodes' | 'weights' | 'integers'>;
+
+/** Takes a recording apart: what hangs on the pixels becomes nodes, all else is computed now and becomes weights. */
+class Tracer {
+  private readonly nodes: GraphNode[] = [];
+  private readonly weights = new Map<string, GraphWeight>();
+  private readonly integers: GraphIntegers[] = [];
+  /** What an operation that hangs on the pixels has become. */
+  private readonly live = new Map<number, GraphRef>();
+  /** What the others give, and the variables that went into it. */
+  private readonly folded = new Map<number, { readonly handle: TensorHandle; readonly from: readonly string[] }>();
+  private readonly known = new Map<string, GraphRef>();
+  private readonly made: number[] = [];
+  private readonly binding: Binding;
+  private readonly first: Recording;
+  private readonly second: Recording;
+  private readonly shapes: ReadonlyMap<string, readonly number[]>;
+  private readonly values: ReadonlyMap<string, Float32Array>;
+
+  constructor(
+    binding: Binding,
+    first: Recording,
+    second: Recording,
+    shapes: ReadonlyMap<string, readonly number[]>,
+    values: ReadonlyMap<string, Float32Array>,
+  ) {
+    this.binding = binding;
+    this.first = first;
+    this.second = second;
+    this.shapes = shapes;
+    this.values = values;
+  }
+
+  run(): Traced {
+    const { operations, outputs } = this.first;
+    for (const index of neededOperations(this.first)) {
+      const operation = operations[index];
+      if (operation === undefined) continue;
+      if (JSON.stringify(operation) !== JSON.stringify(this.second.operations[index])) throw onBatch(operation.name);
+      if (operation.inputs.some((ref) => this.isLive(ref))) this.live.set(index, this.liveNode(operation));
+      else this.fold(index, operation);
+    }
+    const logits = outputs.get('logits');
+    if (!logits) throw new Error('the model gives no logits');
+    const T = { name: 'T', type: this.binding.TF_ATTR_TYPE, value: this.binding.TF_FLOAT };
+    this.nodes.push({ op: 'Softmax', attributes: [T], inputs: [this.ref(logits.ref)] });
+    return { nodes: this.nodes, weights: this.weights, integers: this.integers };
+  }
+
+  dispose(): void {
+    for (const id of this.made) this.binding.deleteTensor(id);
+  }
+
+  private isLive(ref: Ref): boolean {
+    return ref.kind === 'input' || (ref.kind === 'operation' && this.live.has(ref.index));
+  }
+
+  private liveNode(operation: RecordedOperation): GraphRef {
+    const { name, attributes, inputs } = operation;
+    const [first] = inputs;
+    if (name === 'Cast' && first && isSameType(operation)) return this.ref(first);
+    const refs = inputs.map((ref) => this.ref(ref));
+    if (inputs.some((ref) => ref.kind === 'operation' && ref.output > 0)) throw onBatch(`a further output in ${name}`);
+    // A product of matrices that are only two is written as one everywhere.
+    const node =
+      name === 'BatchMatMulV2'
+        ? { op: 'MatMul', attributes: matMulAttributes(operation), inputs: refs }
+        : { op: name === 'Add' ? 'AddV2' : name, attributes, inputs: refs };
+    this.nodes.push(node);
+    return { kind: 'node', index: this.nodes.length - 1 };
+  }
+
+  private fold(index: number, { name, attributes, inputs }: RecordedOperation): void {
+    const ids = inputs.map((ref) => this.handleOf(ref));
+    const [handle] = this.binding.executeOp(name, attributes, ids, 1);
+    if (handle === undefined) throw new Error(`${name} gave no output`);
+    this.made.push(handle.id);
+    const from = inputs.flatMap((ref) => this.variablesIn(ref));
+    this.folded.set(index, { handle, from });
+  }
+
+  private variablesIn(ref: Ref): readonly string[] {
+    if (ref.kind === 'state') return [ref.name];
+    return ref.kind === 'operation' ? (this.folded.get(ref.index)?.from ?? []) : [];
+  }
+
+  private handleOf(ref: Ref): number {
+    if (ref.kind === 'operation') return this.folded.get(ref.index)?.handle.id ?? -1;
+    const id = this.createTensor(ref);
+    this.made.push(id);
+    return id;
+  }
+
+  private createTensor(ref: Ref): number {
+    if (ref.kind === 'constant') {
+      const constant = this.first.constants[ref.index];
+      if (constant) return this.binding.createTensor(constant.shape, constant.dtype, constant.values);
+    }
+    if (ref.kind === 'state') {
+      const { shape, values } = this.parameter(ref.name);
+      return this.binding.createTensor(shape, this.binding.TF_FLOAT, values);
+    }
+    throw new Error('a folded operation takes what is not known');
+  }
+
+  private parameter(name: string): GraphWeight {
+    const short = name.slice(variable.parameter('').length);
+    const values = this.values.get(short);
+    if (values === undefined) throw new Error(`no value for ${short}`);
+    return { name: short, shape: this.shapes.get(name) ?? [], values };
+  }
+
+  private ref(ref: Ref): GraphRef {
+    const key = JSON.stringify(ref);
+    const known = this.known.get(key);
+    if (known) return known;
+    const made = this.newRef(ref);
+    this.known.set(key, made);
+    return made;
+  }
+
+  private newRef(ref: Ref): GraphRef {
+    switch (ref.kind) {
+      case 'input':
+        return { kind: 'pixels' };
+      case 'state':
+        return this.weight(this.parameter(ref.name));
+      case 'constant':
+        return this.constant(ref.index);
+      case 'operation': {
+        const live = this.live.get(ref.index);
+        if (live) return live;
+        const folded = this.folded.get(ref.index);
+        if (!folded) throw new Error(`operation ${ref.index} is not known`);
+        const values = this.binding.tensorDataSync(folded.handle.id);
+        if (!(values instanceof Float32Array)) throw onBatch('a folded value that is no float');
+        return this.weight({ name: this.nameFor(folded.from), shape: folded.handle.shape, values: values.slice() });
+      }
+    }
+  }
+
+  private weight(weight: GraphWeight): GraphRef {
+    this.weights.set(weight.name, weight);
+    return { kind: 'weight', name: weight.name };
+  }
+
+  /** `backbone/conv1/folded` of a kernel with its BatchNorm, `backbone/conv1/bn/folded` of that alone. */
+  private nameFor(variables: readonly string[]): string {
+    const folders = variables.map((name) => this.parameter(name).name.split('/').slice(0, -1));
+    const [first = []] = folders;
+    const shared = first.filter((_, at) => folders.every((each) => same(each, first, at + 1)));
+    const name = [...shared, 'folded'].join('/');
+    let unique = name;
+    for (let count = 2; this.weights.has(unique); count++) unique = `${name}_${count}`;
+    return unique;
+  }
+
+  private constant(index: number): GraphRef {
+    const [a, b] = [this.first.constants[index], this.second.constants[index]];
+    if (!a || !b || a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) throw onBatch('a constant');
+    if (a.values instanceof Float32Array) {
+      if (a.values.some((value, at) => value !== b.values[at])) throw onBatch('a constant');
+      return this.weight({ name: `constants/${index}`, shape: a.shape, values: a.values });
+    }
+    const values = Int32Array.from(a.values, (value, at) => {
+      if (value === b.values[at]) return value;
+      if (value === BATCHES[0] && b.values[at] === BATCHES[1]) return -1;
+      throw onBatch('a constant');
+    });
+    if (values.filter((value, at) => value === -1 && a.values[at] !== -1).length > 1) throw onBatch('a shape');
+    this.integers.push({ shape: a.shape, values });
+    return { kind: 'integers', index: this.integers.length - 1 };
+  }
+}
+
+const same = (path: readonly string[], other: readonly string[], length: number): boolean =>
+  path.length >= length && path.slice(0, length).join('/') === other.slice(0, length).join('/');
+
+function isSameType({ attributes }: RecordedOperation): boolean {
+  const type = (name: string) => attributes.find((each) => each.name === name)?.value;
+  return type('SrcT') === type('DstT');
+}
+
+function matMulAttributes({ attributes }: RecordedOperation): GraphNode['attributes'] {
+  const names: Readonly<Record<string, string>> = { adj_x: 'transpose_a', adj_y: 'transpose_b' };
+  return attributes.map((each) => ({ ...each, name: names[each.name] ?? each.name }));
+}
+
+const onBatch = (what: string): Error =>
+  failedError(
+    'EXPORT_OPERATION',
+    'the network',
+    `${what} hangs on the batch size, or is not known to exporters`,
+    'operations that treat each picture alone',
+    'export to safetensors, or report it with the backbone’s name',
+  );
