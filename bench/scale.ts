@@ -110,7 +110,7 @@ async function halfRead(store: ObjectStore): Promise<void> {
   const half = images / 2_048 / 2;
   for (;;) {
     let chunks = 0;
-    for await (const _ of store.list('datasets/scale/chunks/')) chunks++;
+    for await (const { key } of store.list('datasets/scale/chunks/')) chunks += key.endsWith('.json') ? 1 : 0;
     if (chunks >= half) return;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }

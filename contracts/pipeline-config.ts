@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { DataChecksConfig } from './data-checks-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
 import { GateConfig } from './gate-config.ts';
 
@@ -72,6 +73,7 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
+  checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
   workers: positiveInt
     .max(16)
     .default(1)

@@ -53,6 +53,9 @@ export const ValidateInput = z.object({
   dataset: DatasetConfig,
   image: ImageConfig,
   backbone: BackboneId,
+  /** Whose champion's training data these are compared with. */
+  model: z.string().optional(),
+  alias: z.string().optional(),
 });
 export type ValidateInput = z.infer<typeof ValidateInput>;
 export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.array(Finding).max(50) }));

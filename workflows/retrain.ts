@@ -76,11 +76,18 @@ async function prepareData({ runId, config }: RetrainInput, progress: RunTracker
       dataset: config.dataset,
       image: config.image,
       backbone: config.model.backbone,
+      model: config.promote.model ?? config.name,
+      alias: config.promote.alias,
     }),
   );
   progress.found(validated.output.findings);
   const split = await progress.stage('split', () =>
-    dataStages.splitDataset({ datasetManifestKey, datasetName, split: config.dataset.split }),
+    dataStages.splitDataset({
+      datasetManifestKey,
+      datasetName,
+      split: config.dataset.split,
+      validateManifestKey: validated.manifestKey,
+    }),
   );
   const rendering: PrepareInput = {
     datasetManifestKey,
