@@ -10,6 +10,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -23,6 +24,7 @@ const commands = [
   evalCommand(),
   predictCommand(),
   modelsCommand(),
+  tensorboardCommand(),
   workerCommand(),
 ];
 

@@ -236,6 +236,8 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** metrics.jsonl and histograms.jsonl, for runs that find this training done; absent in what an older graft wrote. */
+  curves: z.object({ metrics: BlobRef, histograms: BlobRef }).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

@@ -1,3 +1,4 @@
+import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { DataChecksConfig } from './data-checks-config.ts';
@@ -101,7 +102,7 @@ export const ImageConfig = z.strictObject({
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;
 
-export const BackboneId = z.enum(['efficientnet-lite0', 'mobilenet-v2', 'resnet50-v1.5', 'resnet50', 'tiny-cnn']);
+export const BackboneId = z.enum(backboneNames);
 export type BackboneId = z.infer<typeof BackboneId>;
 
 export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);

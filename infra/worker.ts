@@ -28,6 +28,7 @@ import { openDatasetSource, sourcesSetup } from './sources/open-source.ts';
 import { systemClock } from './system-clock.ts';
 import { tlsOptions } from './temporal/connect.ts';
 import { workflowBundle } from './temporal/workflow-bundle.ts';
+import { eventEncoder } from './tensorboard/encode.ts';
 import { graftVersion } from './version.ts';
 
 export interface WorkerOptions {
@@ -84,6 +85,7 @@ function createPorts(store: TrainPorts['store']): TrainPorts {
   return {
     store,
     clock: systemClock,
+    events: eventEncoder,
     images: createImageDecoder({ env: childEnvironment({}, { secrets: false }) }),
     openSource: openDatasetSource({ store, ...sourcesSetup(known) }),
     files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),

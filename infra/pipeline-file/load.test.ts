@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAugmenting } from '../../core/augment/settings.ts';
-import { backboneFacts } from '../../core/backbone-facts.ts';
+import { backboneFacts, backboneNames } from '../../core/backbone-facts.ts';
 import { createBackbone } from '../../ml/backbones/index.ts';
-import { backboneIds } from '../../ml/backbones/backbone.ts';
 import { loadPipelineFile } from './load.ts';
 import { PipelineFileError } from './problems.ts';
 
@@ -302,7 +301,7 @@ describe('what cannot be true together is refused before anything runs', () => {
   });
 
   it('by the numbers of the networks themselves', () => {
-    for (const id of backboneIds) {
+    for (const id of backboneNames) {
       const { blocks, defaultSizePx, minimumSizePx } = createBackbone(id);
       expect(backboneFacts[id]).toMatchObject({ blocks: blocks.length, defaultSizePx, minSizePx: minimumSizePx });
     }

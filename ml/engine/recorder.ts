@@ -16,6 +16,9 @@ export interface RecordedOperation {
   readonly name: string;
   readonly attributes: readonly Attribute[];
   readonly inputs: readonly Ref[];
+  /** Of the inputs, in their order. */
+  readonly inputShapes: readonly (readonly number[])[];
+  readonly outputShapes: readonly (readonly number[])[];
 }
 
 export interface RecordedConstant extends Meta {
@@ -206,7 +209,6 @@ class Recorder {
   ): TensorHandle[] {
     const inputs = ids.map((id) => this.knownAt(id, `${name} (operation ${this.operations.length})`));
     const index = this.operations.length;
-    this.operations.push({ name, attributes, inputs: inputs.map(({ ref }) => ref) });
     const constant = (at: number): readonly number[] => {
       const ref = inputs[at]?.ref;
       const values = ref?.kind === 'constant' ? this.constants[ref.index]?.values : undefined;
@@ -215,10 +217,17 @@ class Recorder {
     };
     const shapes = shapeRules[name]?.({ inputs, attributes, constant });
     const dtype = inputs.find((input) => input.dtype === this.native.TF_FLOAT)?.dtype ?? inputs[0]?.dtype;
+    const push = (outputShapes: readonly (readonly number[])[]): void => {
+      const inputShapes = inputs.map(({ shape }) => shape);
+      this.operations.push({ name, attributes, inputs: inputs.map(({ ref }) => ref), inputShapes, outputShapes });
+    };
     if (shapes && dtype !== undefined) {
+      push(shapes);
       return shapes.map((shape, output) => this.virtual(shape, dtype, { kind: 'operation', index, output }));
     }
-    return this.onZeros(name, attributes, ids, count).map((handle, output) => {
+    const handles = this.onZeros(name, attributes, ids, count);
+    push(handles.map(({ shape }) => shape));
+    return handles.map((handle, output) => {
       this.known.set(handle.id, { ...handle, ref: { kind: 'operation', index, output }, real: true });
       return handle;
     });
