@@ -296,5 +296,7 @@ export const PromoteOutput = z.object({
   promoted: z.boolean(),
   alias: z.string(),
   manifestKey: z.string(),
+  /** Where the alias stands (null: nowhere), though the gate compared with another: it has to decide again. */
+  overtakenBy: z.int().positive().nullable().optional(),
 });
 export type PromoteOutput = z.infer<typeof PromoteOutput>;
