@@ -10,6 +10,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
@@ -24,6 +25,7 @@ const commands = [
   evalCommand(),
   predictCommand(),
   modelsCommand(),
+  scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { NotifyConfig } from './notify-config.ts';
 import { GateConfig } from './gate-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
@@ -232,5 +233,6 @@ export const PipelineConfig = z.strictObject({
   model: ModelConfig.prefault({}),
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
+  notify: NotifyConfig,
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

@@ -61,6 +61,8 @@ export interface Settings {
   readonly threads: number;
   /** TF_CPP_MIN_LOG_LEVEL=0: somebody wants to read all that the native libraries say. */
   readonly verboseNative: boolean;
+  /** Hosts, addresses and networks that data sets may be fetched from although they are not public. */
+  readonly urlAllow: readonly string[];
   readonly proxies: { readonly http: string | null; readonly https: string | null; readonly no: string | null };
   /** The folders of PATH, in order. */
   readonly searchPath: readonly string[];
@@ -102,6 +104,7 @@ const Environment = z.object({
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
+  GRAFT_URL_ALLOW: Text.optional(),
   GRAFT_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PATH: z.string().optional(),
 });
@@ -130,6 +133,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',
+    urlAllow: (env.GRAFT_URL_ALLOW ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     proxies: {
       http: either(source, 'http_proxy'),
       https: either(source, 'https_proxy'),
@@ -160,6 +164,7 @@ export function connections(known: Settings = settings()): ConfiguredConnections
   };
 }
 
+const NOTIFY_PREFIX = 'GRAFT_NOTIFY_';
 const SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'TEMPORAL_API_KEY'];
 
 /**
@@ -172,10 +177,16 @@ export function childEnvironment(
 ): Record<string, string> {
   const merged: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...overrides })) {
-    const barred = options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_)/.test(name));
+    const barred =
+      options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_)/.test(name));
     if (value !== undefined && !barred) merged[name] = value;
   }
   return merged;
+}
+
+/** A variable that a pipeline file names for notifications (contracts/notify-config.ts); children never get these. */
+export function notifyVariable(name: string): string | undefined {
+  return name.startsWith(NOTIFY_PREFIX) ? process.env[name] : undefined;
 }
 
 /** Sets what is unset in this process's own environment: for native libraries, which read it when they load. */
