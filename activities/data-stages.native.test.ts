@@ -53,7 +53,12 @@ describe('data stages', () => {
       clock: systemClock,
       events: eventEncoder,
       images: createImageDecoder({ env: { PATH: process.env['PATH'] ?? '' } }),
-      openSource: openDatasetSource(store),
+      openSource: openDatasetSource({
+        store,
+        unpackDir: 'unused',
+        proxies: { http: null, https: null, no: null },
+        urlAllow: [],
+      }),
       files: createLocalFiles({ store, dir: join(root, 'files') }),
     };
     for (let i = 0; i < 30; i++) {

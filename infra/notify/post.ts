@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import { GraftError, inputError, messageOf, transientError } from '../../core/errors.ts';
 import { checkedUrl } from '../sources/url/address.ts';
 import type { AllowedHosts } from '../sources/url/address.ts';
-import { checkedLookup } from './checked-lookup.ts';
+import { checkedLookup } from '../sources/url/fetch-url.ts';
 
 export interface Post {
   readonly url: string;
