@@ -63,6 +63,7 @@ function create(): Command {
         config,
         trigger: triggerOf(flags) ?? { kind: 'changed' as const },
         requestedBy: requester(),
+        cron: [...(flags.cron ?? [])],
       };
       const draft = { input, spec, overlap: flags.overlap ?? 'skip', catchUpMs: flags.catchUp ?? ONE_HOUR_MS };
       await schedules.create(draft, { paused: flags.paused === true, ...noteOf(flags) });
@@ -166,8 +167,9 @@ function update(): Command {
       const times =
         flags.cron === undefined && flags.every === undefined ? { ...kept, ...flags } : { timeZone, ...flags };
       const config = file === undefined ? before.input.config : await readFile(file, flags, output);
+      const trigger = triggerOf(flags) ?? before.input.trigger;
       await schedules.update(id, {
-        input: { ...before.input, config, trigger: triggerOf(flags) ?? before.input.trigger },
+        input: { ...before.input, config, trigger, cron: [...('cron' in times ? (times.cron ?? []) : [])] },
         spec: saysTimes(flags) ? specOf(times, new Date()) : null,
         overlap: flags.overlap ?? before.overlap,
         catchUpMs: flags.catchUp ?? before.catchUpMs,

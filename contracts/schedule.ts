@@ -28,6 +28,8 @@ export const ScheduledRetrainInput = z.object({
   config: PipelineConfig,
   trigger: RetrainTrigger,
   requestedBy: z.string(),
+  /** As it was written: Temporal keeps what it makes of them. */
+  cron: z.array(z.string()).default([]),
 });
 export type ScheduledRetrainInput = z.infer<typeof ScheduledRetrainInput>;
 

@@ -1,5 +1,5 @@
-import { LastTrained, ScheduleDecision } from '../../contracts/schedule.ts';
-import type { DecideInput } from '../../contracts/schedule.ts';
+import { LastTrained } from '../../contracts/schedule.ts';
+import type { DecideInput, ScheduleDecision } from '../../contracts/schedule.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import { datasetChange } from '../../core/schedules/dataset-change.ts';
 import { decide } from '../../core/schedules/decide.ts';

@@ -91,7 +91,11 @@ export function createSchedulesClient({ client }: TemporalClient): SchedulesClie
       const ids = await quickly(() => scheduleIds(client));
       return Promise.all(ids.map(show));
     },
-    trigger: (id, overlap) => about(id, (handle) => handle.trigger(overlap && overlapPolicies[overlap])),
+    // The SDK would let a trigger run beside others: here the schedule's own policy holds, as for any tick.
+    trigger: async (id, overlap) => {
+      const policy = overlap ?? (await show(id)).overlap;
+      await about(id, (handle) => handle.trigger(overlapPolicies[policy]));
+    },
     pause: (id, note) => about(id, (handle) => handle.pause(note)),
     resume: (id, note) => about(id, (handle) => handle.unpause(note)),
     backfill: (id, start, end, overlap) => {
@@ -170,12 +174,12 @@ async function view(
   scheduleId: string,
   { spec, action, policies, state, info }: ScheduleDescription,
 ): Promise<ScheduleView> {
+  const input = ScheduledRetrainInput.parse(action.args?.[0]);
   const recent = info.recentActions.slice(-TICKS).reverse();
   return {
     scheduleId,
-    input: ScheduledRetrainInput.parse(action.args?.[0]),
-    // Temporal keeps the words of a cron expression as the comment of the calendar that it becomes.
-    cron: (spec.calendars ?? []).flatMap(({ comment }) => (comment ? [comment] : [])),
+    input,
+    cron: input.cron,
     everyMs: spec.intervals?.[0]?.every ?? null,
     timeZone: spec.timezone ?? 'UTC',
     jitterMs: spec.jitter ?? 0,
