@@ -73,6 +73,8 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
   return {
     openRun: async () => undefined,
     closeRun: async () => undefined,
+    readShare: async () => ({ partitions: 1 }),
+    renderShare: async () => ({ shards: 1 }),
     ingestDataset: async () => ({
       ...answer('ingest'),
       output: {
