@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Command } from 'commander';
 import { unwrap } from '../core/result.ts';
 import { loadSweepFile } from '../infra/sweep-file/load.ts';
-import { newRunId } from './lib/run-id.ts';
+import { newRunId } from '../core/run-id.ts';
 import { requester } from './lib/requester.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { followSweep } from './lib/sweep-view.ts';

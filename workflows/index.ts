@@ -1,3 +1,5 @@
 /** The only entry of the workflow bundle. */
 export { retrainWorkflow } from './retrain.ts';
 export { sweepWorkflow } from './sweep.ts';
+export { notifyWorkflow } from './notify.ts';
+export { scheduledRetrainWorkflow } from './scheduled-retrain.ts';

@@ -14,6 +14,10 @@ export const sweepWorkflowId = (sweepId: RunId): string => `graft-sweep-${sweepI
 export const trialRunId = (sweepId: RunId, trial: number): RunId =>
   asRunId(`${sweepId}-t${String(trial).padStart(4, '0')}`);
 
+/** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
+export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';
+export const scheduleIdInTemporal = (scheduleId: string): string => `graft-schedule-${scheduleId}`;
+
 /** Queues by need: workflows and data on CPU machines, training where the device is. */
 export const taskQueues = {
   workflow: 'graft-workflow',

@@ -13,6 +13,7 @@ import type { Json } from '../../core/canonical-json.ts';
 import { inputError, transientError } from '../../core/errors.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
+import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -141,6 +142,8 @@ async function train(
   partsPrefix: string,
 ): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
   const { seed } = config.train;
+  // What is solved at once has no epochs to count.
+  const ownConfig = isLinear(config.model.strategy) ? { ...config.train, epochs: 1 } : config.train;
   const dataOrderSha256 = sha256Of(
     canonicalJson({ order: 'feistel-philox/1', seed, data: plan.addressedBy['prepared'] ?? null }),
   );
@@ -158,7 +161,7 @@ async function train(
     executionId: activity.executionId,
   });
   const counters = resume?.counters;
-  const view = new ProgressView(attempt, config.train.epochs, {
+  const view = new ProgressView(attempt, ownConfig.epochs, {
     step: counters?.step ?? 0,
     epoch: counters?.epoch ?? 0,
     last: counters?.last ?? null,
@@ -174,7 +177,7 @@ async function train(
     reads: sides.reads,
     train: sides.train,
     validation: sides.validation,
-    config: config.train,
+    config: ownConfig,
     augment: config.augment,
     dataOrderSha256,
     resume,

@@ -12,6 +12,8 @@ import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
 import { createSweepsClient } from './sweeps-client.ts';
 import type { SweepsClient } from './sweeps-client.ts';
+import { createSchedulesClient } from './schedules-client.ts';
+import type { SchedulesClient } from './schedules-client.ts';
 
 /** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {
@@ -41,6 +43,7 @@ export async function startServices(output: Output): Promise<void> {
 export interface Services {
   readonly runs: RunsClient;
   readonly sweeps: SweepsClient;
+  readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
 }
 
@@ -50,7 +53,8 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), sweeps: createSweepsClient(temporal), store });
+    const [runs, sweeps] = [createRunsClient(temporal), createSweepsClient(temporal)];
+    return await work({ runs, sweeps, schedules: createSchedulesClient(temporal), store });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

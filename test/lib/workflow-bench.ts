@@ -15,7 +15,10 @@ import { startTemporal } from '../servers.ts';
 
 export interface WorkflowBench {
   readonly client: Client;
+  readonly address: string;
   readonly bundlePath: string;
+  /** Polls every queue with these activities until `body` is done. */
+  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
   withRun<T>(
     name: string,
@@ -69,10 +72,11 @@ export async function workflowBench(): Promise<WorkflowBench> {
   };
   return {
     client,
+    address: server.address,
     bundlePath,
     withWorkers,
-    withRun(name, activities, body) {
-      return withWorkers(activities, async () => {
+    withRun: (name, activities, body) =>
+      withWorkers(activities, async () => {
         const input = retrainInput(name);
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
@@ -80,8 +84,7 @@ export async function workflowBench(): Promise<WorkflowBench> {
           args: [input],
         });
         return body(handle);
-      });
-    },
+      }),
     async close() {
       await connection.close();
       await native.close();
