@@ -25,8 +25,6 @@ export interface WorkflowBench {
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
   ): Promise<T>;
-  /** Has workers with these activities poll until `body` is done. */
-  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
