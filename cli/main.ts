@@ -20,6 +20,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./down.ts')).downCommand(),
   },
   {
+    name: 'init',
+    summary: 'look at a data set and write a commented graft.yaml',
+    load: async () => (await import('./init.ts')).initCommand(),
+  },
+  {
     name: 'run',
     summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
     load: async () => (await import('./run.ts')).runCommand(),

@@ -9,6 +9,7 @@ import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { initCommand } from './init.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { tensorboardCommand } from './tensorboard.ts';
@@ -20,6 +21,7 @@ const commands = [
   doctorCommand(),
   upCommand(),
   downCommand(),
+  initCommand(),
   runCommand(),
   runsCommand(),
   evalCommand(),
