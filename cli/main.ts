@@ -25,6 +25,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./init.ts')).initCommand(),
   },
   {
+    name: 'lr-find',
+    summary: 'find a learning rate for a pipeline file by a range test',
+    load: async () => (await import('./lr-find.ts')).lrFindCommand(),
+  },
+  {
     name: 'run',
     summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
     load: async () => (await import('./run.ts')).runCommand(),
@@ -45,6 +50,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'serve',
+    summary: 'answer over HTTP with a model, following its alias',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
+  {
     name: 'data',
     summary: 'look at data sets, and write them as other tools have them',
     load: async () => (await import('./data.ts')).dataCommand(),
@@ -53,6 +63,11 @@ const commands: readonly CommandEntry[] = [
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'schedule',
+    summary: 'retrain on a schedule: by the clock, and by what has changed',
+    load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
     name: 'tensorboard',

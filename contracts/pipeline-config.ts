@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { DataChecksConfig } from './data-checks-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { NotifyConfig } from './notify-config.ts';
 import { GateConfig } from './gate-config.ts';
 import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 import { LinearConfig } from './linear-config.ts';
@@ -244,5 +245,6 @@ export const PipelineConfig = z.strictObject({
   model: ModelConfig.prefault({}),
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
+  notify: NotifyConfig,
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

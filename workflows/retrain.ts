@@ -1,9 +1,11 @@
+import { rootCause } from '@temporalio/common';
 import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { inputImage } from '../core/backbone-facts.ts';
 import type { RetrainInput, RunReport } from '../contracts/run.ts';
 import type { Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
+import { endMessage, tellPeople } from './notify.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -31,10 +33,12 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
     progress.finish(cancelled ? 'cancelled' : 'failed');
     outcome = progress.report();
     await CancellationScope.nonCancellable(() => bookkeeping.closeRun(outcome));
+    await tellPeople(input, endMessage(input, outcome, rootCause(error) ?? 'unknown', new Date()));
     if (cancelled) return outcome;
     throw error;
   }
   await bookkeeping.closeRun(outcome);
+  await tellPeople(input, endMessage(input, outcome, '', new Date()));
   return outcome;
 }
 
