@@ -40,6 +40,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'codes',
+    summary: 'CNN codes of pictures, for use elsewhere',
+    load: async () => (await import('./codes.ts')).codesCommand(),
+  },
+  {
     name: 'models',
     summary: 'list, show and export registered models',
     load: async () => (await import('./models.ts')).modelsCommand(),

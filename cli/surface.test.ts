@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { codesCommand } from './codes.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
@@ -22,6 +23,7 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  codesCommand(),
   modelsCommand(),
   workerCommand(),
 ];

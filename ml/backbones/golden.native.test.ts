@@ -13,7 +13,7 @@ import type { Block } from '../nn/module.ts';
 import { preprocess } from '../nn/preprocessing.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
 import { matchTensors } from '../weights/match.ts';
-import type { TensorName } from '../weights/torch/names.ts';
+import type { TensorName } from '../weights/names.ts';
 import { torchNames } from '../weights/torch/names.ts';
 import type { Backbone, BackboneId } from './backbone.ts';
 import { createBackbone } from './index.ts';
@@ -131,9 +131,9 @@ function withBiases(names: readonly TensorName[]): TensorName[] {
   return names.flatMap((name) => [name, ...(isConvolution(name) ? [biasBeside(name)] : [])]);
 }
 
-const biasBeside = ({ torch, param }: TensorName): TensorName => ({
-  torch: torch.replace(/weight$/, 'bias'),
-  param: param.replace(/kernel$/, 'bias'),
+const biasBeside = ({ file, param }: TensorName): TensorName => ({
+  file: file.replace(/weight$/, 'bias'),
+  param: (param ?? '').replace(/kernel$/, 'bias'),
   transposition: 'none',
 });
 
@@ -182,9 +182,9 @@ describe.each<MadeUpCase>([
       frozenBlocks: new Set(),
       dropoutSeed: () => tf.tensor1d([0, 0], 'int32'),
     });
-    const wanted = new Map(names.map((name) => [name.torch, name]));
+    const wanted = new Map(names.map((name) => [name.file, name]));
     const asked = Object.keys(training.gradients);
-    const params = asked.map((name) => tensors.get(wanted.get(name)!.param)!);
+    const params = asked.map((name) => tensors.get(wanted.get(name)!.param!)!);
     const { value, grads } = tf.valueAndGrads(() =>
       tf.losses.softmaxCrossEntropy(labels, applyBlocks(blocks, 0, blocks.length, pixels, ctx)).asScalar(),
     )(params);
@@ -200,7 +200,7 @@ describe.each<MadeUpCase>([
       expectClose(scaled(sample(gradient), scale), scaled(values, scale), late ? 1e-2 : 0.3);
     }
     for (const [name, values] of Object.entries(training.moving)) {
-      expectClose(sample(statistics.get(wanted.get(name)!.param)!), values, 1e-4);
+      expectClose(sample(statistics.get(wanted.get(name)!.param!)!), values, 1e-4);
     }
   });
 });
