@@ -13,6 +13,7 @@ import { ensureBucket } from '../infra/s3/ensure-bucket.ts';
 import { createS3ObjectStore } from '../infra/s3/s3-object-store.ts';
 import type { S3ObjectStore } from '../infra/s3/s3-object-store.ts';
 import { openDatasetSource } from '../infra/sources/open-source.ts';
+import { eventEncoder } from '../infra/tensorboard/encode.ts';
 import { systemClock } from '../infra/system-clock.ts';
 import { picture } from '../test/fakes/image-fixtures.ts';
 import { startS3, temporaryDir } from '../test/servers.ts';
@@ -50,8 +51,14 @@ describe('data stages', () => {
     ports = {
       store,
       clock: systemClock,
+      events: eventEncoder,
       images: createImageDecoder({ env: { PATH: process.env['PATH'] ?? '' } }),
-      openSource: openDatasetSource(store),
+      openSource: openDatasetSource({
+        store,
+        unpackDir: 'unused',
+        proxies: { http: null, https: null, no: null },
+        urlAllow: [],
+      }),
       files: createLocalFiles({ store, dir: join(root, 'files') }),
     };
     for (let i = 0; i < 30; i++) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../infra/ports/clock.ts';
 import type { OpenDatasetSource } from '../infra/ports/dataset-source.ts';
+import type { EventEncoder } from '../infra/ports/event-encoder.ts';
 import type { ImageDecoder } from '../infra/ports/image-decoder.ts';
 import type { LocalFiles } from '../infra/ports/local-files.ts';
 import type { MlRunner } from '../infra/ports/ml-runner.ts';
@@ -12,6 +13,8 @@ export interface DataPorts {
   readonly openSource: OpenDatasetSource;
   readonly files: LocalFiles;
   readonly clock: Clock;
+  /** For TensorBoard. */
+  readonly events: EventEncoder;
 }
 
 /** What activities of the train queue stand on. */

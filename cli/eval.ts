@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { asFloat32, asInt32 } from '../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../core/checkpoint/safetensors.ts';
@@ -8,8 +8,9 @@ import { scoreLogits } from '../core/metrics/classification.ts';
 import { unwrap } from '../core/result.ts';
 import type { ClassificationMetrics } from '../contracts/manifests.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
+import { settings } from '../infra/config.ts';
 import type { ObjectStore } from '../infra/ports/object-store.ts';
-import { openDatasetSource } from '../infra/sources/open-source.ts';
+import { openDatasetSource, sourcesSetup } from '../infra/sources/open-source.ts';
 import { evalDetections } from './lib/eval-detections.ts';
 import type { DetectionFiles } from './lib/eval-detections.ts';
 import { showMetrics } from './lib/metrics-view.ts';
@@ -156,7 +157,9 @@ async function labelledPictures(
   path: string,
   output: Output,
 ): Promise<Picture[]> {
-  const source = await openDatasetSource(store)(path.startsWith('s3://') ? path : resolve(path), 'auto');
+  const source = await openDatasetSource({ store, ...sourcesSetup(settings()) })(path, 'auto', {
+    task: 'classification',
+  });
   const indexes = new Map(classes.map((label, index) => [label, index]));
   const foreign = new Set<string>();
   const pictures: Picture[] = [];

@@ -50,6 +50,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
+    name: 'tensorboard',
+    summary: 'open TensorBoard on runs',
+    load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
+  },
+  {
     name: 'worker',
     summary: 'work on runs until stopped',
     load: async () => (await import('./worker.ts')).workerCommand(),

@@ -11,6 +11,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
 
@@ -25,6 +26,7 @@ const commands = [
   predictCommand(),
   codesCommand(),
   modelsCommand(),
+  tensorboardCommand(),
   workerCommand(),
 ];
 

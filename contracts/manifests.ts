@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
+import { DatasetFormat } from './dataset-formats.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
@@ -69,7 +70,7 @@ export const DatasetManifest = z.object({
   kind: z.literal('graft.dataset/1'),
   name: z.string(),
   version: DatasetVersionField,
-  format: z.string(),
+  format: DatasetFormat,
   /** Absent for classification. */
   task: Task.optional(),
   classes: z.array(z.string()),
@@ -218,6 +219,8 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** metrics.jsonl and histograms.jsonl, for runs that find this training done; absent in what an older graft wrote. */
+  curves: z.object({ metrics: BlobRef, histograms: BlobRef }).optional(),
 });
 export type TrainOutput = z.infer<typeof TrainOutput>;
 

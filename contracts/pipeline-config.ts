@@ -1,6 +1,7 @@
 import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { DatasetFormat } from './dataset-formats.ts';
 import { GateConfig } from './gate-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
@@ -43,11 +44,13 @@ export const DatasetConfig = z.strictObject({
   source: z
     .string()
     .min(1)
-    .describe('A folder, a CSV file (path,label) or s3://bucket/prefix; relative to graft.yaml.'),
+    .describe(
+      'A folder, a table, or an archive of them (zip, tar, tar.gz): a path relative to graft.yaml, s3://bucket/prefix, or https://….',
+    ),
   format: z
-    .enum(['auto', 'folder', 'csv'])
+    .enum(['auto', ...DatasetFormat.options])
     .default('auto')
-    .describe('folder: one folder a class; csv: columns path,label.'),
+    .describe('How pictures and annotations lie there (docs/data-formats.md); auto tells it from the files.'),
   name: slug.optional().describe('Name of the data set in storage; the pipeline’s name where absent.'),
   split: SplitConfig.prefault({}),
   outsideBoxes: z

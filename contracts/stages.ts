@@ -79,7 +79,12 @@ export type TrainInput = z.infer<typeof TrainInput>;
 export const TrainStageResult = stageResult(TrainOutput);
 export type TrainStageResult = z.infer<typeof TrainStageResult>;
 
-export const EvaluateInput = z.object({ trainManifestKey: z.string(), prepareManifestKey: z.string() });
+export const EvaluateInput = z.object({
+  trainManifestKey: z.string(),
+  prepareManifestKey: z.string(),
+  /** Whose events tell of it; absent in what an older graft started. */
+  runId: RunIdField.optional(),
+});
 export type EvaluateInput = z.infer<typeof EvaluateInput>;
 export const EvaluateResult = stageResult(EvaluateOutput);
 export type EvaluateResult = z.infer<typeof EvaluateResult>;

@@ -61,6 +61,8 @@ export interface Settings {
   readonly threads: number;
   /** TF_CPP_MIN_LOG_LEVEL=0: somebody wants to read all that the native libraries say. */
   readonly verboseNative: boolean;
+  /** Hosts, addresses and networks that data sets may be fetched from although they are not public. */
+  readonly urlAllow: readonly string[];
   readonly proxies: { readonly http: string | null; readonly https: string | null; readonly no: string | null };
   /** The folders of PATH, in order. */
   readonly searchPath: readonly string[];
@@ -102,6 +104,7 @@ const Environment = z.object({
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
+  GRAFT_URL_ALLOW: Text.optional(),
   GRAFT_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PATH: z.string().optional(),
 });
@@ -130,6 +133,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',
+    urlAllow: (env.GRAFT_URL_ALLOW ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     proxies: {
       http: either(source, 'http_proxy'),
       https: either(source, 'https_proxy'),

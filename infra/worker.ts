@@ -24,10 +24,11 @@ import { fetchWeights } from './native/weights-fetch.ts';
 import { ensureBucket } from './s3/ensure-bucket.ts';
 import { probeConditionalWrites } from './s3/probe.ts';
 import { createS3ObjectStore } from './s3/s3-object-store.ts';
-import { openDatasetSource } from './sources/open-source.ts';
+import { openDatasetSource, sourcesSetup } from './sources/open-source.ts';
 import { systemClock } from './system-clock.ts';
 import { tlsOptions } from './temporal/connect.ts';
 import { workflowBundle } from './temporal/workflow-bundle.ts';
+import { eventEncoder } from './tensorboard/encode.ts';
 import { graftVersion } from './version.ts';
 
 export interface WorkerOptions {
@@ -84,8 +85,9 @@ function createPorts(store: TrainPorts['store']): TrainPorts {
   return {
     store,
     clock: systemClock,
+    events: eventEncoder,
     images: createImageDecoder({ env: childEnvironment({}, { secrets: false }) }),
-    openSource: openDatasetSource(store),
+    openSource: openDatasetSource({ store, ...sourcesSetup(known) }),
     files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),
     ml: createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads }),
     fetchWeights: (backbone, weights) => fetchWeights(backbone, weights, known),

@@ -46,7 +46,11 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
   );
   progress.weightsAre(trained.output.weights.sha256);
   const evaluated = await progress.stage('evaluate', () =>
-    evaluation.evaluateModel({ trainManifestKey: trained.manifestKey, prepareManifestKey: data.prepareManifestKey }),
+    evaluation.evaluateModel({
+      trainManifestKey: trained.manifestKey,
+      prepareManifestKey: data.prepareManifestKey,
+      runId: input.runId,
+    }),
   );
   progress.scored(evaluated.output.metrics, evaluated.output.findings);
   await judge(input, progress, {

@@ -16,6 +16,8 @@ import { createScriptedMlRunner } from '../../test/fakes/scripted-ml-runner.ts';
 import type { Script } from '../../test/fakes/scripted-ml-runner.ts';
 import { epochMetrics, putPrepared, putTrained, tinyModel } from '../../test/fakes/stage-fixtures.ts';
 import { fakePorts } from '../../test/fakes/train-ports.ts';
+import { readEvents } from '../../test/lib/read-events.ts';
+import { asRunId } from '../../core/ids.ts';
 import { createEvaluateActivities } from './evaluate.ts';
 
 let dir = '';
@@ -55,6 +57,20 @@ describe('evaluation', () => {
     const { body } = (await store.get(output.logits.key, { sha256: output.logits.sha256 }))!;
     expect(unwrap(decodeSafetensors(body)).tensors.get('logits')?.shape).toEqual([100, 2]);
     expect(await readdir(await ports.files.scratch('evaluate'))).toEqual([]);
+  });
+
+  it('shows the test side in the events of its run', async () => {
+    const { result, ports } = await evaluate([evaluates], weights(90));
+    await result;
+    // The second run finds its evaluation done, and shows it all the same.
+    const { manifestKey: trainManifestKey } = await putTrained(store, weights(90));
+    const { evaluateModel } = createEvaluateActivities(ports);
+    await mockActivity().run(evaluateModel, { trainManifestKey, prepareManifestKey, runId: asRunId('pets-1') });
+    const key = 'runs/pets-1/events/test/events.out.tfevents.0000000001.graft';
+    const events = await readEvents((await store.get(key))!.body);
+    expect(events.find(({ tag }) => tag === 'accuracy')?.value).toBeCloseTo(0.9);
+    const count = (name: string): number => events.filter(({ plugin }) => plugin === name).length;
+    expect([count('pr_curves'), count('images')]).toEqual([2, 1 + 10]);
   });
 
   it('warns of overfitting', async () => {

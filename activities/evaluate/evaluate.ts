@@ -21,6 +21,7 @@ import { shortJob } from '../lib/short-job.ts';
 import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
+import { putTestEvents } from './test-events.ts';
 
 const CODE_VERSION = 2;
 const BATCH_SIZE = 32;
@@ -37,6 +38,9 @@ export function createEvaluateActivities(ports: TrainPorts) {
         prepared,
         (figures) => overfitFindings(trained.best, figures.accuracy),
       );
+      if (input.runId !== undefined) {
+        await putTestEvents(ports, input.runId, trained.best.step, prepared, answer.output);
+      }
       const { accuracy, loss, images, macroF1 } = answer.output.metrics;
       const summary = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
       return { stage: 'evaluate', ...answer, summary };

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { RunRecord, RunReport } from '../../contracts/run.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { asRunId } from '../../core/ids.ts';
+import { eventEncoder } from '../../infra/tensorboard/encode.ts';
 import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
+import { readEvents } from '../../test/lib/read-events.ts';
 import { createRunActivities } from './run-record.ts';
 
 const runId = asRunId('pets-1');
@@ -13,7 +15,7 @@ function world() {
   const store = createMemoryObjectStore();
   const clock = createFakeClock();
   const read = async (key: string): Promise<unknown> => JSON.parse((await store.get(key))!.body.toString());
-  return { store, clock, read, ...createRunActivities({ store, clock, graftVersion: '1.2.3' }) };
+  return { store, clock, read, ...createRunActivities({ store, clock, graftVersion: '1.2.3', events: eventEncoder }) };
 }
 
 describe('the record of a run', () => {
@@ -46,5 +48,28 @@ describe('the record of a run', () => {
     await closeRun(report);
     await closeRun({ ...report, status: 'completed' });
     expect(RunReport.parse(await read('runs/pets-1/report.json')).status).toBe('completed');
+  });
+
+  it('has its hyperparameters for TensorBoard, and how it ended', async () => {
+    const { openRun, closeRun, store, clock } = world();
+    const events = async (part: number) =>
+      readEvents((await store.get(`runs/pets-1/events/events.out.tfevents.000000000${part}.graft`))!.body);
+    await openRun({ runId, config, requestedBy: 'ada' });
+    const first = await events(1);
+    expect(first.map(({ tag }) => tag)).toEqual(['_hparams_/session_start_info', 'configuration']);
+    clock.advance(60_000);
+    await openRun({ runId, config, requestedBy: 'ada' });
+    expect(await events(1)).toEqual(first);
+    const nothing = {
+      weightsSha256: null,
+      metrics: null,
+      model: null,
+      gate: [],
+      stages: [],
+      dataset: null,
+      findings: [],
+    };
+    await closeRun({ runId, status: 'cancelled', ...nothing });
+    expect((await events(2)).map(({ tag }) => tag)).toEqual(['_hparams_/session_end_info']);
   });
 });

@@ -1,8 +1,13 @@
-import type { RetrainInput, RunRecord, RunReport } from '../../contracts/run.ts';
+import { RunRecord } from '../../contracts/run.ts';
+import type { RetrainInput, RunReport } from '../../contracts/run.ts';
+import { hparamsOf } from '../../core/summaries/hparams.ts';
+import type { SummaryEvent } from '../../core/summaries/summary.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
+import { parseAs, readJson } from '../lib/json-object.ts';
+import { putEvents } from '../lib/run-events.ts';
 import type { TrainPorts } from '../ports.ts';
 
-export type RunRecordPorts = Pick<TrainPorts, 'store' | 'clock' | 'graftVersion'>;
+export type RunRecordPorts = Pick<TrainPorts, 'store' | 'clock' | 'graftVersion' | 'events'>;
 
 export const runRecordKey = (runId: string): string => `runs/${runId}/run.json`;
 export const runReportKey = (runId: string): string => `runs/${runId}/report.json`;
@@ -21,11 +26,33 @@ export function createRunActivities(ports: RunRecordPorts) {
         config,
       };
       await ports.store.putIfAbsent(runRecordKey(runId), json(record), { contentType: 'application/json' });
+      const found = await readJson(ports.store, runRecordKey(runId), parseAs(RunRecord));
+      const first = (found.ok ? found.value?.value : null) ?? record;
+      await putEvents(ports, runId, { side: null, part: 1 }, [startEvent(first)]);
     }),
 
     closeRun: atActivityEdge(async (report: RunReport): Promise<void> => {
-      await ports.store.put(runReportKey(report.runId), json(report), { contentType: 'application/json' });
+      const { runId, status } = report;
+      await ports.store.put(runReportKey(runId), json(report), { contentType: 'application/json' });
+      const endedMs = ports.clock.nowMs();
+      const end = { kind: 'hparams-end', status: status === 'completed' ? 'success' : 'failure', endedMs } as const;
+      await putEvents(ports, runId, { side: null, part: 2 }, [{ step: 0, timeMs: endedMs, summaries: [end] }]);
     }),
+  };
+}
+
+/** For TensorBoard: the hyperparameters, and the whole configuration to read. */
+function startEvent({ runId, config, createdAt }: RunRecord): SummaryEvent {
+  const startedMs = Date.parse(createdAt);
+  // Indented by four: Markdown's way to show text as it stands.
+  const text = JSON.stringify(config, null, 2).replaceAll(/^/gm, '    ');
+  return {
+    step: 0,
+    timeMs: startedMs,
+    summaries: [
+      { kind: 'hparams-start', group: runId, startedMs, values: hparamsOf(config) },
+      { kind: 'text', tag: 'configuration', text },
+    ],
   };
 }
 

@@ -28,6 +28,7 @@ import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
 import { findResumePoint } from './checkpoints.ts';
+import { adoptCurves, keepCurves } from './curves.ts';
 import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
@@ -56,6 +57,7 @@ export function createTrainActivities(ports: TrainPorts) {
         output: TrainOutput,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
+      if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
       // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
       await ports.files.removeScratch('runs', input.runId);
       return { stage: 'train', ...answer, summary: summaryOf(answer.output) };
@@ -157,11 +159,7 @@ async function train(
     epoch: counters?.epoch ?? 0,
     last: counters?.last ?? null,
   });
-  const tell = progressTeller(ports, activity);
-  const onProgress = (progress: TrainingProgress): void => {
-    activity.heartbeat(progress);
-    tell(progress);
-  };
+  const onProgress = progressTeller(ports, activity);
   const sides = await bringSides(ports, { runId, config, prepared, plan, activity, view, onProgress });
   const job: TrainJob = {
     kind: 'train',
@@ -185,7 +183,9 @@ async function train(
   const options = { sha256: weightsSha256, signal };
   const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
   const frozen = sides.kept ? { frozen: frozenFigures(sides.kept, result.epochs) } : {};
-  return { output: { weights, model: plan.model, environment, ...figures, ...frozen }, parts: [weights] };
+  const kept = await keepCurves(ports, workDir, partsPrefix);
+  const parts = [weights, ...(kept.curves ? [kept.curves.metrics, kept.curves.histograms] : [])];
+  return { output: { weights, model: plan.model, environment, ...figures, ...frozen, ...kept }, parts };
 }
 
 interface SidesRequest {
@@ -237,14 +237,15 @@ function stoppedByOthers(runId: string): Error {
 }
 
 /**
- * Sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
+ * Beats, and sends progress to the workflow's query: first at once, then ever more rarely (core/training/thinning.ts). Counted from
  * when the stage was scheduled, and a retry does not begin anew: a month of crashes must not fill the history either.
  */
 function progressTeller(ports: TrainPorts, activity: RunningActivity) {
   const attemptMs = ports.clock.nowMs();
   const startedMs = activity.scheduledMs ?? attemptMs;
   let lastMs = activity.attempt === 1 ? Number.NEGATIVE_INFINITY : attemptMs;
-  return (progress: Parameters<typeof tellWorkflow>[1]): void => {
+  return (progress: TrainingProgress): void => {
+    activity.heartbeat(progress);
     const now = ports.clock.nowMs();
     if (!progressIsDue(now, startedMs, lastMs)) return;
     lastMs = now;

@@ -8,6 +8,7 @@ import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import type { MemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import { createScriptedMlRunner } from '../../test/fakes/scripted-ml-runner.ts';
+import { readEvents } from '../../test/lib/read-events.ts';
 import type { Script } from '../../test/fakes/scripted-ml-runner.ts';
 import { checkpoint, createTrainWorld, finish, jobOf, ready, RUN } from '../../test/fakes/train-stage.ts';
 import { fakePorts } from '../../test/fakes/train-ports.ts';
@@ -183,5 +184,29 @@ describe('uploads', () => {
     const { end, clock } = await supervised([script], store);
     await end;
     expect([...seen, await read()]).toEqual(['{"step":1}\n', '{"step":1}\n{"step":2}\n']);
+  });
+
+  it('bring events for TensorBoard, each step once however often the file was written', async () => {
+    const line = (step: number) =>
+      `${JSON.stringify({ kind: 'step', step, epoch: 1, loss: 1 / step, learningRate: 0.1, timeMs: step })}\n`;
+    const histograms = { kind: 'histograms', epoch: 1, step: 2, histograms: { bias: { min: 0, max: 1, counts: [1] } } };
+    const script: Script = async (host) => {
+      ready(host);
+      const { workDir } = jobOf(host.job);
+      await writeFile(join(workDir, 'metrics.jsonl'), line(1));
+      clock.advance(15_000);
+      host.emit({ kind: 'features', done: 1, total: 2 });
+      while (!store.keys().includes(key)) await turn();
+      await writeFile(join(workDir, 'metrics.jsonl'), line(1) + line(2) + line(3));
+      await writeFile(join(workDir, 'histograms.jsonl'), `${JSON.stringify(histograms)}\n`);
+      await finish(host);
+    };
+    const store = createMemoryObjectStore();
+    const key = `runs/${RUN}/events/train/events.out.tfevents.0000000001.graft`;
+    const { end, clock } = await supervised([script], store);
+    await end;
+    const events = await readEvents((await store.get(key))!.body);
+    expect(events.filter(({ tag }) => tag === 'loss/step').map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect(events.find(({ plugin }) => plugin === 'histograms')).toMatchObject({ step: 2, tag: 'bias' });
   });
 });

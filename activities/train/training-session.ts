@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MlEvent, StagedCheckpoint, TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
 import type { TrainEnvironment } from '../../contracts/manifests.ts';
@@ -10,6 +8,7 @@ import { failureOf } from '../lib/ml-failure.ts';
 import type { TrainPorts } from '../ports.ts';
 import { commitCheckpoint, pruneCheckpoints, pruneStaged } from './checkpoints.ts';
 import type { CheckpointIdentity } from './checkpoints.ts';
+import { uploadCurves } from './curves.ts';
 import { ProgressView } from './progress.ts';
 
 /** How long a trainer may take to write its last checkpoint when it is asked to stop; then SIGKILL. */
@@ -144,12 +143,8 @@ class TrainingSession {
     await this.uploadMetrics();
   }
 
-  /** The whole file, which the trainer keeps below a few megabytes by thinning. */
   private async uploadMetrics(): Promise<void> {
-    const path = join(this.run.job.workDir, runFiles.metrics);
-    if (!existsSync(path)) return;
-    const key = `runs/${this.run.identity.runId}/${runFiles.metrics}`;
-    // Read at once, not streamed: the trainer goes on appending to it.
-    await this.run.ports.store.put(key, await readFile(path), { contentType: 'application/x-ndjson' });
+    const { ports, identity, job } = this.run;
+    await uploadCurves(ports, identity.runId, job.workDir);
   }
 }

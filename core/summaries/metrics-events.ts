@@ -1,3 +1,4 @@
+import { jsonLines } from './json-lines.ts';
 import type { Summary, SummaryEvent } from './summary.ts';
 
 /** The curves of a training as TensorBoard shows them: one chart for both sides where they share a tag. */
@@ -22,11 +23,9 @@ export const tags = {
  * run continues the file without gap or double, and so are its events. Lines that are not whole or not known are passed
  * over; lines of an older graft without a time get `fallbackMs`.
  */
-export function curveEvents(jsonLines: string, fallbackMs: number): CurveEvents {
+export function curveEvents(text: string, fallbackMs: number): CurveEvents {
   const events: CurveEvents = { train: [], validation: [] };
-  for (const text of jsonLines.split('\n')) {
-    const line = parse(text);
-    if (line === null) continue;
+  for (const line of jsonLines(text)) {
     const number = (key: string): number | null => (typeof line[key] === 'number' ? line[key] : null);
     const step = number('step');
     if (step === null) continue;
@@ -58,14 +57,4 @@ function add(
   const summaries: Summary[] = [];
   for (const [tag, value] of values) if (value !== null) summaries.push({ kind: 'scalar', tag, value });
   if (summaries.length > 0) to.push({ ...at, summaries });
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> | null {
-  if (text === '') return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : null;
-  } catch {
-    return null;
-  }
 }

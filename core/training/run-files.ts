@@ -4,6 +4,8 @@ export const runFiles = {
   checkpoints: 'checkpoints',
   /** A line a step (thinned) and a line an epoch. */
   metrics: 'metrics.jsonl',
+  /** A line an epoch (thinned): histograms of the weights that learn. */
+  histograms: 'histograms.jsonl',
   /** The step that was finished last, for the attempt after a crash. */
   reachedStep: 'reached-step',
   model: 'model.safetensors',

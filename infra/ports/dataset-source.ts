@@ -1,3 +1,5 @@
+import type { Task } from '../../contracts/annotations.ts';
+import type { DatasetFormat } from '../../contracts/dataset-formats.ts';
 import type { AnnotationProblem, SourceAnnotations } from '../../core/dataset/annotations.ts';
 
 /** One file that a source offers. `tag` changes whenever the file does: size and mtime, or an ETag. */
@@ -16,8 +18,8 @@ export interface SourceEntry {
   readonly converted?: boolean;
 }
 
-export type SourceTask = 'classification' | 'detection';
-export type SourceFormat = 'folder' | 'csv';
+export type SourceTask = Task;
+export type SourceFormat = DatasetFormat;
 
 /** Where pictures come from: a folder, a table, a tool's own layout, an archive. Lists in a stable order (by path). */
 export interface DatasetSource {

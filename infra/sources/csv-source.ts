@@ -8,7 +8,7 @@ import { compareText } from '../../core/dataset/order.ts';
 import { GraftError, inputError, messageOf } from '../../core/errors.ts';
 import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
 import { sourceFileProblem } from './faults.ts';
-import { localPath, tagOf } from './folder-source.ts';
+import { localPath, tagOf } from './tree/local-tree.ts';
 
 interface Row {
   readonly line: number;

@@ -14,7 +14,8 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 const store = createMemoryObjectStore({ bucket: 'main' });
-const open = openDatasetSource(store);
+const setup = { store, proxies: { http: null, https: null, no: null }, urlAllow: [] };
+const open = openDatasetSource({ ...setup, unpackDir: join(tmpdir(), 'graft-unused') });
 
 async function write(...paths: string[]): Promise<void> {
   for (const path of paths) {
@@ -218,7 +219,7 @@ describe('an S3 prefix', () => {
   it('refuses what is no data set', async () => {
     await refused('s3://main/none').toMatchObject({ code: 'DATASET_MISSING' });
     await refused('s3://other/pets').toMatchObject({ code: 'DATASET_BUCKET' });
-    await refused('https://example.org/pets').toMatchObject({ code: 'DATASET_FORMAT' });
+    await refused('https://127.0.0.1/pets').toMatchObject({ code: 'URL_BLOCKED_ADDRESS' });
     await refused('s3://main/pets/labels.csv').toMatchObject({ code: 'DATASET_FORMAT' });
     await put('one/cats/1.jpg');
     await refused('s3://main/one').toThrow('one class only: cats');
@@ -231,10 +232,8 @@ describe('an S3 prefix', () => {
   it('asks another store for another bucket', async () => {
     const other = createMemoryObjectStore({ bucket: 'other' });
     for (const key of ['a/1.jpg', 'b/1.jpg']) await other.put(key, Buffer.from(key));
-    const source = await openDatasetSource(store, (bucket) => (bucket === 'other' ? other : null))(
-      's3://other',
-      'auto',
-    );
+    const storeOf = (bucket: string) => (bucket === 'other' ? other : null);
+    const source = await openDatasetSource({ ...setup, storeOf, unpackDir: root })('s3://other', 'auto');
     const found: string[] = [];
     for await (const { path } of source.list()) found.push(path);
     expect(found).toEqual(['a/1.jpg', 'b/1.jpg']);

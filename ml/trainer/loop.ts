@@ -15,6 +15,8 @@ import type { Inputs, PendingBatch } from './inputs.ts';
 import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
 import type { Batch, Learner } from './learner.ts';
+import { openHistogramLog } from './histogram-log.ts';
+import type { HistogramLog } from './histogram-log.ts';
 import { openMetricsLog } from './metrics-log.ts';
 import type { MetricsLog } from './metrics-log.ts';
 import { validate } from './validate.ts';
@@ -49,6 +51,7 @@ class TrainingLoop {
   private readonly parts: LoopParts;
   private readonly writer = threadedWriter();
   private readonly log: MetricsLog;
+  private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
   private readonly reachedFile: number;
   private counters: TrainCounters;
@@ -71,7 +74,8 @@ class TrainingLoop {
     this.durableStep = start.step;
     this.best = parts.best;
     this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
-    this.log = openMetricsLog(job.workDir, this.totalSteps, start);
+    this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
+    this.histograms = openHistogramLog(job.workDir, epochs, start, () => host.nowMs());
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
     this.saved = { step: start.step, ms: host.nowMs() };
     this.reported.ms = host.nowMs();
@@ -204,7 +208,10 @@ class TrainingLoop {
     };
     const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop });
     this.counters = next.counters;
-    if (next.improved) this.best = learner.weights();
+    const wanted = this.histograms.wants(epoch + 1);
+    const weights = next.improved || wanted ? learner.weights() : null;
+    if (next.improved) this.best = weights;
+    if (wanted && weights) this.histograms.write(metrics, weights);
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
     return this.saveOrStop(next.improved && checkpoint.keepBest);

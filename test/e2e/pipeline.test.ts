@@ -8,6 +8,7 @@ import type { RunReport } from '../../contracts/run.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
 import { retrainWorkflowId } from '../../workflows/workflow-ids.ts';
 import { graftCli } from '../lib/graft-cli.ts';
+import { readEvents } from '../lib/read-events.ts';
 import { temporaryDir } from '../servers.ts';
 
 const dir = temporaryDir('e2e');
@@ -102,6 +103,11 @@ test('a cancelled run resumes and ends with the weights of one that was not canc
   await cli.run('runs', 'resume', runId);
   const resumed = await cli.json<RunReport>('runs', 'show', runId);
   expect(resumed.status).toBe('completed');
+  const copied = await cli.json<{ folder: string }>('tensorboard', runId, '--copy-only');
+  const events = join(copied.folder, runId, 'train/events.out.tfevents.0000000001.graft');
+  const steps = (await readEvents(events)).filter(({ tag }) => tag === 'loss/step').map(({ step }) => step);
+  expect(steps).toEqual(steps.map((_, i) => i + 1));
+  expect(steps.length).toBeGreaterThan(40);
 
   // Another data set name is another training key: nothing of the first can be reused but the pixels.
   await writeFile(join(dir, 'again.yaml'), long.replace('name: long', 'name: again'));

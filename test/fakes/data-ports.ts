@@ -6,6 +6,7 @@ import { encodeLook, lookOf } from '../../core/dataset/look.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { inputError } from '../../core/errors.ts';
 import { err, ok } from '../../core/result.ts';
+import { eventEncoder } from '../../infra/tensorboard/encode.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import type { DataPorts } from '../../activities/ports.ts';
 import type { DatasetSource } from '../../infra/ports/dataset-source.ts';
@@ -139,6 +140,7 @@ export async function createFakeDataPorts(
     store,
     calls,
     clock,
+    events: eventEncoder,
     source,
     images: createFakeImageDecoder(),
     openSource: () => Promise.resolve(source),

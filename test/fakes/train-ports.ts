@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TrainPorts } from '../../activities/ports.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
+import { eventEncoder } from '../../infra/tensorboard/encode.ts';
 import type { MlRunner } from '../../infra/ports/ml-runner.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createFakeClock } from './clock.ts';
@@ -28,6 +29,7 @@ export function fakePorts(options: {
     store,
     ml,
     clock: options.clock ?? createFakeClock(),
+    events: eventEncoder,
     files: createLocalFiles({ store, dir: join(dir, 'files') }),
     images: { name: 'none', inspect: unused('inspect'), render: unused('render'), close: () => Promise.resolve() },
     openSource: unused('openSource'),

@@ -131,7 +131,8 @@ export async function runToEnd(
     const { result } = await runSession(await resumed(job), optionsOf(session));
     if (!result) continue;
     const { weightsPath: _, ...figures } = result;
-    const log = readFileSync(join(job.workDir, 'metrics.jsonl'), 'utf8');
+    // All but the time of day.
+    const log = readFileSync(join(job.workDir, 'metrics.jsonl'), 'utf8').replaceAll(/,"timeMs":\d+/g, '');
     return { weightsSha256: result.weightsSha256, result: figures, log, sessions: session };
   }
   throw new Error('not done after 200 sessions');

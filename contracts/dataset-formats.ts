@@ -1,0 +1,5 @@
+import { z } from 'zod';
+
+/** Layouts that data sets come in; docs/data-formats.md shows each. */
+export const DatasetFormat = z.enum(['folder', 'csv', 'voc', 'coco', 'yolo']);
+export type DatasetFormat = z.infer<typeof DatasetFormat>;
