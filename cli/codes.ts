@@ -73,7 +73,7 @@ async function codes(paths: string[], options: CodesOptions, output: Output): Pr
     return writeCodes(out, found, { ...model, weightsSha256: weights?.sha256 ?? null, maps: options.maps === true });
   });
   output.say(`${document.shape.join(' × ')} codes of ${cut.name} in ${out}`);
-  output.result(document);
+  output.result({ ...document });
 }
 
 async function pixels(

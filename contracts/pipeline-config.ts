@@ -91,7 +91,9 @@ export const ModelConfig = z.strictObject({
   weights: z
     .string()
     .default('imagenet')
-    .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
+    .describe(
+      'imagenet, random, or weights of your own (relative to graft.yaml): .safetensors, .pth, .h5, .keras, a SavedModel, a checkpoint or a tfjs model.',
+    ),
   strategy: Strategy.default('head').describe(
     'head: only the new layers; last-n: also the last blocks; full; scratch.',
   ),

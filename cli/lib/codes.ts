@@ -36,7 +36,9 @@ export async function pixelTensorShards(path: string, staged: string, minSizePx:
   const bytes = await readFile(path).catch((error: unknown) => {
     throw inputError('INPUT_MISSING', path, messageOf(error), 'a readable file');
   });
-  const images = unwrap(decodeSafetensors(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), path)).tensors.get('images');
+  const images = unwrap(
+    decodeSafetensors(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), path),
+  ).tensors.get('images');
   const [rows = 0, heightPx = 0, widthPx = 0, channels = 0] = images?.shape ?? [];
   const fits = images?.shape.length === 4 && rows > 0 && (channels === 1 || channels === 3);
   if (!images || !fits || Math.min(heightPx, widthPx) < minSizePx) {
@@ -97,7 +99,9 @@ export async function computeCodes(
     },
     lastN: Math.max(1, blocks - cut.blocks),
     ...{ weightsPath, seed: 0, augment: AugmentConfig.parse({}), type: 'float32' },
-    passes: [{ side, shards: codeShards(side.rows).map(({ index }) => index), variant: null, outputDir: join(dir, 'codes') }],
+    passes: [
+      { side, shards: codeShards(side.rows).map(({ index }) => index), variant: null, outputDir: join(dir, 'codes') },
+    ],
   };
   const bar = output.progress('codes');
   const staged: StagedShard[] = [];

@@ -55,7 +55,9 @@ const STOP_DEADLINE_MS = 5_000;
 const RESULTS: readonly MlEvent['kind'][] = ['evaluated', 'predicted', 'exported', 'extracted'];
 
 /** A decoder and TensorFlow, with a folder of their own. */
-export async function withPictures<T>(work: (scoring: Pick<Scoring, 'decoder' | 'ml' | 'dir'>) => Promise<T>): Promise<T> {
+export async function withPictures<T>(
+  work: (scoring: Pick<Scoring, 'decoder' | 'ml' | 'dir'>) => Promise<T>,
+): Promise<T> {
   const env = childEnvironment({}, { secrets: false });
   const dir = await mkdtemp(join(tmpdir(), 'graft-score-'));
   const decoder = createImageDecoder({ env });
@@ -82,7 +84,7 @@ export async function withScoring<T>(store: ObjectStore, work: (scoring: Scoring
 /** Renders pictures to the model's input, shard by shard as they fill; what is no picture goes to `onBad`. */
 export async function* renderShards(
   { decoder, dir }: Pick<Scoring, 'decoder' | 'dir'>,
-  { model: { image } }: Pick<ModelVersion, 'model'>,
+  { model: { image } }: { readonly model: Pick<ModelVersion['model'], 'image'> },
   pictures: readonly Picture[],
   onBad: (bad: BadPicture) => void,
 ): AsyncIterable<Shard> {

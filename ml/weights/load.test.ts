@@ -93,7 +93,8 @@ describe('loadBackboneWeights', () => {
         depthwise: [c, d, a, b],
         linear: [b, a],
         pointwise: [b, a, 1, 1],
-        squeeze: [1, 1, a, b], none: [a] ,
+        squeeze: [1, 1, a, b],
+        none: [a],
       }[transposition];
       const count = shape.reduce((product, size) => product * size, 1);
       tensors.set(

@@ -47,7 +47,12 @@ interface Named {
 }
 
 /** Graft's own names where the file has any of them, else those of the table that the file has more of. */
-function named(read: ReadonlyMap<string, TensorData>, backbone: Backbone, specs: readonly ParamSpec[], where: string): Named {
+function named(
+  read: ReadonlyMap<string, TensorData>,
+  backbone: Backbone,
+  specs: readonly ParamSpec[],
+  where: string,
+): Named {
   if (specs.some((spec) => read.has(spec.name))) {
     const inFile = [...read.keys()].filter((name) => name.startsWith(HEAD_PREFIX));
     const all = new Set([...specs.map((spec) => spec.name), ...inFile]);

@@ -5,7 +5,7 @@ import type { ParamSpec } from '../nn/module.ts';
 import type { TensorName, Transposition } from './names.ts';
 
 /** A counter that PyTorch's BatchNorm keeps, and the state of Keras's dropout: nothing here reads them. */
-const IGNORED = /(^|\.)num_batches_tracked$|(^|\/)seed_generator\//;
+const IGNORED = /(^|\.)num_batches_tracked$|(^|\/)seed_generator(_\d+)?\//;
 
 /**
  * Parameters by name out of a file's tensors, with every tensor accounted for: MODEL_WEIGHTS lists what is missing,

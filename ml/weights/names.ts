@@ -18,4 +18,3 @@ export interface TensorName {
   readonly param: string | null;
   readonly transposition: Transposition;
 }
-

@@ -39,7 +39,10 @@ export async function readWeights(
     case 'json':
       return readTfjs(path);
     case 'safetensors': {
-      const { tensors } = await readSafetensorsFile(path, options.sha256 === undefined ? {} : { sha256: options.sha256 });
+      const { tensors } = await readSafetensorsFile(
+        path,
+        options.sha256 === undefined ? {} : { sha256: options.sha256 },
+      );
       return tensors;
     }
   }

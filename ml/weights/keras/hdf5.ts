@@ -43,7 +43,8 @@ export async function readHdf5(bytes: Uint8Array, where: string): Promise<Hdf5Co
   checkEnd(bytes, where);
   const { default: h5wasm } = await import('h5wasm');
   const module = await h5wasm.ready;
-  module.deactivate_throwing_error_handler();
+  // Else libhdf5 prints what is wrong, and goes on.
+  module.activate_throwing_error_handler();
   const { FS } = module;
   const path = '/weights.h5';
   FS.writeFile(path, bytes);
@@ -126,7 +127,12 @@ class Walk {
     const dtype = typeof spelled === 'string' ? DTYPES.get(spelled) : undefined;
     // Texts and compounds are no weights: old optimizers left some.
     if (dtype === undefined) return;
-    if (shape === null || metadata.chunks !== null || metadata.virtual_sources !== undefined || dataset.filters.length > 0) {
+    if (
+      shape === null ||
+      metadata.chunks !== null ||
+      metadata.virtual_sources !== undefined ||
+      dataset.filters.length > 0
+    ) {
       throw malformed(this.where, `${path} is compressed or in pieces`, 'datasets in one piece, as Keras writes them');
     }
     const sizeBytes = elementCount(shape) * elementBytes(dtype);

@@ -30,7 +30,8 @@ const MAX_SHARDS = 1000;
 /** Where TensorFlow 2 keeps which object each key belongs to. */
 const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';
 /** Counters and what an optimizer keeps: no part of a network. */
-const NO_WEIGHT = /^(global_step|save_counter|_.*)$|\/(Adam(_\d+)?|Momentum|RMSProp(_\d+)?|ExponentialMovingAverage)$|OPTIMIZER_SLOT/;
+const NO_WEIGHT =
+  /^(global_step|save_counter|_.*)$|\/(Adam(_\d+)?|Momentum|RMSProp(_\d+)?|ExponentialMovingAverage)$|OPTIMIZER_SLOT/;
 
 /**
  * Variables of a TensorFlow checkpoint (`<prefix>.index` and its `.data-…` files: tensorflow/core/util/tensor_bundle): of
@@ -42,7 +43,8 @@ export async function readCheckpoint(prefix: string): Promise<Map<string, Tensor
   const entries = readTable(await wholeFile(where, MAX_INDEX_BYTES), where);
   const header = decodeHeader(entries.get('') ?? new Uint8Array(), where);
   if (header.endianness !== 0) throw malformed(where, 'big-endian data', 'little-endian');
-  if (header.numShards < 1 || header.numShards > MAX_SHARDS) throw malformed(where, `${header.numShards} shards`, 'some');
+  if (header.numShards < 1 || header.numShards > MAX_SHARDS)
+    throw malformed(where, `${header.numShards} shards`, 'some');
   entries.delete('');
   const shards = new Shards(prefix, header.numShards);
   try {
@@ -117,7 +119,7 @@ class Shards {
       throw inputError('MODEL_WEIGHTS', path, seen, `inside of ${size} bytes`, 'download the checkpoint again');
     }
     const bytes = new Uint8Array(sizeBytes);
-    for (let done = 0; done < sizeBytes; ) {
+    for (let done = 0; done < sizeBytes;) {
       const { bytesRead } = await file.read(bytes, done, sizeBytes - done, offset + done);
       if (bytesRead === 0) throw inputError('MODEL_WEIGHTS', path, 'the file ends', `${sizeBytes} bytes for ${key}`);
       done += bytesRead;

@@ -62,7 +62,12 @@ function parsed(bytes: Uint8Array, where: string): z.infer<typeof Groups> {
   throw malformed(where, 'no manifest of weights', 'a tfjs model.json, or its weights_manifest.json');
 }
 
-function readGroup(bytes: Uint8Array, weights: readonly Weight[], tensors: Map<string, TensorData>, where: string): void {
+function readGroup(
+  bytes: Uint8Array,
+  weights: readonly Weight[],
+  tensors: Map<string, TensorData>,
+  where: string,
+): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
   for (const weight of weights) {

@@ -5,6 +5,10 @@
 
 writes into the folder OUT `NAME.h5`, `NAME.keras`, `NAME.sm/` (a SavedModel) and, for each SIZE, `NAME-SIZE.f32`: the feature
 map of the made-up picture, float32, row-major, and its shape in `NAME-SIZE.json`. NAME is graft's.
+
+    python export_keras.py golden
+
+writes keras.json beside this script: samples of the features of all networks, computed in double precision.
 """
 
 import json
@@ -14,7 +18,7 @@ import sys
 import keras
 import numpy as np
 
-from made_up import image, uniform
+from made_up import image, sample, uniform, write
 
 APPLICATIONS = keras.applications
 NETWORKS = {
@@ -72,6 +76,9 @@ def build(name, size, top):
     for layer in model.layers:
         for variable in layer.weights:
             variable.assign(made_up_value(layer, variable))
+        if isinstance(layer, keras.layers.Normalization):
+            # It keeps a copy of its variables.
+            layer.finalize_state()
     return model
 
 
@@ -101,5 +108,24 @@ def main(out, name, sizes):
         (out / f"{name}-{size}.json").write_text(json.dumps(list(values.shape)))
 
 
+def golden():
+    keras.config.set_floatx("float64")
+    cases = []
+    for name in NETWORKS:
+        for size in (96, 75):
+            values = features(name, size)
+            cases.append({
+                "name": name,
+                "sizePx": size,
+                "featureShape": list(values.shape),
+                "features": sample(values),
+                "featureMean": float(np.mean(values)),
+            })
+    write("keras.json", {"cases": cases})
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "golden":
+        golden()
+        sys.exit()
     main(pathlib.Path(sys.argv[1]), sys.argv[2], [int(size) for size in sys.argv[3:]])
