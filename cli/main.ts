@@ -20,6 +20,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./down.ts')).downCommand(),
   },
   {
+    name: 'lr-find',
+    summary: 'find a learning rate for a pipeline file by a range test',
+    load: async () => (await import('./lr-find.ts')).lrFindCommand(),
+  },
+  {
     name: 'run',
     summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
     load: async () => (await import('./run.ts')).runCommand(),
@@ -45,8 +50,13 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./codes.ts')).codesCommand(),
   },
   {
+    name: 'data',
+    summary: 'look at data sets, and write them as other tools have them',
+    load: async () => (await import('./data.ts')).dataCommand(),
+  },
+  {
     name: 'models',
-    summary: 'list, show and export registered models',
+    summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {

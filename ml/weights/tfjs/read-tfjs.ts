@@ -109,7 +109,8 @@ function reader(
       return { step: 4, read: (view, at) => view.getInt32(at, true) };
     case 'bool':
       return { step: 1, read: (view, at) => view.getUint8(at) };
-    default:
+    case 'string':
+    case 'complex64':
       throw malformed(where, `${name} of ${dtype}`, 'numbers');
   }
 }
