@@ -3,6 +3,7 @@ import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
+import type { createAliasActivities } from './promote/change-alias.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
 import type { createSplitActivities } from './split/split.ts';
@@ -17,4 +18,5 @@ export type RunActivities = ReturnType<typeof createRunActivities>;
 export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
+export type AliasActivities = ReturnType<typeof createAliasActivities>;
 export type PromotionActivities = ReturnType<typeof createPromoteActivities>;

@@ -7,6 +7,7 @@ import { createGateActivities } from '../activities/gate/gate.ts';
 import { createIngestActivities } from '../activities/ingest/ingest.ts';
 import type { TrainPorts } from '../activities/ports.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
+import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
@@ -131,6 +132,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),
           ...createPromoteActivities(ports),
+          ...createAliasActivities(ports),
         },
       };
     case 'train':

@@ -5,6 +5,11 @@ export const retrainWorkflowId = (runId: RunId): string => `graft-run-${runId}`;
 
 export const RETRAIN_WORKFLOW = 'retrainWorkflow';
 
+/** One at a time for an alias: a second is refused while the first runs. */
+export const changeAliasWorkflowId = (model: string, alias: string): string => `graft-alias-${model}-${alias}`;
+
+export const CHANGE_ALIAS_WORKFLOW = 'changeAliasWorkflow';
+
 /** Queues by need: workflows and data on CPU machines, training where the device is. */
 export const taskQueues = {
   workflow: 'graft-workflow',

@@ -5,6 +5,7 @@ import { ensureServices } from '../../infra/embedded/up.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
 import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
@@ -39,6 +40,7 @@ export async function startServices(output: Output): Promise<void> {
 export interface Services {
   readonly runs: RunsClient;
   readonly store: ObjectStore;
+  readonly temporal: TemporalClient;
 }
 
 /** Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. */
@@ -47,7 +49,7 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), store });
+    return await work({ runs: createRunsClient(temporal), store, temporal });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

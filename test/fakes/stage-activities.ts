@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { asSha256 } from '../../core/ids.ts';
 import type {
+  AliasActivities,
   DataActivities,
   EvaluateActivities,
   PromotionActivities,
@@ -9,7 +10,12 @@ import type {
   TrainActivities,
 } from '../../activities/index.ts';
 
-export type AllActivities = DataActivities & RunActivities & TrainActivities & EvaluateActivities & PromotionActivities;
+export type AllActivities = DataActivities &
+  RunActivities &
+  TrainActivities &
+  EvaluateActivities &
+  PromotionActivities &
+  AliasActivities;
 
 const hash = (digit: string) => asSha256(digit.repeat(64));
 const key = (stage: string) => `stages/${stage}/${'0'.repeat(64)}/manifest.json`;
@@ -136,6 +142,9 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         manifestKey: 'models/pets/versions/1/manifest.json',
       },
     }),
+    planAliasChange: async () => ({ from: 2, to: 1 }),
+    checkModelVersion: async () => '8 known images gave the recorded answers',
+    applyAliasChange: async ({ model, alias, from, to, check }) => ({ model, alias, from, to, moved: true, check }),
     ...overrides,
   };
 }
