@@ -40,6 +40,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'data',
+    summary: 'look at data sets, and write them as other tools have them',
+    load: async () => (await import('./data.ts')).dataCommand(),
+  },
+  {
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
@@ -23,6 +24,7 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  dataCommand(),
   modelsCommand(),
   tensorboardCommand(),
   workerCommand(),

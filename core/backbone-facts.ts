@@ -1,3 +1,26 @@
+/** The networks that graft has, by the name that `model.backbone` takes. */
+export const backboneNames = [
+  'efficientnet-b0',
+  'efficientnet-lite0',
+  'inception-v2',
+  'inception-v3',
+  'inception-v4',
+  'mobilenet-v1',
+  'mobilenet-v1-0.75',
+  'mobilenet-v1-0.5',
+  'mobilenet-v1-0.25',
+  'mobilenet-v2',
+  'mobilenet-v2-keras',
+  'mobilenet-v3-large',
+  'mobilenet-v3-small',
+  'resnet50',
+  'resnet50-v1.5',
+  'squeezenet-1.1',
+  'vgg16',
+  'tiny-cnn',
+] as const;
+export type BackboneName = (typeof backboneNames)[number];
+
 /** What must be known of a backbone before TensorFlow is loaded: sizes for planning, normalization for checking. */
 export interface BackboneFacts {
   /** Side of the square input it was trained with, in pixels. */
@@ -12,12 +35,44 @@ export interface BackboneFacts {
 }
 
 export const backboneFacts = {
+  'efficientnet-b0': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'imagenet-mean-std',
+    blocks: 18,
+    hasImagenet: false,
+  },
   'efficientnet-lite0': {
     defaultSizePx: 224,
     minSizePx: 32,
     normalization: 'minus127-over128',
     blocks: 18,
     hasImagenet: true,
+  },
+  'inception-v2': { defaultSizePx: 224, minSizePx: 32, normalization: 'minus1-to-1', blocks: 12, hasImagenet: false },
+  'inception-v3': { defaultSizePx: 299, minSizePx: 75, normalization: 'minus1-to-1', blocks: 13, hasImagenet: false },
+  'inception-v4': { defaultSizePx: 299, minSizePx: 75, normalization: 'minus1-to-1', blocks: 20, hasImagenet: false },
+  'mobilenet-v1': { defaultSizePx: 224, minSizePx: 32, normalization: 'minus1-to-1', blocks: 14, hasImagenet: false },
+  'mobilenet-v1-0.75': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 14,
+    hasImagenet: false,
+  },
+  'mobilenet-v1-0.5': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 14,
+    hasImagenet: false,
+  },
+  'mobilenet-v1-0.25': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 14,
+    hasImagenet: false,
   },
   'mobilenet-v2': {
     defaultSizePx: 224,
@@ -26,6 +81,28 @@ export const backboneFacts = {
     blocks: 19,
     hasImagenet: true,
   },
+  'mobilenet-v2-keras': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 19,
+    hasImagenet: false,
+  },
+  'mobilenet-v3-large': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 17,
+    hasImagenet: false,
+  },
+  'mobilenet-v3-small': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'minus1-to-1',
+    blocks: 13,
+    hasImagenet: false,
+  },
+  resnet50: { defaultSizePx: 224, minSizePx: 32, normalization: 'bgr-minus-mean', blocks: 17, hasImagenet: false },
   'resnet50-v1.5': {
     defaultSizePx: 224,
     minSizePx: 32,
@@ -33,12 +110,18 @@ export const backboneFacts = {
     blocks: 17,
     hasImagenet: true,
   },
-  // Keras's weights are HDF5, which has no reader here.
-  resnet50: { defaultSizePx: 224, minSizePx: 32, normalization: 'bgr-minus-mean', blocks: 17, hasImagenet: false },
+  'squeezenet-1.1': {
+    defaultSizePx: 224,
+    minSizePx: 32,
+    normalization: 'imagenet-mean-std',
+    blocks: 9,
+    hasImagenet: false,
+  },
+  vgg16: { defaultSizePx: 224, minSizePx: 32, normalization: 'bgr-minus-mean', blocks: 5, hasImagenet: false },
   'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', blocks: 4, hasImagenet: false },
-} as const satisfies Record<string, BackboneFacts>;
+} as const satisfies Record<BackboneName, BackboneFacts>;
 
-export type BackboneName = keyof typeof backboneFacts;
+export type MobilenetV1Id = 'mobilenet-v1' | 'mobilenet-v1-0.75' | 'mobilenet-v1-0.5' | 'mobilenet-v1-0.25';
 
 /** How pictures are rendered for a backbone: the configured size, or the backbone's own. */
 export function inputImage(

@@ -45,6 +45,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
     training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
   );
   progress.weightsAre(trained.output.weights.sha256);
+  progress.found(trained.output.findings ?? []);
   const evaluated = await progress.stage('evaluate', () =>
     evaluation.evaluateModel({
       trainManifestKey: trained.manifestKey,

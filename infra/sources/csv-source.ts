@@ -1,13 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { CsvError, parse } from 'csv-parse';
 import { isContainedPath, labelProblem, someOf } from '../../core/dataset/names.ts';
 import { compareText } from '../../core/dataset/order.ts';
-import { GraftError, inputError, messageOf } from '../../core/errors.ts';
+import { GraftError, inputError } from '../../core/errors.ts';
 import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
 import { sourceFileProblem } from './faults.ts';
+import { columnsOf, streamCsv } from './text/csv-stream.ts';
 import { localPath, tagOf } from './tree/local-tree.ts';
 
 interface Row {
@@ -18,8 +17,6 @@ interface Row {
 }
 
 const STATS_AT_ONCE = 64;
-/** Longest row; a path and a label need far less. */
-const MAX_ROW_CHARACTERS = 65_536;
 
 /**
  * A CSV file with a header that names the columns `path` and `label`, in any order and among others. Paths are relative
@@ -86,68 +83,25 @@ function refuseRepeats(file: string, rows: readonly Row[]): void {
 }
 
 async function readRows(file: string, signal: AbortSignal | undefined): Promise<Row[]> {
-  const parser = parse({
-    bom: true,
-    info: true,
-    skip_empty_lines: true,
-    trim: true,
-    max_record_size: MAX_ROW_CHARACTERS,
-  });
   const rows: Row[] = [];
   const labels = new Map<string, string>();
-  const collect = async (records: AsyncIterable<unknown>): Promise<void> => {
-    let columns: Columns | null = null;
-    for await (const record of records) {
-      const { fields, line } = fieldsOf(record);
-      if (columns === null) columns = columnsOf(file, fields);
-      else rows.push(rowOf(file, fields, line, columns, labels));
-    }
-    if (columns === null) throw csvProblem(file, 'an empty file');
+  let columns: Columns | null = null;
+  const onRow = (fields: readonly string[], line: number): void => {
+    if (columns === null) columns = columnsOf(fields, ['path', 'label'], file);
+    else rows.push(rowOf(file, fields, line, columns, labels));
   };
   try {
-    await pipeline(createReadStream(file), decodeUtf8(file), parser, collect, signal ? { signal } : {});
-    return rows;
+    await streamCsv(createReadStream(file), file, onRow, signal);
   } catch (error) {
-    if (error instanceof CsvError) {
-      const seen = messageOf(error).slice(0, 300);
-      if (error.code !== 'CSV_MAX_RECORD_SIZE') throw csvProblem(file, seen);
-      throw inputError(
-        'INPUT_SIZE',
-        file,
-        seen,
-        `rows of at most ${MAX_ROW_CHARACTERS} characters`,
-        'check its quotes',
-      );
-    }
     throw error instanceof GraftError || signal?.aborted ? error : sourceFileProblem(error, file);
   }
-}
-
-/** Fails on bytes that are no UTF-8, where the parser would put a placeholder into a file name. */
-function decodeUtf8(file: string) {
-  return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    try {
-      for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
-      yield decoder.decode();
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      throw inputError('TEXT_ENCODING', file, 'bytes that are not UTF-8', 'UTF-8', 'save the file as UTF-8');
-    }
-  };
+  if (columns !== null) return rows;
+  throw inputError('DATASET_CSV', file, 'an empty file', 'a header with path and label', 'correct it');
 }
 
 interface Columns {
   readonly path: number;
   readonly label: number;
-}
-
-function columnsOf(file: string, header: readonly string[]): Columns {
-  const names = header.map((name) => name.toLowerCase());
-  const [path, label] = [names.indexOf('path'), names.indexOf('label')];
-  const repeated = names.indexOf('path', path + 1) >= 0 || names.indexOf('label', label + 1) >= 0;
-  if (path < 0 || label < 0 || repeated) throw csvProblem(file, `the columns ${someOf(header, 8)}`);
-  return { path, label };
 }
 
 function rowOf(
@@ -172,20 +126,3 @@ function rowOf(
   labels.set(label, label);
   return { line, rawPath, path: rawPath.normalize('NFC'), label };
 }
-
-function fieldsOf(record: unknown): { fields: readonly string[]; line: number } {
-  if (isRecordWithInfo(record)) return { fields: record.record, line: record.info.lines };
-  throw new Error('the CSV parser gave no record');
-}
-
-interface RecordWithInfo {
-  readonly record: readonly string[];
-  readonly info: { readonly lines: number };
-}
-
-function isRecordWithInfo(value: unknown): value is RecordWithInfo {
-  return typeof value === 'object' && value !== null && 'record' in value && 'info' in value;
-}
-
-const csvProblem = (file: string, seen: string): GraftError =>
-  inputError('DATASET_CSV', file, seen, 'a header with path and label, and as many fields in each row', 'correct it');

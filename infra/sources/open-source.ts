@@ -1,5 +1,6 @@
-import { rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { errnoOf, inputError } from '../../core/errors.ts';
 import type { Settings } from '../config.ts';
@@ -23,14 +24,15 @@ import { headOf } from './text/bytes.ts';
 import type { FileTree, TreeFile } from './tree/file-tree.ts';
 import { localTree, namesOf, tagOf } from './tree/local-tree.ts';
 import { outlineOf } from './tree/outline.ts';
+import type { Outline } from './tree/outline.ts';
 import { storeTree } from './tree/store-tree.ts';
 import { UnpackedFolder, unpackInto } from './unpacked.ts';
 import { allowedHosts } from './url/address.ts';
 import { fetchUrl } from './url/fetch-url.ts';
 
 export interface SourcesSetup {
-  /** Answers for its own bucket. */
-  readonly store: ObjectStore;
+  /** Answers for its own bucket; null where there is none to ask. */
+  readonly store: ObjectStore | null;
   /** For other buckets. */
   readonly storeOf?: (bucket: string) => ObjectStore | null;
   /** Where archives are unpacked. */
@@ -94,11 +96,11 @@ class Opener {
     const { store, storeOf } = this.setup;
     const url = parseS3Url(source);
     if (url === null) throw inputError('DATASET_FORMAT', source, 'no bucket', 's3://bucket/prefix', 'correct it');
-    const owner = url.bucket === store.bucket ? store : (storeOf?.(url.bucket) ?? null);
+    const own = store?.bucket ?? '';
+    const owner = url.bucket === own ? store : (storeOf?.(url.bucket) ?? null);
     if (owner === null) {
       const remedy = 'copy the data set into it, or set S3_BUCKET';
-      const seen = `another bucket than ${store.bucket}`;
-      throw inputError('DATASET_BUCKET', source, seen, `s3://${store.bucket}/…`, remedy);
+      throw inputError('DATASET_BUCKET', source, `another bucket than ${own}`, `s3://${own}/…`, remedy);
     }
     if (ARCHIVE_NAME.test(url.prefix)) return this.archiveInStore(owner, url.prefix, format, options);
     if (url.prefix.toLowerCase().endsWith('.csv')) {
@@ -203,7 +205,34 @@ class Opener {
     const [natural] = importer.tasks;
     if (task !== undefined && !importer.tasks.includes(task))
       throw wrongTask(tree.where, importer.format, natural, task);
-    return importer.open({ tree, outline, task: task ?? natural });
+    const local = await this.onDisk(importer, tree, outline, signal);
+    return importer.open({ ...local, task: task ?? natural });
+  }
+
+  /** The tree as the importer needs it: on the disk, and with its tar files unpacked. */
+  private async onDisk(importer: Importer, tree: FileTree, outline: Outline, signal: AbortSignal | undefined) {
+    const tars = importer.unpacks === true ? outline.others.filter(({ path }) => path.endsWith('.tar')) : [];
+    const here = { tree, outline };
+    if (tars.length === 0 && (importer.onDisk !== true || tree.onDisk)) return here;
+    const wanted = tars.length > 0 ? tars : outline.others;
+    const identity = ['tree', tree.where, ...wanted.flatMap(({ path, tag }) => [path, tag])];
+    const folder = await this.unpacked.folder(identity, async (target) => {
+      for (const file of wanted) await this.place(tree, file, join(target, file.path), tars.length > 0, signal);
+    });
+    const copied = archivedTree(localTree(folder), { where: tree.where, identity });
+    return { tree: copied, outline: await outlineOf(copied, signal) };
+  }
+
+  private async place(tree: FileTree, file: TreeFile, to: string, unpack: boolean, signal: AbortSignal | undefined) {
+    const scratch = await mkdtemp(join(tmpdir(), 'graft-shard-'));
+    try {
+      const path = await tree.fetch(file, scratch, signal);
+      await mkdir(unpack ? to : dirname(to), { recursive: true });
+      if (unpack) await unpackInto(path, to, signal);
+      else await copyFile(path, to);
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
   }
 }
 
@@ -214,7 +243,7 @@ interface Archive {
 
 /** Members are the same as long as their archive is, whenever it was unpacked. */
 const memberTag = ({ sizeBytes }: { readonly sizeBytes: number }, { identity }: Archive): string =>
-  `${sizeBytes} of ${identity.join(' ')}`;
+  `${sizeBytes} of ${createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)}`;
 
 function archivedTree(tree: FileTree, archive: Archive): FileTree {
   return {

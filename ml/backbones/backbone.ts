@@ -1,8 +1,8 @@
+import type { BackboneName as BackboneId } from '../../core/backbone-facts.ts';
 import type { Block, ParamSpec } from '../nn/module.ts';
 import type { Preprocessing } from '../nn/preprocessing.ts';
 
-export const backboneIds = ['tiny-cnn', 'mobilenet-v2', 'efficientnet-lite0', 'resnet50-v1.5', 'resnet50'] as const;
-export type BackboneId = (typeof backboneIds)[number];
+export type { BackboneName as BackboneId } from '../../core/backbone-facts.ts';
 
 /** A place where the network may be cut: blocks 0 … `afterBlock` before it, the rest after. */
 export interface CutPoint {
@@ -34,6 +34,8 @@ export interface Backbone {
 export interface Provenance {
   readonly source: string;
   readonly publishedParameters: number | null;
+  /** How many of them lie behind the features; one dense layer's where left out. */
+  readonly classifierParameters?: number;
 }
 
 /** Learned values (weights, not statistics). */

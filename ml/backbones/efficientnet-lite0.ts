@@ -34,7 +34,8 @@ export function efficientnetLite0(): Backbone {
     for (let repeat = 0; repeat < repeats; repeat++) {
       const name = `backbone/blocks.${blocks.length - 1}`;
       const stride = repeat === 0 ? firstStride : 1;
-      blocks.push(invertedResidual({ ...shared, name, inChannels, outChannels, expansion, kernelPx, stride }));
+      const sizes = { inChannels, outChannels, hidden: inChannels * expansion, kernelPx, stride };
+      blocks.push(invertedResidual({ ...shared, name, ...sizes, activation: 'relu6' }));
       strides.push(stride);
       inChannels = outChannels;
     }

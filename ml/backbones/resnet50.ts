@@ -91,6 +91,6 @@ function stem({ bias, batchNorm }: Form): Block {
     layers: 1,
     outChannels: 64,
     // Keras pads with zeros before it pools: the same thing after ReLU.
-    apply: (x, ctx) => maxPool(layer.apply(x, ctx, name), { windowPx: 3, stride: 2, padPx: 1 }),
+    apply: (x, ctx) => maxPool(layer.apply(x, ctx, name), { windowPx: 3, stride: 2, padding: 'symmetric' }),
   };
 }

@@ -13,6 +13,9 @@ const ofState = (name: string): Ref => ({ kind: 'state', name });
 const x: Ref = { kind: 'input', name: 'x' };
 const T = { name: 'T', type: types.TF_ATTR_TYPE, value: FLOAT };
 
+/** A graph is built without them. */
+const unknownShapes = { inputShapes: [], outputShapes: [] };
+
 function recording(change: Partial<Recording> = {}): Recording {
   const inputs = { x: { shape: [2], dtype: 'float32' } } as const;
   return { inputs, operations: [], constants: [], outputs: new Map(), writes: [], guards: [], ...change };
@@ -81,8 +84,14 @@ describe('a graph', () => {
       name: 'AddN',
       attributes: [T],
       inputs: Array.from({ length: count }, () => x),
+      ...unknownShapes,
     });
-    const operations = [terms(1), terms(2), terms(4), { name: 'Add', attributes: [T], inputs: [x, x] }];
+    const operations = [
+      terms(1),
+      terms(2),
+      terms(4),
+      { name: 'Add', attributes: [T], inputs: [x, x], ...unknownShapes },
+    ];
     const nodes = nodesOf({
       operations,
       outputs: new Map(
@@ -104,7 +113,7 @@ describe('a graph', () => {
 describe('two recordings', () => {
   const base = (): Recording =>
     recording({
-      operations: [{ name: 'Mul', attributes: [T], inputs: [x, { kind: 'constant', index: 0 }] }],
+      operations: [{ name: 'Mul', attributes: [T], inputs: [x, { kind: 'constant', index: 0 }], ...unknownShapes }],
       constants: [{ shape: [2], dtype: FLOAT, values: Float32Array.of(0, 1) }],
       ...{ writes: [update], guards: [x], outputs: out(x) },
     });

@@ -6,10 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { drift, normals, withPair } from '../../test/lib/engine-pairs.ts';
-import type { ConvBnOptions } from '../nn/conv-bn.ts';
+import { average, branches, conv, fork, validConv } from '../nn/branches.ts';
+import { convBias } from '../nn/conv-bias.ts';
+import type { ConvBnOptions, Layer } from '../nn/conv-bn.ts';
+import { depthwiseSeparable } from '../nn/depthwise-separable.ts';
 import { classificationHead } from '../nn/head.ts';
 import { convBnBlock, invertedResidual } from '../nn/inverted-residual.ts';
 import type { ApplyContext, Block } from '../nn/module.ts';
+import { maxPool } from '../nn/ops/max-pool.ts';
+import type { Padding } from '../nn/ops/padding.ts';
 import { minus1To1 } from '../nn/preprocessing.ts';
 import { imageBatch } from '../trainer/images.ts';
 import type { Program } from './spec.ts';
@@ -144,12 +149,51 @@ for (const activation of ['relu', 'relu6', 'linear'] as const) {
   cases.push([`activation ${activation}`, convCase({ activation }, [6, 5])]);
   cases.push([`activation ${activation}, frozen`, convCase({ activation, depthwise: true }, [6, 5], true)]);
 }
+for (const activation of ['swish', 'hard-swish', 'sigmoid', 'hard-sigmoid'] as const) {
+  for (const frozen of [false, true]) {
+    cases.push([`activation ${activation}${frozen ? ', frozen' : ''}`, convCase({ activation }, [6, 5], frozen)]);
+  }
+}
+for (const padding of ['valid', 'after'] as const) {
+  for (const depthwise of [false, true]) {
+    for (const frozen of [false, true]) {
+      const name = `${depthwise ? 'depthwise' : 'conv'} ${padding} /2${frozen ? ', frozen' : ''}`;
+      for (const sides of [[8, 7], [7, 8]] as const) cases.push([`${name} of ${sides.join('×')}`, convCase({ padding, depthwise, stride: 2 }, sides, frozen)]); // prettier-ignore
+    }
+  }
+}
+for (const kernelPx of [
+  [1, 7],
+  [3, 1],
+] as const) {
+  cases.push([`kernel ${kernelPx.join('×')}`, convCase({ kernelPx }, [7, 8])]);
+}
+for (const frozen of [false, true]) {
+  const batchNorm = { ...BATCH_NORM, scale: false };
+  cases.push([`BatchNorm without a scale${frozen ? ', frozen' : ''}`, convCase({ batchNorm }, [6, 5], frozen)]);
+}
 for (const kernelPx of [1, 5]) {
   cases.push([`kernel ${kernelPx}`, convCase({ kernelPx }, [7, 6])]);
   cases.push([`depthwise kernel ${kernelPx} /2`, convCase({ kernelPx, depthwise: true, stride: 2 }, [7, 6])]);
 }
-const shared = { name: 'r', inChannels: 4, kernelPx: 3, batchNorm: BATCH_NORM };
+const shared = { name: 'r', inChannels: 4, kernelPx: 3, batchNorm: BATCH_NORM, activation: 'relu6' } as const;
 const head = classificationHead({ channels: 4, classes: 5, dropout: 0.4 });
+const biased = { name: 'c', inChannels: 4, outChannels: 5, kernelPx: 3, stride: 2, activation: 'relu' } as const;
+const asBlock = ({ params, apply }: Layer): Block => ({
+  ...{ name: 'c', params, layers: 1, outChannels: 5 },
+  apply: (x, ctx) => apply(x, ctx, 'c'),
+});
+const pooled = (padding: Padding): Block => ({
+  ...{ name: 'm', params: [], layers: 0, outChannels: 4 },
+  apply: (x) => maxPool(x, { windowPx: 3, stride: 2, padding }),
+});
+const inception = branches({
+  ...{ name: 'i', inChannels: 4, batchNorm: { ...BATCH_NORM, scale: false } },
+  branches: [
+    [average, conv(3, 1), { kind: 'max', stride: 2, padding: 'valid' }],
+    [conv(3, [1, 7]), fork(validConv(2, 3, 2), { kind: 'max', stride: 2, padding: 'valid' })],
+  ],
+});
 const gray = convBnBlock({
   ...{ name: 'g', inChannels: 3, outChannels: 4, kernelPx: 3, stride: 2 },
   ...{ padding: 'symmetric', activation: 'relu6', batchNorm: BATCH_NORM },
@@ -158,25 +202,57 @@ cases.push(
   [
     'residual add',
     {
-      block: invertedResidual({ ...shared, outChannels: 4, expansion: 3, stride: 1, padding: 'same' }),
+      block: invertedResidual({ ...shared, outChannels: 4, hidden: 12, stride: 1, padding: 'same' }),
       input: [3, 6, 6, 4],
     },
   ],
   [
     'inverted residual without add',
     {
-      block: invertedResidual({ ...shared, outChannels: 6, expansion: 2, stride: 2, padding: 'symmetric' }),
+      block: invertedResidual({ ...shared, outChannels: 6, hidden: 8, stride: 2, padding: 'symmetric' }),
       input: [3, 7, 6, 4],
     },
   ],
   [
     'residual add, frozen',
     {
-      block: invertedResidual({ ...shared, outChannels: 4, expansion: 1, stride: 1, padding: 'symmetric' }),
+      block: invertedResidual({ ...shared, outChannels: 4, hidden: 4, stride: 1, padding: 'symmetric' }),
       input: [3, 6, 6, 4],
       frozen: true,
     },
   ],
+  ...[false, true].map((frozen): [string, LayerCase] => [
+    `squeeze and excite${frozen ? ', frozen' : ''}`,
+    {
+      block: invertedResidual({
+        ...{ ...shared, outChannels: 4, hidden: 8, stride: 1, padding: 'same', activation: 'swish' },
+        squeezeExcite: { squeezed: 2, activation: 'swish', gate: 'sigmoid' },
+      }),
+      input: [3, 6, 6, 4],
+      frozen,
+    },
+  ]),
+  [
+    'depthwise separable',
+    { block: depthwiseSeparable({ ...shared, outChannels: 6, stride: 2, padding: 'after' }), input: [3, 8, 7, 4] },
+  ],
+  ['convolution with a bias', { block: asBlock(convBias({ ...biased, padding: 'valid' })), input: [3, 7, 6, 4] }],
+  ...[false, true].map((frozen): [string, LayerCase] => [
+    `branches with pools and a fork${frozen ? ', frozen' : ''}`,
+    { block: inception, input: [3, 9, 8, 4], frozen },
+  ]),
+  ...(['symmetric', 'ceil', 'same', 'valid'] as const).flatMap((padding) =>
+    (
+      [
+        [8, 7],
+        [7, 8],
+      ] as const
+    ).map((sides): [string, LayerCase] => [
+      // prettier-ignore
+      `max pooling, ${padding}, of ${sides.join('×')}`,
+      { block: pooled(padding), input: [3, ...sides, 4] },
+    ]),
+  ),
   ['pooling', { block: head[0]!, input: [3, 5, 4, 4] }],
   ['dropout', { block: head[1]!, input: [8, 16] }],
   ['dense', { block: head[2]!, input: [8, 4] }],

@@ -16,6 +16,9 @@ export interface RecordedOperation {
   readonly name: string;
   readonly attributes: readonly Attribute[];
   readonly inputs: readonly Ref[];
+  /** Of the inputs, in their order. */
+  readonly inputShapes: readonly (readonly number[])[];
+  readonly outputShapes: readonly (readonly number[])[];
 }
 
 export interface RecordedConstant extends Meta {
@@ -28,10 +31,13 @@ export interface RecordedOutput extends Meta {
 
 export type RecordedWrite =
   | { readonly kind: 'assign'; readonly variable: string; readonly value: Ref }
-  | ({ readonly kind: 'apply'; readonly gradient: Ref; readonly rate: Ref; readonly shrink: Ref | null } & Pick<
-      Update,
-      'rule' | 'variable' | 'slots'
-    >)
+  | ({
+      readonly kind: 'apply';
+      readonly gradient: Ref;
+      readonly rate: Ref;
+      readonly shrink: Ref | null;
+      readonly momentum?: Ref;
+    } & Pick<Update, 'rule' | 'variable' | 'slots'>)
   | { readonly kind: 'average'; readonly average: string; readonly of: string; readonly decay: Ref };
 
 /** A program as data: what it does, without what it was run on. */
@@ -130,13 +136,14 @@ class Recorder {
       set: (name, value) => {
         this.writes.push({ kind: 'assign', variable: this.target(name), value: this.refOf(value, `new ${name}`) });
       },
-      apply: ({ rule, variable, slots, gradient, rate, shrink }) => {
+      apply: ({ rule, variable, slots, gradient, rate, shrink, momentum }) => {
         for (const name of [variable, ...Object.values(slots)]) this.target(name);
         this.writes.push({
           ...{ kind: 'apply', rule, variable, slots },
           gradient: this.refOf(gradient, `gradient of ${variable}`),
           rate: this.refOf(rate, `rate of ${variable}`),
           shrink: shrink && this.refOf(shrink, `decay of ${variable}`),
+          ...(momentum ? { momentum: this.refOf(momentum, `momentum of ${variable}`) } : {}),
         });
       },
       guardFinite: (value) => {
@@ -206,7 +213,6 @@ class Recorder {
   ): TensorHandle[] {
     const inputs = ids.map((id) => this.knownAt(id, `${name} (operation ${this.operations.length})`));
     const index = this.operations.length;
-    this.operations.push({ name, attributes, inputs: inputs.map(({ ref }) => ref) });
     const constant = (at: number): readonly number[] => {
       const ref = inputs[at]?.ref;
       const values = ref?.kind === 'constant' ? this.constants[ref.index]?.values : undefined;
@@ -215,10 +221,17 @@ class Recorder {
     };
     const shapes = shapeRules[name]?.({ inputs, attributes, constant });
     const dtype = inputs.find((input) => input.dtype === this.native.TF_FLOAT)?.dtype ?? inputs[0]?.dtype;
+    const push = (outputShapes: readonly (readonly number[])[]): void => {
+      const inputShapes = inputs.map(({ shape }) => shape);
+      this.operations.push({ name, attributes, inputs: inputs.map(({ ref }) => ref), inputShapes, outputShapes });
+    };
     if (shapes && dtype !== undefined) {
+      push(shapes);
       return shapes.map((shape, output) => this.virtual(shape, dtype, { kind: 'operation', index, output }));
     }
-    return this.onZeros(name, attributes, ids, count).map((handle, output) => {
+    const handles = this.onZeros(name, attributes, ids, count);
+    push(handles.map(({ shape }) => shape));
+    return handles.map((handle, output) => {
       this.known.set(handle.id, { ...handle, ref: { kind: 'operation', index, output }, real: true });
       return handle;
     });

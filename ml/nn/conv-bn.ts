@@ -13,6 +13,8 @@ import { conv } from './ops/conv.ts';
 export interface BatchNormConstants {
   readonly epsilon: number;
   readonly momentum: number;
+  /** False: no gamma, as in Inception; true where left out. */
+  readonly scale?: boolean;
 }
 
 export interface ConvBnOptions {
@@ -21,8 +23,8 @@ export interface ConvBnOptions {
   readonly inChannels: number;
   /** Equal to `inChannels` when depthwise. */
   readonly outChannels: number;
-  /** Side of the square kernel. */
-  readonly kernelPx: number;
+  /** Side of a square kernel, or height and width. */
+  readonly kernelPx: number | readonly [height: number, width: number];
   readonly stride: number;
   readonly padding: Padding;
   readonly depthwise?: boolean;
@@ -40,17 +42,17 @@ export interface Layer {
   apply(x: tf.Tensor, ctx: ApplyContext, blockName: string): tf.Tensor;
 }
 
-/** Convolution, BatchNorm, activation: `<name>/kernel`, `<name>/bias` if any, `<name>/bn/{gamma,beta,moving_mean,moving_variance}`. */
+/** Convolution, BatchNorm, activation: `<name>/kernel`, `<name>/bias` if any, and `<name>/bn/{gamma,beta,moving_mean,moving_variance}`. */
 export function convBn(options: ConvBnOptions): Layer {
   const { activation, batchNorm, stride, padding } = options;
   const depthwise = options.depthwise ?? false;
   const { kernel, bias, gamma, beta, movingMean, movingVariance } = convBnParams(options);
   return {
-    params: [kernel, ...(bias ? [bias] : []), gamma, beta, movingMean, movingVariance],
+    params: [kernel, bias, gamma, beta, movingMean, movingVariance].filter((spec) => spec !== null),
     apply(x, ctx, blockName) {
       const weights = ctx.param(kernel.name);
       const p = {
-        gamma: ctx.param(gamma.name),
+        gamma: gamma ? ctx.param(gamma.name) : tf.ones(beta.shape.slice()),
         beta: ctx.param(beta.name),
         movingMean: ctx.param(movingMean.name),
         movingVariance: ctx.param(movingVariance.name),
@@ -74,9 +76,10 @@ export function convBn(options: ConvBnOptions): Layer {
 
 function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias, ...options }: ConvBnOptions) {
   if (depthwise && inChannels !== outChannels) throw new Error(`${name}: a depthwise layer keeps its channels`);
-  const shape = [kernelPx, kernelPx, inChannels, depthwise ? 1 : outChannels];
+  const [height, width] = typeof kernelPx === 'number' ? [kernelPx, kernelPx] : kernelPx;
+  const shape = [height, width, inChannels, depthwise ? 1 : outChannels];
   // A depthwise output sees one input channel, so its true fan-out is the kernel's area.
-  const init = options.init ?? heFanOut(kernelPx, kernelPx, depthwise ? 1 : outChannels);
+  const init = options.init ?? heFanOut(height, width, depthwise ? 1 : outChannels);
   const channel = (suffix: string, kind: ParamSpec['kind'], start: typeof ones): ParamSpec => ({
     name: `${name}/${suffix}`,
     shape: [outChannels],
@@ -88,7 +91,7 @@ function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias
   return {
     kernel,
     bias: bias ? channel('bias', 'weight', zeros) : null,
-    gamma: channel('bn/gamma', 'weight', ones),
+    gamma: options.batchNorm.scale === false ? null : channel('bn/gamma', 'weight', ones),
     beta: channel('bn/beta', 'weight', zeros),
     movingMean: channel('bn/moving_mean', 'statistic', zeros),
     movingVariance: channel('bn/moving_variance', 'statistic', ones),

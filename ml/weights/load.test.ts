@@ -88,7 +88,13 @@ describe('loadBackboneWeights', () => {
     const tensors = new Map<string, TensorData>();
     for (const { torch, param, transposition } of torchNames('mobilenet-v2') ?? []) {
       const [a = 1, b = 1, c = 1, d = 1] = specs.get(param)?.shape ?? [1280, 1000];
-      const shape = { convolution: [d, c, a, b], depthwise: [c, d, a, b], linear: [b, a], none: [a] }[transposition];
+      const shape = {
+        convolution: [d, c, a, b],
+        depthwise: [c, d, a, b],
+        linear: [b, a],
+        pointwise: [b, a, 1, 1],
+        none: [a],
+      }[transposition];
       const count = shape.reduce((product, size) => product * size, 1);
       tensors.set(
         torch,

@@ -56,6 +56,7 @@ function torchShape(shape: readonly number[], transposition: Transposition): rea
   if (transposition === 'convolution') return [d, c, a, b];
   if (transposition === 'depthwise') return [c, d, a, b];
   if (transposition === 'linear') return [b, a];
+  if (transposition === 'pointwise') return [b, a, 1, 1];
   return shape;
 }
 
@@ -63,7 +64,9 @@ function transpose(tensor: TensorData, transposition: Transposition): Float32Arr
   const values = toFloat32(tensor);
   const [a = 0, b = 0, c = 0, d = 0] = tensor.shape;
   if (transposition === 'none') return Float32Array.from(values);
-  if (transposition === 'linear') return permute(values, [a, b, 1, 1], [1, 0, 2, 3]);
+  if (transposition === 'linear' || transposition === 'pointwise') {
+    return permute(values, [a, b, 1, 1], [1, 0, 2, 3]);
+  }
   return permute(values, [a, b, c, d], transposition === 'convolution' ? [2, 3, 1, 0] : [2, 3, 0, 1]);
 }
 

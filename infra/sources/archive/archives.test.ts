@@ -100,9 +100,9 @@ describe('an archive', () => {
     await refused('bad.zip', zipSync(members)).toMatchObject({ code: 'ARCHIVE_LINK' });
   });
 
-  it('that grows a hundredfold is ARCHIVE_RATIO', async () => {
-    const zeros = new Uint8Array(40 * 2 ** 20);
-    await refused('bomb.zip', zipSync({ 'a/1.jpg': zeros }, { level: 9 })).toMatchObject({ code: 'ARCHIVE_RATIO' });
+  it('that grows a hundredfold is ARCHIVE_RATIO', { timeout: 60_000 }, async () => {
+    const zeros = new Uint8Array(18 * 2 ** 20);
+    await refused('bomb.zip', zipSync({ 'a/1.jpg': zeros })).toMatchObject({ code: 'ARCHIVE_RATIO' });
     const packed = gzipSync(tarOf([{ path: 'a/1.jpg', body: zeros }]));
     await refused('bomb.tar.gz', packed).toMatchObject({ code: 'ARCHIVE_RATIO' });
     expect(await readdir(join(dir, 'unpacked'))).toEqual([]);

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
 import type { SourceFormat, SourceTask } from '../../ports/dataset-source.ts';
 import { entriesOf, openSource, shownEntry } from '../../../test/lib/read-source.ts';
@@ -20,6 +22,9 @@ const expected = {
   tfrecord: read('expected-tfrecord.json') as Expected[],
 };
 
+const scratch = mkdtempSync(join(tmpdir(), 'graft-conformance-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
 /** Boxes in single precision (TFRecord) and decimal fractions agree to a millionth of a pixel. */
 const rounded = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value), (_, each: unknown) => (typeof each === 'number' ? Number(each.toFixed(5)) : each));
@@ -28,6 +33,12 @@ const layouts: [folder: string, format: SourceFormat, task: SourceTask][] = [
   ['coco', 'coco', 'detection'],
   ['voc', 'voc', 'detection'],
   ['yolo', 'yolo', 'detection'],
+  ['bdd100k', 'bdd100k', 'detection'],
+  ['bdd100k-frames', 'bdd100k', 'detection'],
+  ['open-images', 'open-images', 'detection'],
+  ['tfrecord', 'tfrecord', 'detection'],
+  ['pets', 'pets', 'classification'],
+  ['webdataset', 'webdataset', 'classification'],
 ];
 
 describe.each(layouts)('%s', (folder, format, task) => {
@@ -36,7 +47,7 @@ describe.each(layouts)('%s', (folder, format, task) => {
     expect([source.format, source.task]).toEqual([format, task]);
     const found: unknown[] = [];
     for (const entry of await entriesOf(source)) {
-      const path = await source.fetch(entry, tmpdir());
+      const path = await source.fetch(entry, scratch);
       const { width, height } = await sharp(await readFile(path)).metadata();
       found.push(shownEntry(entry, { width, height }));
     }

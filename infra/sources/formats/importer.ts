@@ -17,6 +17,10 @@ export interface Importer {
   readonly format: SourceFormat;
   /** The first is what it is made for. */
   readonly tasks: readonly [SourceTask, ...SourceTask[]];
+  /** Reads parts of large files: what lies in a store is copied to the disk first. */
+  readonly onDisk?: boolean;
+  /** The tar files of the tree are unpacked, each into a folder of its name. */
+  readonly unpacks?: boolean;
   /** Whether files lie as this tool puts them; `head` gives the first bytes of a file as Latin-1. */
   detects(outline: Outline, head: (file: TreeFile) => Promise<string>): Promise<boolean>;
   open(opening: Opening): DatasetSource;

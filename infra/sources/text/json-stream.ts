@@ -9,7 +9,7 @@ const MAX_TOKEN_BYTES = 4 * 2 ** 20;
 
 /**
  * Reads JSON of any size as it streams by: `onValue` gets every value that one of `paths` selects (`$.images.*`), with the
- * names on the way to it. Only one such value is in memory at a time. JSON_SYNTAX, JSON_DEPTH, INPUT_SIZE, TEXT_ENCODING.
+ * topmost name on the way to it. Only one such value is in memory at a time. JSON_SYNTAX, JSON_DEPTH, INPUT_SIZE, TEXT_ENCODING.
  */
 export async function streamJson(
   body: AsyncIterable<unknown>,
@@ -19,8 +19,8 @@ export async function streamJson(
 ): Promise<void> {
   const parser = new JSONParser({ paths: [...paths], keepStack: false });
   let failure: unknown = null;
-  parser.onValue = ({ value, stack }) => {
-    onValue(value, String(stack[1]?.key ?? ''));
+  parser.onValue = ({ value, key, stack }) => {
+    onValue(value, String(stack[1]?.key ?? key ?? ''));
   };
   parser.onError = (error) => {
     failure ??= error;

@@ -14,6 +14,8 @@ export interface TreeFile {
 export interface FileTree {
   /** For messages: the folder or `s3://bucket/prefix`. */
   readonly where: string;
+  /** Files are on the disk as they are: `fetch` copies nothing. */
+  readonly onDisk: boolean;
   /** All files at any depth, hidden ones left out, in code-point order of their paths. Streams. */
   walk(signal?: AbortSignal): AsyncIterable<TreeFile>;
   /** The bytes of a file that was listed. */

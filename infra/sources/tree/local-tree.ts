@@ -15,6 +15,7 @@ const STATS_AT_ONCE = 64;
 export function localTree(root: string): FileTree {
   return {
     where: root,
+    onDisk: true,
     walk: (signal) => walkTop(root, signal),
     async open(file) {
       return createReadStream(await localPath(root, file));

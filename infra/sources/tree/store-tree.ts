@@ -10,6 +10,7 @@ export function storeTree(store: ObjectStore, prefix: string): FileTree {
   const below = prefix === '' ? '' : `${prefix}/`;
   return {
     where: `s3://${store.bucket}/${prefix}`,
+    onDisk: false,
     walk: (signal) => walkKeys(store, below, signal),
     open: (file) => store.stream(`${below}${file.path}`),
     async fetch(file, scratchDir, signal) {

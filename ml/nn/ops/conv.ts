@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
+import type { Padding } from './padding.ts';
+import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
 
-/** `same`: TensorFlow's rule (the odd pixel goes below and right). `symmetric`: ⌊kernel/2⌋ on every side, as in PyTorch. */
-export type Padding = 'same' | 'symmetric';
+export type { Padding } from './padding.ts';
 
 export interface ConvOptions {
   readonly stride: number;
@@ -20,39 +21,20 @@ export interface ConvOptions {
 export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.Tensor {
   const { stride, padding, depthwise, padApart = false } = options;
   if (!isRank4(x) || !isRank4(kernel)) throw new Error(`[${x.shape.join(', ')}] by [${kernel.shape.join(', ')}]`);
-  const padPx = padding === 'same' || isSame(x, kernel, stride) ? SAME : Math.floor(kernel.shape[0] / 2);
+  const [windowHeight, windowWidth] = kernel.shape;
+  const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowHeight, windowWidth], stride);
   if (isNative()) {
-    if (padApart && padPx > 0) {
-      const sides: [number, number] = [padPx, padPx];
-      const wide = tf.pad(x, [[0, 0], sides, sides, [0, 0]]);
-      return tf
-        .engine()
-        .runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x: wide, kernel }, { stride, padPx: 0 });
+    const { kernelName } = depthwise ? DEPTHWISE : DENSE;
+    if (!padApart || how.mode !== 'EXPLICIT') {
+      return tf.engine().runKernel(kernelName, { x, kernel }, { stride, mode: how.mode, pads: [...how.pads] });
     }
-    return tf.engine().runKernel(depthwise ? DEPTHWISE.kernelName : DENSE.kernelName, { x, kernel }, { stride, padPx });
+    const [top, bottom, left, right] = how.pads;
+    const wide = tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]); // prettier-ignore
+    return tf.engine().runKernel(kernelName, { x: wide, kernel }, { stride, mode: 'VALID', pads: [0, 0, 0, 0] });
   }
-  const pad = padPx === SAME ? 'same' : padPx;
+  const pad = tfjsPadding(how);
   return depthwise ? tf.depthwiseConv2d(x, kernel, stride, pad) : tf.conv2d(x, kernel, stride, pad);
 }
-
-/**
- * Whether ⌊kernel/2⌋ on every side is what TensorFlow's SAME rule gives too: always at stride 1, and at stride 2 on odd
- * sides. Its kernels for SAME are the faster and the better tested ones.
- */
-export function isSame(x: tf.Tensor4D, kernel: tf.Tensor4D, stride: number): boolean {
-  return [0, 1].every((axis) => {
-    const [side = 1, size = 1] = [x.shape[axis + 1], kernel.shape[axis]];
-    const total = Math.max(0, (Math.ceil(side / stride) - 1) * stride + size - side);
-    return size % 2 === 1 && total === size - 1;
-  });
-}
-
-function isRank4(x: tf.Tensor): x is tf.Tensor4D {
-  return x.rank === 4;
-}
-
-/** `padPx` of TensorFlow's SAME padding. */
-const SAME = -1;
 
 /** TensorFlow's names for a convolution and its two gradients. */
 interface ConvOperations {
@@ -124,11 +106,7 @@ function given(inputs: { readonly [name: string]: tf.TensorInfo | undefined }): 
 
 function attributes(attrs: { readonly [name: string]: unknown } | undefined): NativeAttributes {
   const stride = Number(attrs?.['stride']);
-  const padPx = Number(attrs?.['padPx']);
-  const strides = [1, stride, stride, 1];
-  const strings = { data_format: 'NHWC', padding: padPx === SAME ? 'SAME' : padPx === 0 ? 'VALID' : 'EXPLICIT' };
-  if (padPx <= 0) return { strings, ints: { strides } };
-  return { strings, ints: { strides, explicit_paddings: [0, 0, padPx, padPx, padPx, padPx, 0, 0] } };
+  return paddedAttributes(attrs, { strides: [1, stride, stride, 1] });
 }
 
 function sizes(x: tf.Tensor): tf.Tensor {

@@ -1,25 +1,26 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
+import type { Padding } from './padding.ts';
+import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
 
 export interface MaxPoolOptions {
   /** Side of the square window. */
   readonly windowPx: number;
   readonly stride: number;
-  /** Border on every side, smaller than the window; it is never the largest value. */
-  readonly padPx: number;
+  /** A border is never the largest value. */
+  readonly padding: Padding;
 }
 
 /** Largest value of each window of x [batch, height, width, channels]. */
 export function maxPool(x: tf.Tensor, options: MaxPoolOptions): tf.Tensor {
   if (!isRank4(x)) throw new Error(`max pooling of [${x.shape.join(', ')}]`);
-  const { windowPx, stride, padPx } = options;
-  if (isNative()) return tf.engine().runKernel(MAX_POOL, { x }, { windowPx, stride, padPx });
-  return tf.maxPool(x, windowPx, stride, padPx);
-}
-
-function isRank4(x: tf.Tensor): x is tf.Tensor4D {
-  return x.rank === 4;
+  const { windowPx, stride, padding } = options;
+  const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowPx, windowPx], stride);
+  if (isNative()) {
+    return tf.engine().runKernel(MAX_POOL, { x }, { windowPx, stride, mode: how.mode, pads: [...how.pads] });
+  }
+  return tf.maxPool(x, windowPx, stride, tfjsPadding(how));
 }
 
 const MAX_POOL = 'GraftMaxPool';
@@ -46,9 +47,6 @@ tf.registerGradient({
 });
 
 function attributes(attrs: { readonly [name: string]: unknown } | undefined): NativeAttributes {
-  const [window, stride, pad] = [Number(attrs?.['windowPx']), Number(attrs?.['stride']), Number(attrs?.['padPx'])];
-  const ints = { ksize: [1, window, window, 1], strides: [1, stride, stride, 1] };
-  const strings = { data_format: 'NHWC', padding: pad === 0 ? 'VALID' : 'EXPLICIT' };
-  if (pad === 0) return { strings, ints };
-  return { strings, ints: { ...ints, explicit_paddings: [0, 0, pad, pad, pad, pad, 0, 0] } };
+  const [window, stride] = [Number(attrs?.['windowPx']), Number(attrs?.['stride'])];
+  return paddedAttributes(attrs, { ksize: [1, window, window, 1], strides: [1, stride, stride, 1] });
 }

@@ -156,7 +156,8 @@ describe('maxPool', () => {
   it.each(cases)('window %i, stride %i, border %i, side %i: as tfjs, gradient too', (...args) => {
     const [windowPx, stride, padPx, sidePx] = args;
     const x = values('x', [2, sidePx, sidePx + 2, 3], 1, -2);
-    const own = (x_: tf.Tensor): tf.Tensor => maxPool(x_, { windowPx, stride, padPx });
+    const own = (x_: tf.Tensor): tf.Tensor =>
+      maxPool(x_, { windowPx, stride, padding: padPx > 0 ? 'symmetric' : 'valid' });
     expect([...own(x).dataSync()]).toEqual([...padded(x, args).dataSync()]);
     const [seen] = gradients((a) => own(a!), [x]);
     const [wanted] = gradients((a) => padded(a!, args), [x]);
@@ -167,7 +168,8 @@ describe('maxPool', () => {
     const [windowPx, stride, padPx, sidePx] = args;
     const run = (): number[][] => {
       const x = values('x', [2, sidePx, sidePx + 2, 3], 1, -2);
-      const own = (x_: tf.Tensor): tf.Tensor => maxPool(x_, { windowPx, stride, padPx });
+      const own = (x_: tf.Tensor): tf.Tensor =>
+        maxPool(x_, { windowPx, stride, padding: padPx > 0 ? 'symmetric' : 'valid' });
       const [gradient] = gradients((a) => own(a!), [x]);
       return [own(x), gradient!].map((tensor) => [...tensor.dataSync()]);
     };
@@ -193,7 +195,8 @@ describe('maxPool', () => {
       ];
       return tf.maxPool(tf.pad(activate(x_, 'relu'), border) as tf.Tensor4D, 3, 2, 'valid');
     };
-    const own = (x_: tf.Tensor): tf.Tensor => maxPool(activate(x_, 'relu'), { windowPx: 3, stride: 2, padPx: 1 });
+    const own = (x_: tf.Tensor): tf.Tensor =>
+      maxPool(activate(x_, 'relu'), { windowPx: 3, stride: 2, padding: 'symmetric' });
     expect([...own(x).dataSync()]).toEqual([...zeros(x).dataSync()]);
     const [seen] = gradients((a) => own(a!), [x]);
     const [wanted] = gradients((a) => zeros(a!), [x]);

@@ -8,6 +8,8 @@ export type Transposition =
   | 'depthwise'
   /** [out, in] → [in, out]. */
   | 'linear'
+  /** A 1×1 convolution that is a dense layer here: [out, in, 1, 1] → [in, out]. */
+  | 'pointwise'
   | 'none';
 
 /** One tensor of a PyTorch file and the parameter it becomes. */
@@ -22,18 +24,16 @@ export interface TensorName {
  * published file is known.
  */
 export function torchNames(backbone: BackboneId): readonly TensorName[] | null {
-  switch (backbone) {
-    case 'efficientnet-lite0':
-      return efficientnetLite0Names();
-    case 'mobilenet-v2':
-      return mobilenetV2Names();
-    case 'resnet50-v1.5':
-      return resnet50V15Names();
-    case 'resnet50':
-    case 'tiny-cnn':
-      return null;
-  }
+  return tables[backbone]?.() ?? null;
 }
+
+const tables: Partial<Record<BackboneId, () => TensorName[]>> = {
+  'efficientnet-lite0': efficientnetLite0Names,
+  'inception-v4': inceptionV4Names,
+  'mobilenet-v2': mobilenetV2Names,
+  'resnet50-v1.5': resnet50V15Names,
+  'squeezenet-1.1': squeezenet11Names,
+};
 
 /** Names of lukemelas/EfficientNet-PyTorch, in which the first block has no expansion. */
 function efficientnetLite0Names(): TensorName[] {
@@ -77,6 +77,67 @@ function resnet50V15Names(): TensorName[] {
     }
   }
   return [...names, ...classifier('fc')];
+}
+
+/** Names of timm's `inception_v4` and Cadene's `inceptionv4` before it. Forks are numbered with their branch. */
+function inceptionV4Names(): TensorName[] {
+  const convBn = (param: string, torch: string): TensorName[] =>
+    layer(`backbone/${param}`, `features.${torch}.conv`, `features.${torch}.bn`, 'convolution');
+  const names = [0, 1, 2].flatMap((index) => convBn(`stem/branch0.${index}`, String(index)));
+  names.push(...convBn('mixed3a/branch1.0', '3.conv'), ...convBn('mixed5a/branch0.0', '5.conv'));
+  for (const [branch, convolutions] of [2, 4].entries()) {
+    for (let i = 0; i < convolutions; i++) {
+      names.push(...convBn(`mixed4a/branch${branch}.${i}`, `4.branch${branch}.${i}`));
+    }
+  }
+  /** Convolutions of each branch; what is alone in its branch has no number in the file. */
+  const modules: [ids: string[], first: number, branches: number[]][] = [
+    [['5b', '5c', '5d', '5e'], 6, [1, 2, 3]],
+    [['6a'], 10, [1, 3]],
+    [['6b', '6c', '6d', '6e', '6f', '6g', '6h'], 11, [1, 3, 5]],
+    [['7a'], 18, [2, 4]],
+  ];
+  for (const [ids, first, branches] of modules) {
+    for (const [offset, id] of ids.entries()) {
+      for (const [branch, count] of branches.entries()) {
+        for (let i = 0; i < count; i++) {
+          const torch = `${first + offset}.branch${branch}${count === 1 ? '' : `.${i}`}`;
+          names.push(...convBn(`mixed${id}/branch${branch}.${i}`, torch));
+        }
+      }
+      if (branches.length === 3) names.push(...convBn(`mixed${id}/branch3.1`, `${first + offset}.branch3.1`));
+    }
+  }
+  const forked = ['0', '1.0', '1.1a', '1.1b', '2.0', '2.1', '2.2', '2.3a', '2.3b'];
+  for (const [offset, id] of ['7b', '7c', '7d'].entries()) {
+    const module = `${19 + offset}`;
+    for (const part of forked) {
+      const own = part === '0' ? '0.0' : part;
+      names.push(...convBn(`mixed${id}/branch${own}`, `${module}.branch${part.replace('.', '_')}`));
+    }
+    names.push(...convBn(`mixed${id}/branch3.1`, `${module}.branch3.1`));
+  }
+  return [...names, ...classifier('last_linear')];
+}
+
+/** Names of torchvision `squeezenet1_1`; its classifier is a 1×1 convolution. */
+function squeezenet11Names(): TensorName[] {
+  const convBias = (param: string, torch: string): TensorName[] => [
+    { torch: `${torch}.weight`, param: `${param}/kernel`, transposition: 'convolution' },
+    { torch: `${torch}.bias`, param: `${param}/bias`, transposition: 'none' },
+  ];
+  const names = convBias('backbone/stem', 'features.0');
+  for (const [index, module] of [3, 4, 6, 7, 9, 10, 11, 12].entries()) {
+    for (const part of ['squeeze', 'expand1x1', 'expand3x3']) {
+      names.push(...convBias(`backbone/fire${index + 2}/${part}`, `features.${module}.${part}`));
+    }
+  }
+  const last = 'classifier.1';
+  return [
+    ...names,
+    { torch: `${last}.weight`, param: 'head/logits/kernel', transposition: 'pointwise' },
+    { torch: `${last}.bias`, param: 'head/logits/bias', transposition: 'none' },
+  ];
 }
 
 function layer(param: string, conv: string, batchNorm: string, transposition: Transposition): TensorName[] {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
-import { backboneIds } from '../../../ml/backbones/backbone.ts';
+import { backboneNames } from '../../../core/backbone-facts.ts';
 import { createBackbone } from '../../../ml/backbones/index.ts';
 import { sgdSteps } from '../../../ml/nn/testing/sgd-steps.ts';
 
 // Five training steps in a process of its own; prints the SHA-256 of all parameters and the last loss.
 const [, , idText, cutText] = process.argv;
-const id = backboneIds.find((known) => known === idText);
+const id = backboneNames.find((known) => known === idText);
 if (id === undefined) throw new Error(`unknown backbone ${String(idText)}`);
 await loadTensorFlow();
 const size = { batch: 4, sizePx: 64, classes: 3 };
