@@ -55,6 +55,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
+    name: 'schedule',
+    summary: 'retrain on a schedule: by the clock, and by what has changed',
+    load: async () => (await import('./schedule.ts')).scheduleCommand(),
+  },
+  {
     name: 'tensorboard',
     summary: 'open TensorBoard on runs',
     load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { Command } from 'commander';
 import { unwrap } from '../core/result.ts';
+import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
 import { requester } from './lib/requester.ts';
-import { newRunId } from './lib/run-id.ts';
 import { findingLine } from './lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';

@@ -12,6 +12,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
@@ -28,6 +29,7 @@ const commands = [
   predictCommand(),
   dataCommand(),
   modelsCommand(),
+  scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),
 ];

@@ -4,8 +4,10 @@ import type {
   AliasActivities,
   DataActivities,
   EvaluateActivities,
+  NotifyActivities,
   PromotionActivities,
   RunActivities,
+  ScheduleActivities,
   TrainActivities,
 } from '../activities/index.ts';
 import { taskQueues } from './workflow-ids.ts';
@@ -55,4 +57,21 @@ export const evaluation = proxyActivities<EvaluateActivities & Pick<AliasActivit
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: patientRetry,
+});
+
+/** Comparing two data sets reads both lists. */
+export const scheduling = proxyActivities<ScheduleActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});
+
+/** Whoever is away for a day is given up on. */
+export const notifying = proxyActivities<NotifyActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '90 seconds',
+  scheduleToCloseTimeout: '1 day',
+  retry: { ...patientRetry, maximumInterval: '10 minutes' },
 });

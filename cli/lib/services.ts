@@ -11,6 +11,8 @@ import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
 import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
+import { createSchedulesClient } from './schedules-client.ts';
+import type { SchedulesClient } from './schedules-client.ts';
 
 /** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {
@@ -39,6 +41,7 @@ export async function startServices(output: Output): Promise<void> {
 /** What commands about runs stand on. */
 export interface Services {
   readonly runs: RunsClient;
+  readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
   readonly temporal: TemporalClient;
 }
@@ -49,7 +52,8 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), store, temporal });
+    const clients = { runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal) };
+    return await work({ ...clients, store, temporal });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

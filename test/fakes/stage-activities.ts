@@ -5,8 +5,10 @@ import type {
   AliasActivities,
   DataActivities,
   EvaluateActivities,
+  NotifyActivities,
   PromotionActivities,
   RunActivities,
+  ScheduleActivities,
   TrainActivities,
 } from '../../activities/index.ts';
 
@@ -15,7 +17,9 @@ export type AllActivities = DataActivities &
   TrainActivities &
   EvaluateActivities &
   PromotionActivities &
-  AliasActivities;
+  AliasActivities &
+  ScheduleActivities &
+  NotifyActivities;
 
 const hash = (digit: string) => asSha256(digit.repeat(64));
 const key = (stage: string) => `stages/${stage}/${'0'.repeat(64)}/manifest.json`;
@@ -71,6 +75,8 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
   return {
     openRun: async () => undefined,
     closeRun: async () => undefined,
+    readShare: async () => ({ partitions: 1 }),
+    renderShare: async () => ({ shards: 1 }),
     ingestDataset: async () => ({
       ...answer('ingest'),
       output: {
@@ -145,6 +151,14 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
     planAliasChange: async () => ({ from: 2, to: 1 }),
     checkModelVersion: async () => '8 known images gave the recorded answers',
     applyAliasChange: async ({ model, alias, from, to, check }) => ({ model, alias, from, to, moved: true, check }),
+    decideRetraining: async ({ input: { scheduleId }, runId, datasetVersion, datasetManifestKey }) => ({
+      kind: 'graft.schedule-decision/1',
+      ...{ scheduleId, runId, datasetVersion, datasetManifestKey, configSha256: hash('c') },
+      ...{ at: '2026-01-01T00:00:00.000Z', decision: 'train', reason: 'a test', newImages: null, drift: null },
+    }),
+    recordRetraining: async () => undefined,
+    deliverNotification: async () => undefined,
+    recordNotifications: async () => undefined,
     ...overrides,
   };
 }

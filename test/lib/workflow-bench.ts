@@ -22,7 +22,10 @@ import { startTemporal } from '../servers.ts';
 
 export interface WorkflowBench {
   readonly client: Client;
+  readonly address: string;
   readonly bundlePath: string;
+  /** Polls every queue with these activities until `body` is done. */
+  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
   withRun<T>(
     name: string,
@@ -64,12 +67,12 @@ export async function workflowBench(): Promise<WorkflowBench> {
   const connection = await Connection.connect({ address: server.address });
   const native = await NativeConnection.connect({ address: server.address });
   const client = new Client({ connection });
-  const withWorkers = async <T>(activities: AllActivities, body: () => Promise<T>): Promise<T> => {
+  const withWorkers: WorkflowBench['withWorkers'] = async (activities, body) => {
     const shared = {
       connection: native,
       maxHeartbeatThrottleInterval: '100 ms',
       defaultHeartbeatThrottleInterval: '100 ms',
-    } as const;
+    };
     const workers = [
       await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
       await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
@@ -85,7 +88,9 @@ export async function workflowBench(): Promise<WorkflowBench> {
   };
   return {
     client,
+    address: server.address,
     bundlePath,
+    withWorkers,
     withRun: (name, activities, body) =>
       withWorkers(activities, async () => {
         const input = retrainInput(name);
