@@ -55,7 +55,7 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   try {
     const groupOf = unwrap(groupRule(groupBy));
     const task = input.task ?? 'classification';
-    const source = await ports.openSource(dataset.source, dataset.format, { task, signal });
+    const source = await ports.openSource(dataset.source, dataset.format, { task, window: dataset.window, signal });
     const listing = await fingerprint(source, signal, () => progress.done++);
     Object.assign(progress, { phase: 'reading', done: 0, total: listing.entries });
     const answer = await cachedStage({
