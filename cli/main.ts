@@ -46,7 +46,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'models',
-    summary: 'list, show and export registered models',
+    summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {

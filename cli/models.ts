@@ -3,15 +3,22 @@ import type { ModelVersion } from '../contracts/registry.ts';
 import { listModels, readModel } from './lib/registry.ts';
 import { withStore } from './lib/services.ts';
 import { figure, moment } from './lib/units.ts';
+import { diffCommand } from './models/diff.ts';
+import { historyCommand, whoWasLiveCommand } from './models/history.ts';
+import { verifyCommand } from './models/verify.ts';
 import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 /** `graft models …`: the registry. */
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('List, show and export registered models.')
+    .description('Registered models: list, show, compare, export, who was live, verify.')
     .addCommand(listCommand())
     .addCommand(showCommand())
+    .addCommand(diffCommand())
+    .addCommand(historyCommand())
+    .addCommand(whoWasLiveCommand())
+    .addCommand(verifyCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',

@@ -191,6 +191,8 @@ export const ModelDescription = z.object({
   image: PreparedImage,
   normalization: z.string(),
   dropout: z.number(),
+  /** The cut point behind which the backbone ends; its own end where absent. */
+  cut: z.string().optional(),
 });
 export type ModelDescription = z.infer<typeof ModelDescription>;
 
@@ -204,6 +206,10 @@ export const EpochMetrics = z.object({
   validationAccuracy: z.number(),
 });
 export type EpochMetrics = z.infer<typeof EpochMetrics>;
+
+/** Why a training ended before its last epoch. */
+export const StopReason = z.enum(['early-stop', 'stop-when', 'budget']);
+export type StopReason = z.infer<typeof StopReason>;
 
 export const TrainOutput = z.object({
   weights: BlobRef,
@@ -219,6 +225,10 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Absent where it went to its last epoch. */
+  stopReason: StopReason.optional(),
+  /** What its curves say (core/training/curves.ts). */
+  findings: z.array(Finding).max(20).optional(),
   /** metrics.jsonl and histograms.jsonl, for runs that find this training done; absent in what an older graft wrote. */
   curves: z.object({ metrics: BlobRef, histograms: BlobRef }).optional(),
 });
@@ -286,5 +296,7 @@ export const PromoteOutput = z.object({
   promoted: z.boolean(),
   alias: z.string(),
   manifestKey: z.string(),
+  /** Where the alias stands (null: nowhere), though the gate compared with another: it has to decide again. */
+  overtakenBy: z.int().positive().nullable().optional(),
 });
 export type PromoteOutput = z.infer<typeof PromoteOutput>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExportFormat, ExportPrecision, ExportReport } from './export.ts';
-import { EpochMetrics, ModelDescription, Sha256Field, TrainEnvironment } from './manifests.ts';
+import { EpochMetrics, Finding, ModelDescription, Sha256Field, StopReason, TrainEnvironment } from './manifests.ts';
 import { AugmentConfig, FeatureType, TrainConfig } from './pipeline-config.ts';
 import { TrainCounters } from './run.ts';
 
@@ -142,6 +142,8 @@ export const TrainResult = z.object({
   last: EpochMetrics,
   trainableParameters: z.int(),
   totalParameters: z.int(),
+  stopReason: StopReason.optional(),
+  findings: z.array(Finding),
 });
 export type TrainResult = z.infer<typeof TrainResult>;
 

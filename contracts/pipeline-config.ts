@@ -3,9 +3,14 @@ import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
 import { GateConfig } from './gate-config.ts';
+import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
+import { LinearConfig } from './linear-config.ts';
+import { BudgetConfig, EarlyStopConfig, NonFiniteConfig, StopWhenConfig } from './stopping-config.ts';
 
 export { AugmentConfig } from './augment-config.ts';
 export { GateConfig, GatedMetric } from './gate-config.ts';
+export { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
+export { EarlyStopConfig } from './stopping-config.ts';
 
 /**
  * graft.yaml: what a person writes, with every default. Strict: an unknown key is an error (CONFIG_KEY), never ignored.
@@ -91,7 +96,7 @@ export type ImageConfig = z.infer<typeof ImageConfig>;
 export const BackboneId = z.enum(backboneNames);
 export type BackboneId = z.infer<typeof BackboneId>;
 
-export const Strategy = z.enum(['head', 'last-n', 'full', 'scratch']);
+export const Strategy = z.enum(['linear-probe', 'svm', 'head', 'last-n', 'full', 'scratch']);
 export type Strategy = z.infer<typeof Strategy>;
 
 export const ModelConfig = z.strictObject({
@@ -101,9 +106,17 @@ export const ModelConfig = z.strictObject({
     .default('imagenet')
     .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
   strategy: Strategy.default('head').describe(
-    'head: only the new layers; last-n: also the last blocks; full; scratch.',
+    'linear-probe, svm: a linear classifier, solved exactly; head: the new layers; last-n: also the last blocks; full; scratch.',
   ),
   lastN: positiveInt.default(2).describe('How many blocks of the backbone last-n trains.'),
+  cut: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Last part of the backbone that is used, as in blocks.9; all of it where absent (linear-probe, svm, head).',
+    ),
   dropout: share.lt(1).default(0).describe('Dropout before the last dense layer.'),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;
@@ -112,7 +125,6 @@ const learningRate = (value: number) =>
   z.number().positive().max(100).default(value).describe('The schedule’s highest rate.');
 const kind = <const K extends string>(name: K) => z.literal(name).describe('Which one; the other keys belong to it.');
 const momentumShare = share.lt(1).describe('How much of the last update is kept.');
-const warmupSteps = z.int().min(0).default(0).describe('Steps of linear warm-up from zero.');
 const sgd = z.strictObject({ kind: kind('sgd'), learningRate: learningRate(0.01) });
 const momentum = z.strictObject({
   kind: kind('momentum'),
@@ -142,28 +154,6 @@ const rmsprop = z.strictObject({
 export const OptimizerConfig = z.discriminatedUnion('kind', [sgd, momentum, adam, rmsprop]);
 export type OptimizerConfig = z.infer<typeof OptimizerConfig>;
 
-export const ScheduleConfig = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: kind('constant'), warmupSteps }),
-  z.strictObject({
-    kind: kind('cosine'),
-    warmupSteps,
-    finalFactor: share.default(0).describe('Last rate as a share of the highest.'),
-  }),
-  z.strictObject({
-    kind: kind('one-cycle'),
-    pctStart: share.gt(0).lt(1).default(0.25).describe('Share of the steps in which the rate rises.'),
-    div: z.number().gt(1).default(25).describe('Highest rate divided by the first.'),
-    finalDiv: z.number().gt(1).default(1e5).describe('Highest rate divided by the last.'),
-  }),
-  z.strictObject({
-    kind: kind('exponential'),
-    decaySteps: positiveInt.describe('Steps from one decay to the next.'),
-    decayRate: share.gt(0).default(0.95).describe('Factor of each decay.'),
-    staircase: z.boolean().default(true).describe('Decay in stairs; else a little with each step.'),
-  }),
-]);
-export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
-
 export const CheckpointConfig = z.strictObject({
   everySteps: positiveInt.default(50).describe('At most this many steps are done again after a crash.'),
   everySeconds: z.number().positive().nullable().default(60).describe('Also by the clock, whichever comes first.'),
@@ -171,16 +161,6 @@ export const CheckpointConfig = z.strictObject({
   keepBest: z.boolean().default(true).describe('Keep the best epoch’s as well.'),
 });
 export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
-
-export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy']);
-export type WatchedMetric = z.infer<typeof WatchedMetric>;
-
-export const EarlyStopConfig = z.strictObject({
-  metric: WatchedMetric.default('validation.loss').describe('What must improve.'),
-  patience: positiveInt.default(3).describe('Epochs without improvement before the run stops.'),
-  minDelta: z.number().min(0).default(0).describe('Smaller changes are no improvement.'),
-});
-export type EarlyStopConfig = z.infer<typeof EarlyStopConfig>;
 
 /** How the output of a frozen trunk is stored (docs/frozen-features.md). */
 export const FeatureType = z.enum(['float16', 'float32']);
@@ -212,6 +192,12 @@ export const TrainConfig = z.strictObject({
   bestMetric: WatchedMetric.default('validation.loss').describe('Which epoch’s weights are kept at the end.'),
   checkpoint: CheckpointConfig.prefault({}).describe('How much a crash may cost.'),
   earlyStop: EarlyStopConfig.nullable().default(null).describe('Stop when it gets no better; null never does.'),
+  stopWhen: StopWhenConfig.prefault({}).describe('Stop when it is good enough, and stays so.'),
+  onNonFinite: NonFiniteConfig.prefault({ kind: 'fail' }).describe('What a loss that is no number leads to.'),
+  linear: LinearConfig.prefault({}).describe('How linear-probe and svm are solved; they have no epochs and no rate.'),
+  budget: BudgetConfig.nullable()
+    .default(null)
+    .describe('Stop, with a checkpoint and the best epoch so far, when so much is spent.'),
   featureType: FeatureType.default('float16').describe(
     'How a frozen trunk’s output is stored: float16 takes half the space, float32 keeps every bit.',
   ),

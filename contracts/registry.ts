@@ -27,8 +27,9 @@ export type ModelVersion = z.infer<typeof ModelVersion>;
 export const ModelAliases = z.object({
   kind: z.literal('graft.aliases/1'),
   aliases: z.record(z.string(), z.int().positive()),
-  /** The ledger entry that moved them last. */
+  /** The ledger entry that moved them last, and the SHA-256 of its bytes; that is absent in what older ones wrote. */
   ledgerSeq: z.int().min(0),
+  ledgerSha256: Sha256Field.nullable().optional(),
 });
 export type ModelAliases = z.infer<typeof ModelAliases>;
 
@@ -43,6 +44,20 @@ export const LedgerEntry = z.object({
   from: z.int().positive().nullable(),
   to: z.int().positive(),
   reason: z.string(),
-  evidence: z.object({ runId: RunIdField, rules: z.array(GateRule), weightsSha256: Sha256Field }),
+  /** SHA-256 of the bytes of the entry before: a chain. Null for the first; absent in what older ones wrote. */
+  previousSha256: Sha256Field.nullable().optional(),
+  evidence: z.object({
+    runId: RunIdField,
+    rules: z.array(GateRule),
+    weightsSha256: Sha256Field,
+    /** Of the version's manifest. */
+    versionSha256: Sha256Field.optional(),
+    /** Who or what asked: the gate of a run, a person, the check after a promotion. */
+    by: z.enum(['gate', 'hand', 'check']).optional(),
+    /** Names the request, so that one that is tried again is not entered twice. */
+    requestId: z.string().optional(),
+    /** What the check of known inputs found before the move. */
+    check: z.string().optional(),
+  }),
 });
 export type LedgerEntry = z.infer<typeof LedgerEntry>;

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { BlobRef, EpochMetrics, Finding, GateRule, RunIdField, Sha256Field, StageName } from './manifests.ts';
+import {
+  BlobRef,
+  EpochMetrics,
+  Finding,
+  GateRule,
+  RunIdField,
+  Sha256Field,
+  StageName,
+  StopReason,
+} from './manifests.ts';
 import { GatedMetric, PipelineConfig } from './pipeline-config.ts';
 
 /** What starts a run. Small: references and numbers only, never secrets or images (architecture §2.1). */
@@ -124,6 +133,22 @@ export const TrainCounters = z.object({
   epochsWithoutImprovement: z.int().min(0),
   stopBest: z.number().nullable(),
   stopped: z.boolean(),
+  /** Of the schedule `plateau`; absent in checkpoints from before there was one. */
+  plateau: z
+    .object({ best: z.number().nullable(), wait: z.int(), cooldown: z.int(), factor: z.number() })
+    .default({ best: null, wait: 0, cooldown: 0, factor: 1 }),
+  stopReason: StopReason.nullable().default(null),
+  held: z
+    .object({ loss: z.int(), 'validation.loss': z.int(), 'validation.accuracy': z.int() })
+    .default({ loss: 0, 'validation.loss': 0, 'validation.accuracy': 0 }),
+  recent: z.array(z.number()).readonly().default([]),
+  history: z
+    .array(z.object({ trainLoss: z.number(), validationLoss: z.number(), validationAccuracy: z.number() }))
+    .readonly()
+    .default([]),
+  rollbacks: z.int().default(0),
+  rateFactor: z.number().default(1),
+  spentMs: z.number().default(0),
 });
 export type TrainCounters = z.infer<typeof TrainCounters>;
 

@@ -45,6 +45,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
     training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
   );
   progress.weightsAre(trained.output.weights.sha256);
+  progress.found(trained.output.findings ?? []);
   const evaluated = await progress.stage('evaluate', () =>
     evaluation.evaluateModel({
       trainManifestKey: trained.manifestKey,
@@ -99,16 +100,23 @@ async function prepareData({ runId, config }: RetrainInput, progress: RunTracker
   };
 }
 
+/** Of many runs that end at once each meets the winner of the round before; a run stands back after so many. */
+const JUDGED_AT_MOST = 5;
+
 async function judge(
   { config: { name, promote }, requestedBy }: RetrainInput,
   progress: RunTracker,
   evidence: Evidence,
 ): Promise<void> {
   const model = promote.model ?? name;
-  const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
-  progress.decided(gated.output.rules);
-  const promoted = await progress.stage('promote', () =>
-    bookkeeping.promoteModel({ model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy }),
-  );
-  progress.modelIs(promoted.output);
+  for (let round = 1; ; round++) {
+    const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
+    progress.decided(gated.output.rules);
+    const promoted = await progress.stage('promote', () =>
+      bookkeeping.promoteModel({ model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy }),
+    );
+    progress.modelIs(promoted.output);
+    // Another run was promoted while this one was judged: it is compared with that one.
+    if (promoted.output.overtakenBy === undefined || round === JUDGED_AT_MOST) return;
+  }
 }

@@ -46,6 +46,9 @@ export class RunTracker {
     const startedMs = Date.now();
     const reply = await run();
     this.running = null;
+    // Judged again: the last word counts, and a stage is listed once.
+    const before = this.stages.findIndex((stage) => stage.name === name);
+    if (before !== -1) this.stages.splice(before, 1);
     this.stages.push({ name, cached: reply.cached, seconds: (Date.now() - startedMs) / 1000, summary: reply.summary });
     return reply;
   }

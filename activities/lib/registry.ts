@@ -1,6 +1,8 @@
 import { LedgerEntry, ModelAliases, ModelVersion } from '../../contracts/registry.ts';
 import { failedError } from '../../core/errors.ts';
+import type { Sha256 } from '../../core/ids.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { sha256Of } from './hash.ts';
 
 /** Keys of the model registry (architecture §3). */
 export const registryKeys = {
@@ -54,10 +56,26 @@ export async function listVersions(store: ObjectStore, name: string): Promise<nu
   return numbers.sort((a, b) => a - b);
 }
 
-export async function readLedgerEntry(store: ObjectStore, name: string, seq: number): Promise<LedgerEntry | null> {
+export interface StoredEntry {
+  readonly entry: LedgerEntry;
+  /** Of its bytes, for the chain. */
+  readonly sha256: Sha256;
+}
+
+export async function readStoredEntry(store: ObjectStore, name: string, seq: number): Promise<StoredEntry | null> {
   const key = registryKeys.ledger(name, seq);
   const found = await store.get(key);
-  return found ? parse(LedgerEntry, found.body, key) : null;
+  return found ? { entry: parse(LedgerEntry, found.body, key), sha256: sha256Of(found.body) } : null;
+}
+
+export async function readLedgerEntry(store: ObjectStore, name: string, seq: number): Promise<LedgerEntry | null> {
+  return (await readStoredEntry(store, name, seq))?.entry ?? null;
+}
+
+/** SHA-256 of a version's manifest as it lies in the store; null where there is none. */
+export async function versionSha256(store: ObjectStore, name: string, version: number): Promise<Sha256 | null> {
+  const found = await store.get(registryKeys.version(name, version));
+  return found ? sha256Of(found.body) : null;
 }
 
 function parse<T>(

@@ -1,20 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerEntry } from '../../contracts/registry.ts';
+import type { LedgerEntry, ModelAliases } from '../../contracts/registry.ts';
+import { checkLedger } from '../../core/promotion/ledger.ts';
 import { asRunId } from '../../core/ids.ts';
 import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createKillSwitch, survives } from '../../test/fakes/kill-switch.ts';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import type { MemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import { hashOf } from '../../test/fakes/stage-fixtures.ts';
-import { readAliases, readLedgerEntry } from '../lib/registry.ts';
+import { readAliases, readLedgerEntry, readStoredEntry } from '../lib/registry.ts';
 import { moveAlias } from './move-alias.ts';
+import type { AliasMove } from './move-alias.ts';
 
-const move = (store: MemoryObjectStore, to: number, alias = 'champion'): Promise<boolean> =>
+type From = Pick<AliasMove, 'from'>;
+
+/** Whether it moved. */
+const move = async (store: MemoryObjectStore, to: number, alias = 'champion'): Promise<boolean> =>
+  (await outcomeOf(store, to, {}, alias)).kind === 'moved';
+
+const outcomeOf = (store: MemoryObjectStore, to: number, from: From, alias = 'champion') =>
   moveAlias(
     { store, clock: createFakeClock() },
     {
       model: 'digits',
       alias,
+      action: 'promote',
+      ...from,
       to,
       actor: 'ada',
       reason: `version ${to} is better`,
@@ -45,7 +55,15 @@ async function expectConsistent(store: MemoryObjectStore): Promise<LedgerEntry[]
     at[alias] = to;
   }
   const { value } = await readAliases(store, 'digits');
-  expect(value).toEqual({ kind: 'graft.aliases/1', aliases: at, ledgerSeq: entries.length });
+  expect(value).toMatchObject({ kind: 'graft.aliases/1', aliases: at, ledgerSeq: entries.length });
+  expect(value.aliases).toEqual(at);
+  const seen = await Promise.all(entries.map(({ seq }) => readStoredEntry(store, 'digits', seq)));
+  const verdict = checkLedger(
+    seen.map((stored, index) => ({ seq: index + 1, sha256: stored?.sha256 ?? '', move: stored?.entry ?? null })),
+    value,
+    [],
+  );
+  expect(verdict).toMatchObject({ problems: [], pending: null, unchained: 0 });
   return entries;
 }
 
@@ -103,6 +121,86 @@ describe('fifty promotions at once', () => {
     const store = createMemoryObjectStore();
     await Promise.all(Array.from({ length: 50 }, () => move(store, 7)));
     expect(await expectConsistent(store)).toMatchObject([{ from: null, to: 7 }]);
+  });
+});
+
+describe('fifty promotions decided against the same champion', () => {
+  it('have one winner; forty-nine are told who holds the alias', async () => {
+    const store = createMemoryObjectStore();
+    await move(store, 1000);
+    const versions = Array.from({ length: 50 }, (_, index) => index + 1);
+    const outcomes = await Promise.all(versions.map((version) => outcomeOf(store, version, { from: 1000 })));
+    const entries = await expectConsistent(store);
+    expect(entries).toHaveLength(2);
+    const winner = entries[1]?.to;
+    expect(outcomes.filter(({ kind }) => kind === 'moved')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome.kind === 'overtaken' && outcome.holder === winner)).toHaveLength(49);
+  });
+
+  it('and killed after any operation, tried again: entered once, or overtaken once', async () => {
+    let done = false;
+    for (let operations = 0; !done; operations++) {
+      const kill = createKillSwitch();
+      const store = createMemoryObjectStore({ before: kill.before });
+      await move(store, 1);
+      kill.arm(operations);
+      done = await survives(outcomeOf(store, 2, { from: 1 }));
+      kill.disarm();
+      const rival = await outcomeOf(store, 3, { from: 1 });
+      const again = await outcomeOf(store, 2, { from: 1 });
+      const entries = await expectConsistent(store);
+      expect(entries).toHaveLength(2);
+      expect([entries[1]?.to, rival.kind, again.kind]).toEqual(
+        entries[1]?.to === 3 ? [3, 'moved', 'overtaken'] : [2, 'overtaken', 'there'],
+      );
+    }
+  });
+
+  it('tried again after others came: the move is known to have been made', async () => {
+    const store = createMemoryObjectStore();
+    await outcomeOf(store, 2, { from: null });
+    await outcomeOf(store, 3, { from: 2 });
+    expect(await outcomeOf(store, 2, { from: null })).toEqual({ kind: 'moved-before' });
+    expect(await outcomeOf(store, 4, { from: null })).toEqual({ kind: 'overtaken', holder: 3 });
+    await expectConsistent(store);
+  });
+});
+
+describe('a pointer that was edited by hand', () => {
+  const aliasesKey = 'models/digits/aliases.json';
+  it.each([
+    ['moved', (a: ModelAliases) => ({ ...a, aliases: { champion: 1 } })],
+    ['set beyond the ledger', (a: ModelAliases) => ({ ...a, ledgerSeq: 9 })],
+    ['given another entry', (a: ModelAliases) => ({ ...a, ledgerSha256: hashOf('x') })],
+    ['emptied of its ledger', (a: ModelAliases) => ({ ...a, ledgerSeq: 0, aliases: { canary: 4 } })],
+  ] as const)('(%s) is an error that names the way to look, and is left as it is', async (what, edit) => {
+    const store = createMemoryObjectStore();
+    await move(store, 1);
+    await move(store, 2);
+    const { value } = await readAliases(store, 'digits');
+    const text = JSON.stringify(edit(value));
+    if (what === 'emptied of its ledger')
+      for (const seq of [1, 2]) await store.delete(`models/digits/ledger/0000000${seq}.json`);
+    await store.put(aliasesKey, new TextEncoder().encode(text));
+    await expect(move(store, 3)).rejects.toMatchObject({ code: 'REGISTRY_TAMPERED', kind: 'failed' });
+    expect((await store.get(aliasesKey))?.body.toString()).toBe(text);
+  });
+});
+
+describe('a ledger from before the chain', () => {
+  it('is gone on with: the chain begins where it is', async () => {
+    const store = createMemoryObjectStore();
+    const old = {
+      ...{ kind: 'graft.ledger/1', seq: 1, time: '2025-01-01T00:00:00.000Z', actor: 'ada', action: 'promote' },
+      ...{ alias: 'champion', from: null, to: 1, reason: 'first' },
+      evidence: { runId: 'run-1', rules: [], weightsSha256: hashOf('1') },
+    };
+    const put = (key: string, value: unknown) => store.put(key, new TextEncoder().encode(JSON.stringify(value)));
+    await put('models/digits/ledger/00000001.json', old);
+    await put('models/digits/aliases.json', { kind: 'graft.aliases/1', aliases: { champion: 1 }, ledgerSeq: 1 });
+    expect(await move(store, 2)).toBe(true);
+    const first = await readStoredEntry(store, 'digits', 1);
+    expect(await readLedgerEntry(store, 'digits', 2)).toMatchObject({ from: 1, previousSha256: first?.sha256 });
   });
 });
 

@@ -32,15 +32,15 @@ beforeEach(() => {
 async function runOf(
   weights: string,
   decision: GateOutput['decision'],
-  options: { classes?: string[]; runId?: string } = {},
+  options: { classes?: string[]; runId?: string; against?: number } = {},
 ): Promise<PromoteInput> {
-  const { classes = ['cat', 'dog'], runId = `run-${weights}` } = options;
+  const { classes = ['cat', 'dog'], runId = `run-${weights}`, against = await championNow() } = options;
   const datasetManifestKey = await putDataset(store);
   return {
     model: 'pets',
     promote: PromoteConfig.parse({}),
     requestedBy: 'ada',
-    gateManifestKey: await putGate(store, decision, weights),
+    gateManifestKey: await putGate(store, decision, weights, against),
     evidence: {
       runId: asRunId(runId),
       datasetName: 'pets',
@@ -110,9 +110,9 @@ describe('promotion', () => {
   it('of the same weights is the same version, and nothing new the second time', async () => {
     const input = await runOf('a', 'promote');
     await promote(input);
+    const rerun = await runOf('a', 'promote', { runId: 'another-run' });
     const keys = store.keys();
     expect(await promote(input)).toMatchObject({ cached: true, output: { version: 1, promoted: true } });
-    const rerun = await runOf('a', 'promote', { runId: 'another-run' });
     expect(await promote(rerun)).toMatchObject({ cached: true, output: { version: 1, promoted: true } });
     expect(store.keys()).toEqual(keys);
   });
@@ -127,7 +127,7 @@ describe('promotion', () => {
   });
 
   it('that another one overtook says who is champion now', async () => {
-    const [slow, fast] = [await runOf('a', 'promote'), await runOf('b', 'promote')];
+    const [slow, fast] = [await runOf('a', 'promote'), await runOf('b', 'promote', { against: 1 })];
     let overtaken = false;
     const { before } = kill;
     const watched: MemoryObjectStore = {
@@ -155,9 +155,15 @@ describe('promotion', () => {
     expect(await listVersions(store, 'pets')).toEqual([1, 2]);
   });
 
-  it('at once gives every model a number of its own, and equal ones the same', async () => {
+  it('at once gives every model a number of its own, equal ones the same, and one of them the alias', async () => {
     const inputs = await Promise.all(['a', 'b', 'c', 'd', 'a', 'b'].map((weights) => runOf(weights, 'promote')));
-    const versions = (await Promise.all(inputs.map(promote))).map(({ output }) => output.version);
+    const outputs = (await Promise.all(inputs.map(promote))).map(({ output }) => output);
+    const versions = outputs.map(({ version }) => version);
+    const champion = await championNow();
+    for (const { version, promoted, overtakenBy } of outputs) {
+      expect([promoted, overtakenBy]).toEqual(version === champion ? [true, undefined] : [false, champion]);
+    }
+    expect(store.keys().filter((key) => key.includes('/ledger/'))).toHaveLength(1);
     expect(versions.slice(4)).toEqual(versions.slice(0, 2));
     expect(versions.slice(0, 4).sort()).toEqual([1, 2, 3, 4]);
   });

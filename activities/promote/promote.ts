@@ -9,6 +9,7 @@ import { listVersions, readAliases, readVersion, registryKeys } from '../lib/reg
 import { requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { moveAlias } from './move-alias.ts';
+import type { MoveOutcome } from './move-alias.ts';
 
 export type PromotePorts = Pick<TrainPorts, 'store' | 'clock' | 'graftVersion'>;
 
@@ -18,23 +19,11 @@ const CODE_VERSION = 1;
 export function createPromoteActivities(ports: PromotePorts) {
   return {
     promoteModel: atActivityEdge(async (input: PromoteInput): Promise<PromoteResult> => {
-      const { model, promote, gateManifestKey, requestedBy, evidence } = input;
+      const { model, promote, gateManifestKey } = input;
       const gate = await requireStage(ports.store, gateManifestKey, GateOutput);
       const registered = await registerVersion(ports, input);
       const { version } = registered;
-      let moved = false;
-      if (gate.decision === 'promote') {
-        const reason = `gate passed in run ${evidence.runId}`;
-        const proof = { runId: evidence.runId, rules: gate.rules, weightsSha256: registered.weights.sha256 };
-        moved = await moveAlias(ports, {
-          model,
-          alias: promote.alias,
-          to: version,
-          actor: requestedBy,
-          reason,
-          evidence: proof,
-        });
-      }
+      const moved = gate.decision === 'promote' ? await takeAlias(ports, input, gate, registered) : null;
       const holder = (await readAliases(ports.store, model)).value.aliases[promote.alias];
       const promoted = gate.decision === 'promote' && holder === version;
       const output: PromoteOutput = {
@@ -43,16 +32,36 @@ export function createPromoteActivities(ports: PromotePorts) {
         promoted,
         alias: promote.alias,
         manifestKey: registryKeys.version(model, version),
+        ...(moved?.kind === 'overtaken' ? { overtakenBy: moved.holder } : {}),
       };
       const key = stageKey('promote', CODE_VERSION, { gate: gateManifestKey, model, alias: promote.alias });
       const summary = promoted
         ? `${model} version ${version} is ${promote.alias}`
         : `${model} version ${version} is kept, ${promote.alias} stays ${holder === undefined ? 'empty' : `version ${holder}`}`;
       // Nothing was entered and nothing moved: all of it stood already.
-      const cached = !registered.fresh && !moved;
+      const cached = !registered.fresh && moved?.kind !== 'moved';
       return { stage: 'promote', key, manifestKey: output.manifestKey, cached, summary, output };
     }),
   };
+}
+
+/** The alias must still stand where the gate found it: the winner of many at once was not compared with the others. */
+function takeAlias(
+  ports: PromotePorts,
+  { model, promote, requestedBy, evidence }: PromoteInput,
+  gate: GateOutput,
+  { version, weights }: Registered,
+): Promise<MoveOutcome> {
+  return moveAlias(ports, {
+    model,
+    alias: promote.alias,
+    action: 'promote',
+    to: version,
+    from: gate.champion?.version ?? null,
+    actor: requestedBy,
+    reason: `gate passed in run ${evidence.runId}`,
+    evidence: { runId: evidence.runId, rules: gate.rules, weightsSha256: weights.sha256, by: 'gate' },
+  });
 }
 
 type Registered = ModelVersion & { readonly fresh: boolean };

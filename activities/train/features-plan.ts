@@ -75,6 +75,7 @@ function addressOf(input: FeaturesInput, pixels: PreparedSide, variant: number |
     // Random weights are drawn from it.
     seed: weightsSha256 === null ? seed : null,
     prefixBlocks: prefixBlocks(config.model),
+    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
     augmentation: variant === null ? null : { settings, seed, variant },
     type: featureType,
     threads,

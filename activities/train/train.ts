@@ -5,6 +5,7 @@ import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { Strategy, TrainConfig } from '../../contracts/pipeline-config.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
@@ -14,6 +15,7 @@ import { inputError, transientError } from '../../core/errors.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
+import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -87,7 +89,8 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...training } = config.train;
+  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...keys } = config.train;
+  const training = withoutLaterDefaults(keys, config.model.strategy);
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -96,6 +99,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     image: prepared.image,
     normalization,
     dropout: config.model.dropout,
+    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
   };
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
@@ -114,6 +118,21 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   } satisfies Record<string, Json>;
   const key = stageKey('train', CODE_VERSION, addressedBy);
   return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
+}
+
+/** Keys that came later are left out where they change nothing: what an older graft trained is still found. */
+function withoutLaterDefaults<T extends Pick<TrainConfig, 'stopWhen' | 'onNonFinite' | 'budget' | 'linear'>>(
+  train: T,
+  strategy: Strategy,
+) {
+  const { stopWhen, onNonFinite, budget, linear, ...rest } = train;
+  return {
+    ...rest,
+    ...(Object.keys(stopWhen).length > 0 ? { stopWhen } : {}),
+    ...(onNonFinite.kind === 'fail' ? {} : { onNonFinite }),
+    ...(budget === null ? {} : { budget }),
+    ...(isLinear(strategy) ? { linear } : {}),
+  };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */

@@ -2,10 +2,17 @@ import { isAugmenting } from '../augment/settings.ts';
 import type { AugmentSettings } from '../augment/settings.ts';
 import { backboneFacts } from '../backbone-facts.ts';
 import type { BackboneName } from '../backbone-facts.ts';
+import type { LinearKind } from '../linear/classifiers.ts';
+
+/** What learns: `linear-probe` and `svm` are solved exactly on codes, the others go down the gradient. */
+export type Strategy = LinearKind | 'head' | 'last-n' | 'full' | 'scratch';
+
+export const isLinear = (strategy: Strategy): strategy is LinearKind =>
+  strategy === 'linear-probe' || strategy === 'svm';
 
 export interface LearningShape {
   readonly backbone: BackboneName;
-  readonly strategy: 'head' | 'last-n' | 'full' | 'scratch';
+  readonly strategy: Strategy;
   readonly lastN: number;
 }
 
@@ -17,6 +24,8 @@ export function prefixBlocks({ backbone, strategy, lastN }: LearningShape): numb
   const { blocks } = backboneFacts[backbone];
   switch (strategy) {
     case 'head':
+    case 'linear-probe':
+    case 'svm':
       return blocks + 1;
     case 'last-n':
       return Math.max(0, blocks - lastN);
@@ -24,6 +33,16 @@ export function prefixBlocks({ backbone, strategy, lastN }: LearningShape): numb
     case 'scratch':
       return 0;
   }
+}
+
+/**
+ * Whether the frozen part ends in the middle third of the backbone while what follows learns: there features of adjacent
+ * layers depend on each other (Yosinski et al. 1411.1792 §4.1). A rule of thumb, not a number of the paper.
+ */
+export function frozenInTheMiddle({ backbone, strategy, lastN }: LearningShape): boolean {
+  const { blocks } = backboneFacts[backbone];
+  const share = (blocks - lastN) / blocks;
+  return strategy === 'last-n' && share > 1 / 3 && share < 2 / 3;
 }
 
 /**
@@ -42,7 +61,11 @@ export function trainingReads(
   if (!isAugmenting(augment)) return { kind: 'codes', augmented: false, variants: 1 };
   if (augment.cachedVariants === null) return { kind: 'pixels' };
   // A variant that no epoch comes to would be computed for nothing.
-  return { kind: 'codes', augmented: true, variants: Math.min(augment.cachedVariants, epochs) };
+  return {
+    kind: 'codes',
+    augmented: true,
+    variants: isLinear(shape.strategy) ? augment.cachedVariants : Math.min(augment.cachedVariants, epochs),
+  };
 }
 
 /** Rows of a file of codes: fixed, so that neither the bits nor the file's name hang on where a computation was killed. */

@@ -1,28 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { WatchedMetric } from '../../contracts/pipeline-config.ts';
+import { EarlyStopConfig } from '../../contracts/pipeline-config.ts';
 import golden from '../../test/golden/training/early-stop.json' with { type: 'json' };
+import smoothGolden from '../../test/golden/training/smooth-stop.json' with { type: 'json' };
 import { afterBatch, afterEpoch, freshCounters } from './progress.ts';
-import type { Counters, Judged, StopRule } from './progress.ts';
+import type { Counters, StopRule } from './progress.ts';
+import type { EpochFigures } from './stop-rules.ts';
 
-type Epoch = Judged & { readonly epoch: number };
+type Epoch = EpochFigures & { readonly epoch: number };
 
 const judgedBy = (metric: StopRule['metric'], epoch: number, value: number): Epoch => ({
   epoch,
+  trainLoss: 1,
   validationLoss: metric === 'validation.loss' ? value : 1,
   validationAccuracy: metric === 'validation.accuracy' ? value : 0,
 });
 
 describe('early stop', () => {
-  const cases = golden.map((each) => {
-    const rule = { ...each.rule, metric: WatchedMetric.parse(each.rule.metric) };
-    return [each.name, rule.metric, rule.patience, rule.minDelta, { ...each, rule }] as const;
+  const cases = [...golden, ...smoothGolden].map((each) => {
+    const rule = EarlyStopConfig.parse(each.rule);
+    return [each.name, rule.metric, JSON.stringify(rule), { ...each, rule }] as const;
   });
 
   // keras.callbacks.EarlyStopping on the same curves: test/golden/training/make_golden.py.
-  it.each(cases)('where validation %s (%s, patience %i, least %f) is that of Keras', (_, metric, _p, _d, each) => {
+  it.each(cases)('where validation %s (%s, %s) is that of Keras', (_, metric, _rule, each) => {
     let counters: Counters<Epoch> = freshCounters;
     const waits: number[] = [];
     let bestSeen = 0;
+    // keras sees the medians: test/golden/training/make_stop_golden.py.
     for (const [index, value] of each.values.entries()) {
       const before = counters.stopBest;
       const rules = { bestMetric: metric, earlyStop: each.rule };
@@ -46,14 +50,14 @@ describe('early stop', () => {
   });
 
   it('counts by its own metric, whatever decides about the best epoch', () => {
-    const earlyStop = { metric: 'validation.accuracy' as const, patience: 2, minDelta: 0 };
-    let counters: Counters<Judged> = freshCounters;
+    const earlyStop = { metric: 'validation.accuracy' as const, patience: 2, minDelta: 0, smooth: 1, minEpochs: 0 };
+    let counters: Counters<EpochFigures> = freshCounters;
     for (const [validationLoss, validationAccuracy] of [
       [1, 0.5],
       [0.9, 0.5],
       [0.8, 0.4],
     ] as const) {
-      const metrics = { validationLoss, validationAccuracy };
+      const metrics = { trainLoss: 1, validationLoss, validationAccuracy };
       counters = afterEpoch(counters, metrics, { bestMetric: 'validation.loss', earlyStop }).counters;
     }
     expect(counters).toMatchObject({ stopped: true, bestEpoch: 3, stopBest: 0.5 });

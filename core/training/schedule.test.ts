@@ -1,33 +1,49 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ScheduleConfig } from '../../contracts/pipeline-config.ts';
+import torchGolden from '../../test/golden/training/torch-schedules.json' with { type: 'json' };
 import golden from '../../test/golden/training/schedules.json' with { type: 'json' };
-import { learningRateAt } from './schedule.ts';
+import { learningRateAt, momentumAt } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
 
 const ratesOf = (schedule: Schedule, base: number, totalSteps: number): number[] =>
   Array.from({ length: totalSteps }, (_, step) => learningRateAt(schedule, base, step, totalSteps));
 
-const anySchedule: fc.Arbitrary<Schedule> = fc.oneof(
-  fc.record({ kind: fc.constant('constant' as const), warmupSteps: fc.nat({ max: 50 }) }),
-  fc.record({
-    kind: fc.constant('cosine' as const),
-    warmupSteps: fc.nat({ max: 50 }),
-    finalFactor: fc.double({ min: 0, max: 1, noNaN: true }),
-  }),
-  fc.record({
-    kind: fc.constant('one-cycle' as const),
-    pctStart: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
-    div: fc.double({ min: 1.01, max: 100, noNaN: true }),
-    finalDiv: fc.double({ min: 1.01, max: 1e6, noNaN: true }),
-  }),
-  fc.record({
-    kind: fc.constant('exponential' as const),
-    decaySteps: fc.integer({ min: 1, max: 100 }),
-    decayRate: fc.double({ min: 0.01, max: 1, noNaN: true }),
-    staircase: fc.boolean(),
-  }),
-);
+const share = fc.double({ min: 0.01, max: 0.99, noNaN: true });
+const warmupSteps = fc.nat({ max: 50 });
+
+const anySchedule: fc.Arbitrary<Schedule> = fc
+  .oneof(
+    fc.record({ kind: fc.constant('constant'), warmupSteps }),
+    fc.record({
+      kind: fc.constant('step'),
+      warmupSteps,
+      everySteps: fc.option(fc.integer({ min: 1, max: 50 })),
+      atSteps: fc.array(fc.integer({ min: 1, max: 300 }), { maxLength: 4 }),
+      factor: share,
+    }),
+    fc.record({
+      ...{ kind: fc.constant('exponential'), warmupSteps, decayRate: share, staircase: fc.boolean() },
+      decaySteps: fc.integer({ min: 1, max: 100 }),
+    }),
+    fc.record({ kind: fc.constant('cosine'), warmupSteps, finalFactor: share }),
+    fc.record({
+      kind: fc.constant('cyclical'),
+      mode: fc.constantFrom('triangular', 'triangular2', 'exp-range'),
+      halfCycleSteps: fc.integer({ min: 1, max: 80 }),
+      lowShare: share,
+      gamma: share,
+    }),
+    fc.record({
+      kind: fc.constant('one-cycle'),
+      pctStart: share,
+      div: fc.double({ min: 1.01, max: 100, noNaN: true }),
+      finalDiv: fc.double({ min: 1.01, max: 1e6, noNaN: true }),
+    }),
+    fc.record({ kind: fc.constant('plateau'), warmupSteps }),
+  )
+  .map((schedule) => ScheduleConfig.parse(schedule));
+const oneCycle = ScheduleConfig.parse({ kind: 'one-cycle', pctStart: 0.3, div: 10, finalDiv: 100 });
 
 describe('learning rates', () => {
   // fastai's combined_cos, keras CosineDecay and ExponentialDecay: test/golden/training/make_golden.py.
@@ -44,8 +60,26 @@ describe('learning rates', () => {
     },
   );
 
+  // torch's own schedulers: test/golden/training/make_schedules_golden.py.
+  it.each(torchGolden.map((each) => [JSON.stringify(each.schedule), each] as const))(
+    'of %s are those of torch',
+    (_, { schedule: given, base, totalSteps, rates, momenta }) => {
+      const schedule = ScheduleConfig.parse(given);
+      const own = ratesOf(schedule, base, totalSteps);
+      for (const [step, rate] of rates.entries()) expect(Math.abs(own[step]! - rate)).toBeLessThan(1e-12);
+      for (const [step, momentum] of (momenta ?? []).entries()) {
+        expect(momentumAt(schedule, step, totalSteps)).toBeCloseTo(momentum, 12);
+      }
+    },
+  );
+
+  it('alone move with a schedule that has no momentum', () => {
+    expect(momentumAt(ScheduleConfig.parse({ kind: 'one-cycle', momentum: null }), 3, 10)).toBeNull();
+    expect(momentumAt(ScheduleConfig.parse({ kind: 'cosine' }), 3, 10)).toBeNull();
+  });
+
   it('of one cycle begin at base/div, peak at base and end at base/finalDiv', () => {
-    const rates = ratesOf({ kind: 'one-cycle', pctStart: 0.25, div: 25, finalDiv: 1e5 }, 0.01, 101);
+    const rates = ratesOf(ScheduleConfig.parse({ kind: 'one-cycle' }), 0.01, 101);
     expect(rates[0]).toBeCloseTo(0.0004, 12);
     expect(rates[25]).toBeCloseTo(0.01, 12);
     expect(rates[100]).toBeCloseTo(1e-7, 15);
@@ -92,11 +126,11 @@ describe('learning rates', () => {
     for (const kind of ['constant', 'cosine', 'one-cycle'] as const) {
       expect(learningRateAt(ScheduleConfig.parse({ kind }), 0.1, 0, 1)).toBeGreaterThan(0);
     }
-    expect(learningRateAt({ kind: 'one-cycle', pctStart: 0.3, div: 10, finalDiv: 100 }, 1, 0, 1)).toBeCloseTo(0.1, 12);
+    expect(learningRateAt(oneCycle, 1, 0, 1)).toBeCloseTo(0.1, 12);
   });
 
   it('beyond the last step stay at the end', () => {
-    expect(learningRateAt({ kind: 'one-cycle', pctStart: 0.3, div: 10, finalDiv: 100 }, 1, 99, 10)).toBeCloseTo(0.01);
+    expect(learningRateAt(oneCycle, 1, 99, 10)).toBeCloseTo(0.01);
     expect(learningRateAt({ kind: 'cosine', warmupSteps: 0, finalFactor: 0.2 }, 1, 99, 10)).toBeCloseTo(0.2);
   });
 });

@@ -5,6 +5,7 @@ import type { Finding } from '../../contracts/manifests.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { augmentChecks } from './augment-checks.ts';
 import { problem, shown } from './problems.ts';
+import { strategyChecks } from './strategy-checks.ts';
 import type { Path } from './yaml-source.ts';
 
 export interface CrossChecks {
@@ -22,9 +23,13 @@ type Check = (context: Context, out: CrossChecks) => void;
 /** What no single key can say: combinations that can't work are refused before anything is computed. */
 export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
-  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop]) check(context, out);
-  const augment = augmentChecks(context);
-  return { problems: [...out.problems, ...augment.problems], warnings: [...out.warnings, ...augment.warnings] };
+  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule])
+    check(context, out);
+  const [augment, strategy] = [augmentChecks(context), strategyChecks(context)];
+  return {
+    problems: [...out.problems, ...augment.problems, ...strategy.problems],
+    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings],
+  };
 }
 
 /** What the published weights expect, in a formula. */
@@ -72,7 +77,7 @@ const weights: Check = ({ config, place }, { problems, warnings }) => {
     const remedy = 'leave weights out, or write strategy: full to start from them';
     problems.push(problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
   }
-  if (given === 'random' && (strategy === 'head' || strategy === 'last-n')) {
+  if (given === 'random' && strategy !== 'full' && strategy !== 'scratch') {
     const message = `the frozen part of ${backbone} keeps random weights and learns nothing: strategy: scratch trains all of it`;
     warnings.push({ level: 'warning', code: 'WEIGHTS_RANDOM', message });
   }
@@ -126,4 +131,12 @@ const earlyStop: Check = ({ config }, { warnings }) => {
   if (stop === null || stop.patience < epochs) return;
   const message = `train.earlyStop.patience ${stop.patience} is not reached within ${epochs} epochs: it never stops the run`;
   warnings.push({ level: 'warning', code: 'EARLY_STOP_IDLE', message });
+};
+
+const schedule: Check = ({ config, place }, { problems }) => {
+  const { schedule: given } = config.train;
+  if (given.kind !== 'step' || given.everySteps !== null || given.atSteps.length > 0) return;
+  const expected = 'everySteps or atSteps: without them no step is a decay';
+  const where = place(['train', 'schedule']);
+  problems.push(problem('CONFIG_VALUE', { where, seen: 'neither', expected, remedy: 'write everySteps: 1000' }));
 };

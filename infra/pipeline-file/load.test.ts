@@ -111,7 +111,7 @@ describe('--set', () => {
       'train.optimizer={kind: sgd, learningRate: 1e-2}',
     ]);
     expect(config.train).toMatchObject({ epochs: 8, clipNorm: null, optimizer: { kind: 'sgd', learningRate: 0.01 } });
-    expect(config.train.earlyStop).toEqual({ metric: 'validation.loss', patience: 2, minDelta: 0 });
+    expect(config.train.earlyStop).toMatchObject({ metric: 'validation.loss', patience: 2, minDelta: 0 });
     expect(config.image.size).toEqual([64, 48]);
   });
 
@@ -165,6 +165,7 @@ describe('what is wrong is said with its line', () => {
     ],
     ['__proto__', under('__proto__: {x: 1}'), /^CONFIG_FORBIDDEN_KEY: graft\.yaml:4 __proto__/],
     ['constructor', under('train: {constructor: 1}'), /^CONFIG_FORBIDDEN_KEY: graft\.yaml:4 train\.constructor/],
+    ['steps that never come', under('train: {schedule: {kind: step}}'), /train\.schedule — neither — everySteps or/],
     [
       'wrong type',
       under('train: {epochs: many}'),

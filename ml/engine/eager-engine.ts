@@ -108,11 +108,11 @@ class EagerState implements ProgramState {
     this.after.set(name, tf.keep(value.clone()));
   }
 
-  apply({ rule, variable, slots, gradient, rate, shrink }: Update): void {
+  apply({ rule, variable, slots, gradient, rate, shrink, momentum }: Update): void {
     const before = this.get(variable);
     const value = shrink ? before.mul(shrink) : before;
     const slot = (name: string): tf.Tensor => this.get(slots[name] ?? '');
-    const updated = updateEagerly(rule, { value, gradient, rate, slot });
+    const updated = updateEagerly(rule, { value, gradient, rate, slot, momentum });
     this.set(variable, updated.value);
     for (const [name, tensor] of Object.entries(updated.slots)) this.set(slots[name] ?? '', tensor);
   }

@@ -226,7 +226,7 @@ class ProgramGraph {
   }
 
   private apply(write: Extract<RecordedWrite, { kind: 'apply' }>, name: string): void {
-    const { rule, variable, slots, gradient, rate, shrink } = write;
+    const { rule, variable, slots, gradient, rate, shrink, momentum } = write;
     const float = { type: this.types.TF_FLOAT };
     let before = [variable, ...Object.values(slots)].flatMap((each) => this.after(each));
     if (shrink !== null) {
@@ -244,6 +244,8 @@ class ProgramGraph {
           return this.handle(slots[input.slot] ?? '');
         case 'constant':
           return this.scalar(`${name}/constant/${index}`, input.value);
+        case 'momentum':
+          return momentum ? this.ref(momentum) : this.scalar(`${name}/constant/${index}`, input.value);
         case 'rate':
           return this.ref(rate);
         case 'gradient':

@@ -32,7 +32,11 @@ function writtenRefs(write: RecordedWrite): Ref[] {
     case 'assign':
       return [write.value];
     case 'apply':
-      return [write.gradient, write.rate, ...(write.shrink ? [write.shrink] : [])];
+      return [
+        ...[write.gradient, write.rate],
+        ...(write.shrink ? [write.shrink] : []),
+        ...(write.momentum ? [write.momentum] : []),
+      ];
     case 'average':
       return [write.decay];
   }

@@ -5,7 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { allOf, drift, farthest, valuesOf, withPair } from '../../test/lib/engine-pairs.ts';
-import { goldenCases, runGolden, updateSpec } from '../../test/lib/golden-updates.ts';
+import {
+  goldenCases,
+  movingMomentumCases,
+  movingMomentumSpec,
+  runGolden,
+  runMovingMomentum,
+  updateSpec,
+} from '../../test/lib/golden-updates.ts';
 import { startValues, stepInputs, stepOptions, stepState } from '../../test/lib/step-network.ts';
 import { buildModel } from '../trainer/model.ts';
 import type { Model, ModelShape } from '../trainer/model.ts';
@@ -123,6 +130,13 @@ describe('updates in a graph', () => {
       for (const [index, value] of wanted.entries()) {
         expect(Math.abs(own[step]![0]![index]! - value)).toBeLessThan(1e-5);
       }
+    }
+  });
+
+  it.each(movingMomentumCases)('of $name with another momentum each step are torch’s', async ({ config, values }) => {
+    const own = runMovingMomentum(await compileEngine(movingMomentumSpec(config), scratch), config);
+    for (const [step, wanted] of values.entries()) {
+      for (const [index, value] of wanted.entries()) expect(Math.abs(own[step]![index]! - value)).toBeLessThan(1e-5);
     }
   });
 });

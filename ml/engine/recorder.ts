@@ -31,10 +31,13 @@ export interface RecordedOutput extends Meta {
 
 export type RecordedWrite =
   | { readonly kind: 'assign'; readonly variable: string; readonly value: Ref }
-  | ({ readonly kind: 'apply'; readonly gradient: Ref; readonly rate: Ref; readonly shrink: Ref | null } & Pick<
-      Update,
-      'rule' | 'variable' | 'slots'
-    >)
+  | ({
+      readonly kind: 'apply';
+      readonly gradient: Ref;
+      readonly rate: Ref;
+      readonly shrink: Ref | null;
+      readonly momentum?: Ref;
+    } & Pick<Update, 'rule' | 'variable' | 'slots'>)
   | { readonly kind: 'average'; readonly average: string; readonly of: string; readonly decay: Ref };
 
 /** A program as data: what it does, without what it was run on. */
@@ -133,13 +136,14 @@ class Recorder {
       set: (name, value) => {
         this.writes.push({ kind: 'assign', variable: this.target(name), value: this.refOf(value, `new ${name}`) });
       },
-      apply: ({ rule, variable, slots, gradient, rate, shrink }) => {
+      apply: ({ rule, variable, slots, gradient, rate, shrink, momentum }) => {
         for (const name of [variable, ...Object.values(slots)]) this.target(name);
         this.writes.push({
           ...{ kind: 'apply', rule, variable, slots },
           gradient: this.refOf(gradient, `gradient of ${variable}`),
           rate: this.refOf(rate, `rate of ${variable}`),
           shrink: shrink && this.refOf(shrink, `decay of ${variable}`),
+          ...(momentum ? { momentum: this.refOf(momentum, `momentum of ${variable}`) } : {}),
         });
       },
       guardFinite: (value) => {

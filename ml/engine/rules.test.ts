@@ -4,7 +4,14 @@ import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
 import { eagerEngine } from './eager-engine.ts';
 import type { Engine } from './index.ts';
 import { hostRate, slotsOf } from './rules.ts';
-import { goldenCases, runGolden, updateSpec } from '../../test/lib/golden-updates.ts';
+import {
+  goldenCases,
+  movingMomentumCases,
+  movingMomentumSpec,
+  runGolden,
+  runMovingMomentum,
+  updateSpec,
+} from '../../test/lib/golden-updates.ts';
 
 beforeAll(async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
@@ -39,6 +46,13 @@ describe('updates', () => {
       );
     },
   );
+
+  it.each(movingMomentumCases)('of $name with another momentum each step are those of torch', ({ config, values }) => {
+    const own = runMovingMomentum(eagerEngine(movingMomentumSpec(config)), config);
+    for (const [step, wanted] of values.entries()) {
+      for (const [index, value] of wanted.entries()) expect(Math.abs(own[step]![index]! - value)).toBeLessThan(1e-5);
+    }
+  });
 
   it('decay kernels, not biases', async () => {
     const config = OptimizerConfig.parse({ kind: 'adam', weightDecay: 0.1 });

@@ -22,6 +22,8 @@ export interface Update {
   readonly rate: tf.Tensor;
   /** Scalar that the variable is multiplied with before the update (decoupled weight decay); null for none. */
   readonly shrink: tf.Tensor | null;
+  /** Scalar in place of the rule's own momentum, or of Adam's β1; absent where the rule's holds. */
+  readonly momentum?: tf.Tensor | undefined;
 }
 
 /**

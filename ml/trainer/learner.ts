@@ -3,7 +3,7 @@ import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { failedError } from '../../core/errors.ts';
 import { createEngine, NotFinite, outputOf } from '../engine/index.ts';
 import type { Engine, Program, StateShapes } from '../engine/index.ts';
-import { hostRate } from '../engine/rules.ts';
+import { hostRate, momentumOf } from '../engine/rules.ts';
 import type { TypedArray } from '../native/backend.ts';
 import { paramsOf } from '../nn/apply-blocks.ts';
 import type { Model } from './model.ts';
@@ -16,6 +16,8 @@ export interface StepAddress {
   /** 0 for the first step of the run. */
   readonly step: number;
   readonly learningRate: number;
+  /** In place of the optimizer's own, where the schedule moves it (`movesMomentum`). */
+  readonly momentum?: number | null;
 }
 
 export interface StepOutcome {
@@ -93,15 +95,16 @@ class EngineLearner implements Learner {
   }
 
   step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
-    const { optimizer, averageDecay, seed } = this.options;
-    const { learningRate, step } = address;
+    const { optimizer, averageDecay, seed, movesMomentum } = this.options;
+    const { learningRate, momentum = null, step } = address;
     const weightDecay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
     try {
       const outputs = this.engine.run(stepName(labels.length), {
         ...augmentation,
         x,
         labels,
-        rate: scalar(hostRate(optimizer, learningRate, step + 1)),
+        rate: scalar(hostRate(optimizer, learningRate, step + 1, momentum)),
+        ...(movesMomentum ? { momentum: scalar(momentum ?? momentumOf(optimizer) ?? 0) } : {}),
         decay: scalar(learningRate * weightDecay),
         averageDecay: scalar(averageDecay ?? 0),
         dropoutSeeds: dropoutSeeds(this.model, seed, address),

@@ -82,7 +82,7 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
     residentBytes: () => 0,
   };
   const end: LoopEnd = await trainLoop(
-    { job, learner, best: null, inputs, host },
+    { job, learner, best: null, inputs, host, restart: () => undefined },
     job.resume?.counters ?? { ...freshCounters },
   );
   learner.engine.dispose();

@@ -7,8 +7,10 @@ import { lossIsBounded, saveIsDue } from '../../core/checkpoint/policy.ts';
 import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
-import { afterBatch, afterEpoch } from '../../core/training/progress.ts';
-import { learningRateAt } from '../../core/training/schedule.ts';
+import { afterBatch, afterEpoch, afterRollback } from '../../core/training/progress.ts';
+import { learningRateAt, momentumAt } from '../../core/training/schedule.ts';
+import { budgetWatch } from './guards.ts';
+import type { BudgetWatch } from './guards.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import { threadedWriter } from './checkpoint-writer.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
@@ -31,6 +33,8 @@ export interface LoopParts {
   readonly best: Snapshot['best'];
   readonly inputs: Inputs;
   readonly host: JobHost;
+  /** Puts the learner back to these values, or to the start where there are none, with fresh optimizer slots. */
+  restart(from: Snapshot['best']): void;
 }
 
 export type LoopEnd =
@@ -54,6 +58,7 @@ class TrainingLoop {
   private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
   private readonly reachedFile: number;
+  private readonly watch: BudgetWatch;
   private counters: TrainCounters;
   private best: Snapshot['best'];
   /** The checkpoint that is being written beside the steps, if any. */
@@ -72,6 +77,7 @@ class TrainingLoop {
     this.parts = parts;
     this.counters = start;
     this.durableStep = start.step;
+    this.watch = budgetWatch(job.config.budget, host);
     this.best = parts.best;
     this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
     this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
@@ -90,7 +96,7 @@ class TrainingLoop {
   async run(): Promise<LoopEnd> {
     const { job } = this.parts;
     while (this.counters.epoch < job.config.epochs && !this.counters.stopped) {
-      const stop = (await this.epoch()) ?? (await this.endOfEpoch());
+      const stop = await this.guarded(async () => (await this.epoch()) ?? (await this.endOfEpoch()));
       if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
     }
     await this.written();
@@ -124,13 +130,14 @@ class TrainingLoop {
       });
       await breathe();
       // The last step of an epoch is saved after its validation, or the same step would be saved twice.
-      if (!pending) break;
+      if (!pending || this.counters.stopped) break;
       const stop = await this.saveOrStop(false);
       if (stop) {
         await pending.bytes;
         return stop;
       }
     }
+    await pending?.bytes;
     return null;
   }
 
@@ -138,11 +145,13 @@ class TrainingLoop {
     if (this.writeError) throw this.writeError.error;
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
-    const { schedule, optimizer } = job.config;
-    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps);
+    const learningRate = this.learningRate(step);
+    const momentum = momentumAt(job.config.schedule, step, this.totalSteps);
     try {
-      const outcome = learner.step(batch, { epoch, step, learningRate });
-      this.counters = afterBatch(this.counters, { ...outcome, size: indexes.length });
+      const outcome = learner.step(batch, { epoch, step, learningRate, momentum });
+      this.counters = this.watch.spent(
+        afterBatch(this.counters, { ...outcome, size: indexes.length }, job.config.stopWhen),
+      );
       this.images += indexes.length;
       this.lossSum += outcome.loss * indexes.length;
       this.noteReached();
@@ -150,6 +159,23 @@ class TrainingLoop {
       this.report();
     } catch (error) {
       throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, indexes) : error;
+    }
+  }
+
+  /**
+   * Goes back to the best epoch's values where the loss is no number, if that was asked for: at the same step, so that it
+   * does not hang on when checkpoints were written, and a resume comes to the same bits.
+   */
+  private async guarded<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      const { onNonFinite } = this.parts.job.config;
+      if (!(error instanceof GraftError) || error.code !== 'TRAIN_NONFINITE') throw error;
+      if (onNonFinite.kind === 'fail' || this.counters.rollbacks >= onNonFinite.atMost) throw error;
+      this.parts.restart(this.best);
+      this.counters = afterRollback(this.counters, onNonFinite.factor);
+      return null;
     }
   }
 
@@ -194,27 +220,27 @@ class TrainingLoop {
   private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
     const { job, learner, inputs, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
-    const { schedule, optimizer, bestMetric, earlyStop, checkpoint, batchSize } = job.config;
+    const { schedule, bestMetric, earlyStop, stopWhen, checkpoint, batchSize } = job.config;
     const validation = await this.timed('validation', () => validate(learner, inputs.validation, batchSize));
     if (!Number.isFinite(validation.loss)) throw nonFiniteValidation(validation.loss, epoch + 1, step);
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
-      learningRate: learningRateAt(schedule, optimizer.learningRate, Math.max(0, step - 1), this.totalSteps),
+      learningRate: this.learningRate(Math.max(0, step - 1)),
       trainLoss: lossSum / seen,
       trainAccuracy: correct / seen,
       validationLoss: validation.loss,
       validationAccuracy: validation.accuracy,
     };
-    const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop });
-    this.counters = next.counters;
+    const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop, schedule, stopWhen });
+    this.counters = this.watch.spent(next.counters);
     const wanted = this.histograms.wants(epoch + 1);
     const weights = next.improved || wanted ? learner.weights() : null;
     if (next.improved) this.best = weights;
     if (wanted && weights) this.histograms.write(metrics, weights);
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
-    return this.saveOrStop(next.improved && checkpoint.keepBest);
+    return this.saveOrStop((next.improved && checkpoint.keepBest) || this.counters.stopReason === 'budget');
   }
 
   private async timed<T>(part: Parameters<NonNullable<JobHost['onSpent']>>[0], work: () => T | Promise<T>): Promise<T> {
@@ -222,6 +248,12 @@ class TrainingLoop {
     const result = await work();
     this.parts.host.onSpent?.(part, performance.now() - startedMs);
     return result;
+  }
+
+  private learningRate(step: number): number {
+    const { schedule, optimizer } = this.parts.job.config;
+    const { plateau, rateFactor } = this.counters;
+    return learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps) * plateau.factor * rateFactor;
   }
 
   private noteReached(): void {

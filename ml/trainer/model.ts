@@ -1,14 +1,17 @@
 import { createBackbone } from '../backbones/index.ts';
 import type { Backbone, BackboneId } from '../backbones/backbone.ts';
+import type { Strategy } from '../../core/training/frozen-prefix.ts';
 import { inputError } from '../../core/errors.ts';
 import { classificationHead } from '../nn/head.ts';
 import type { Block, ParamSpec } from '../nn/module.ts';
 
 export interface ModelShape {
   readonly backbone: BackboneId;
-  readonly strategy: 'head' | 'last-n' | 'full' | 'scratch';
+  readonly strategy: Strategy;
   readonly classes: readonly string[];
   readonly dropout: number;
+  /** The cut point behind which the backbone ends; its own end where absent. */
+  readonly cut?: string | undefined;
 }
 
 /** A backbone with its head, cut where learning begins. */
@@ -27,7 +30,7 @@ export interface Model {
 
 /** Which blocks learn: none of the backbone's (`head`), its last `lastN` (`last-n`), or all (`full`, `scratch`). */
 export function buildModel(shape: ModelShape, lastN: number): Model {
-  const backbone = createBackbone(shape.backbone);
+  const backbone = endedAt(createBackbone(shape.backbone), shape.cut);
   const head = classificationHead({
     channels: backbone.featureChannels,
     classes: shape.classes.length,
@@ -47,9 +50,28 @@ export function buildModel(shape: ModelShape, lastN: number): Model {
   };
 }
 
+/** The backbone up to a cut point: what follows is not there. */
+function endedAt(backbone: Backbone, cut: string | undefined): Backbone {
+  if (cut === undefined) return backbone;
+  const index = backbone.cutPoints.findIndex(({ name }) => name === cut);
+  const point = backbone.cutPoints[index];
+  if (!point) {
+    const names = backbone.cutPoints.map(({ name }) => name).join(', ');
+    throw inputError('CONFIG_VALUE', 'model.cut', cut, `a cut point of ${backbone.id}: ${names}`, 'correct it');
+  }
+  return {
+    ...backbone,
+    blocks: backbone.blocks.slice(0, point.afterBlock + 1),
+    cutPoints: backbone.cutPoints.slice(0, index + 1),
+    featureChannels: point.channels,
+  };
+}
+
 function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
   switch (shape.strategy) {
     case 'head':
+    case 'linear-probe':
+    case 'svm':
       return backbone.blocks.length;
     case 'last-n':
       if (lastN > backbone.blocks.length) {

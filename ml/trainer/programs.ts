@@ -30,6 +30,8 @@ export interface StepOptions {
   readonly averageDecay: number | null;
   readonly augment: AugmentSettings;
   readonly seed: number;
+  /** Whether the momentum (Adam's β1) is an input of each step, because a schedule moves it. */
+  readonly movesMomentum?: boolean;
 }
 
 /** Names of a training's variables: those of a checkpoint. */
@@ -100,8 +102,8 @@ export function prefixProgram(
 }
 
 /**
- * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `decay` and `averageDecay`,
- * scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives
+ * Forward, backward and update. Inputs besides `x` and `labels` int32 [batch]: `rate`, `decay`, `averageDecay`
+ * and, where it moves, `momentum`, scalars, `dropoutSeeds` int32 [blocks with dropout, 2], and what augmentation draws (core/augment/inputs.ts). Gives
  * `figures` [2]: the mean cross-entropy over the batch before the update, and how many rows' largest logit is their label. A loss that is not finite stops it (`NotFinite`).
  */
 export function stepProgram(model: Model, rows: RowSpec, batch: number, options: StepOptions): Program {
@@ -114,6 +116,7 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
       labels: { shape: [batch], dtype: 'int32' },
       rate: { shape: [], dtype: 'float32' },
       decay: { shape: [], dtype: 'float32' },
+      ...(options.movesMomentum ? { momentum: { shape: [], dtype: 'float32' } } : {}),
       ...(options.averageDecay === null ? {} : { averageDecay: { shape: [], dtype: 'float32' } }),
       ...(augment ? augmentationInputShapes(augment, batch) : {}),
       ...(dropouts.length > 0 ? { dropoutSeeds: { shape: [dropouts.length, 2], dtype: 'int32' } } : {}),
@@ -169,6 +172,7 @@ export function update(
       gradient: given(gradients[index]),
       rate: own.rate,
       shrink: decays && decay ? tf.sub(1, own.decay) : null,
+      momentum: inputs['momentum'],
     });
   }
   if (averageDecay === null) return;

@@ -74,6 +74,53 @@ describe('tiny-cnn, stopped on request', () => {
   });
 });
 
+describe('a rate that hangs on what validation said', () => {
+  it('goes on where it was: cuts, waits and rests are in the checkpoint', async () => {
+    const schedule = { kind: 'plateau', warmupSteps: 3, patience: 1, minDelta: 0.05, cooldown: 1, factor: 0.5 };
+    const change = withTrain({ epochs: 8, optimizer: { kind: 'momentum', learningRate: 0.3 }, schedule });
+    const whole = await neverStopped(change);
+    const rates = [...whole.log.matchAll(/"kind":"epoch".*?"learningRate":([\d.e-]+)/g)].map((found) =>
+      Number(found[1]),
+    );
+    expect(new Set(rates).size).toBeGreaterThan(2);
+    for (const k of [1, 3, 4]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+  });
+});
+
+describe('a training that ends or breaks before its time', () => {
+  it('because it is good enough, at the same step wherever it was stopped before', async () => {
+    const stopWhen = { loss: { below: 1.05, for: 3 } };
+    const change = withTrain({ epochs: 30, optimizer: { kind: 'adam', learningRate: 0.01 }, stopWhen });
+    const whole = await neverStopped(change);
+    expect(whole.result).toMatchObject({ stoppedEarly: true, stopReason: 'stop-when' });
+    for (const k of [1, 4]) expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: k })), whole);
+  });
+
+  it('goes back to good values and on at a lower rate, to the same bits wherever it was stopped', async () => {
+    const onNonFinite = { kind: 'rollback', factor: 1e-9 };
+    // Its decay turns every kernel around and makes it 10⁸ times larger in each step.
+    const optimizer = { kind: 'adam', learningRate: 100, weightDecay: 1e6 };
+    const change = withTrain({ epochs: 2, optimizer, onNonFinite, clipNorm: null, schedule: { kind: 'constant' } });
+    const whole = await neverStopped(change);
+    expect(whole.result.findings.map(({ code }) => code)).toContain('NONFINITE_ROLLBACK');
+    expect(Number.isFinite(whole.result.last.trainLoss)).toBe(true);
+    expectSame(await runToEnd(await fresh(change), () => ({ stopAfterSteps: 3 })), whole);
+    const failing = withTrain({ optimizer, clipNorm: null, schedule: { kind: 'constant' } });
+    await expect(neverStopped(failing)).rejects.toMatchObject({ code: 'TRAIN_NONFINITE' });
+  });
+
+  it('because its hours are spent: with a checkpoint, and the best epoch so far', async () => {
+    // The session's clock goes 0.6 s a look.
+    const change = withTrain({ epochs: 50, budget: { hours: 20 / 3600 } });
+    const job = await fresh(change);
+    const { events, result } = await runSession(job);
+    expect(result).toMatchObject({ stopReason: 'budget', stoppedEarly: true });
+    expect(result!.steps).toBeLessThan(50);
+    const last = events.flatMap((event) => (event.kind === 'checkpoint' ? [event.staged.counters] : [])).at(-1);
+    expect(last).toMatchObject({ step: result!.steps, stopReason: 'budget' });
+  });
+});
+
 describe('tiny-cnn, killed', () => {
   it('at any word it says ends with the same bits; no more than the interval is done again', async () => {
     const change = withTrain({ optimizer: { kind: 'adam', learningRate: 0.01 } });

@@ -1,8 +1,10 @@
 import type { MlJob } from '../../contracts/ml-protocol.ts';
 import { unreachable } from '../../core/errors.ts';
+import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
+import { runLinear } from './linear.ts';
 import { runEvaluation, runPrediction } from './score.ts';
 import { runTraining } from './train.ts';
 
@@ -12,7 +14,7 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
     case 'features':
       return runFeatures(job, host);
     case 'train':
-      return runTraining(job, host);
+      return isLinear(job.model.strategy) ? runLinear(job, host) : runTraining(job, host);
     case 'evaluate':
       return runEvaluation(job, host);
     case 'predict':

@@ -1,18 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TrainJob, TrainResult } from '../../contracts/ml-protocol.ts';
-import type { TrainCounters } from '../../contracts/run.ts';
-import type { EpochMetrics } from '../../contracts/manifests.ts';
-import { elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
-import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
+import type { TrainJob } from '../../contracts/ml-protocol.ts';
+import { asFloat32, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { inputError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { freshCounters } from '../../core/training/progress.ts';
+import { momentumAt } from '../../core/training/schedule.ts';
+import { momentumOf } from '../engine/rules.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
-import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
+import { finish } from './finish.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
 import { breathe } from './job.ts';
@@ -53,7 +52,11 @@ async function train(
     const best = await load(learner, model, values, job);
     // TensorFlow plans each set of outputs when it is first asked for: here, and not in the first checkpoint.
     learner.state();
-    const parts = { job, learner, best, inputs, host };
+    const restart = (from: Snapshot['best']): void => {
+      writeStart(learner, model, values, job);
+      learner.engine.write(variablesOf(learner, from));
+    };
+    const parts = { job, learner, best, inputs, host, restart };
     const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
       host.emit({ kind: 'stopped', step: end.counters.step, reason: end.reason });
@@ -68,11 +71,13 @@ async function train(
 
 function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
   const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed };
+  const movesMomentum = momentumOf(optimizer) !== null && momentumAt(config.schedule, 0, 1) !== null;
+  const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed, movesMomentum };
   return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
-function checkSides({ train, validation }: TrainJob): void {
+/** DATASET_SPLIT where a side is empty. */
+export function checkSides({ train, validation }: TrainJob): void {
   for (const [name, { rows }] of Object.entries({ train, validation })) {
     if (rows === 0)
       throw inputError('DATASET_SPLIT', name, 'no images', 'at least one', 'add data or change the split');
@@ -81,64 +86,40 @@ function checkSides({ train, validation }: TrainJob): void {
 
 /** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */
 async function load(
-  { engine, moving }: Learner,
+  learner: Learner,
   model: Model,
   values: ReadonlyMap<string, Float32Array>,
   job: TrainJob,
 ): Promise<Snapshot['best']> {
+  writeStart(learner, model, values, job);
+  if (!job.resume) return null;
+  const restored = await readCheckpoint(job.resume, learner.moving);
+  learner.engine.write(restored.values);
+  return restored.best;
+}
+
+function writeStart(
+  { engine }: Learner,
+  model: Model,
+  values: ReadonlyMap<string, Float32Array>,
+  { config }: TrainJob,
+): void {
   const start = new Map<string, Float32Array>();
   for (const [name, value] of values) {
     for (const each of [variable.parameter(name), variable.average(name)]) {
       if (engine.shapes.has(each)) start.set(each, value);
     }
   }
-  for (const [name, slot] of slotStarts(model, job.config.optimizer)) {
+  for (const [name, slot] of slotStarts(model, config.optimizer)) {
     start.set(name, new Float32Array(elementCount(slot.shape)).fill(slot.start));
   }
   engine.write(start);
-  if (!job.resume) return null;
-  const restored = await readCheckpoint(job.resume, moving);
-  engine.write(restored.values);
-  return restored.best;
 }
 
-/** Writes the best epoch's model, whole: deterministic bytes, so its hash names the result. */
-async function finish(
-  job: TrainJob,
-  model: Model,
-  best: Snapshot['best'],
-  start: ReadonlyMap<string, Float32Array>,
-  counters: TrainCounters,
-): Promise<TrainResult> {
-  const tensors = new Map<string, TensorData>();
-  for (const spec of model.all) {
-    // What does not learn is what it was; no checkpoint holds it.
-    const values = start.get(spec.name);
-    const data = best?.get(spec.name) ?? (values && float32Tensor(values, spec.shape));
-    if (!data) throw new Error(`no value for ${spec.name}`);
-    tensors.set(spec.name, data);
-  }
-  const weightsPath = join(job.workDir, runFiles.model);
-  const written = await writeSafetensorsFile(weightsPath, tensors, { graft: 'model/1', backbone: job.model.backbone });
-  return {
-    weightsPath,
-    weightsSha256: written.sha256,
-    sizeBytes: written.sizeBytes,
-    steps: counters.step,
-    epochs: counters.epoch,
-    bestEpoch: counters.bestEpoch,
-    stoppedEarly: counters.stopped,
-    best: required(counters.best),
-    last: required(counters.last),
-    trainableParameters: sizeOf(model.trainable),
-    totalParameters: sizeOf(model.all.filter((spec) => spec.kind === 'weight')),
-  };
-}
-
-const sizeOf = (specs: readonly { readonly shape: readonly number[] }[]): number =>
-  specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-
-function required(metrics: EpochMetrics | null): EpochMetrics {
-  if (!metrics) throw new Error('finished without an epoch');
-  return metrics;
+/** A finished model's values, as the variables that hold them: the weights, and their averages where there are any. */
+function variablesOf({ engine }: Learner, model: Snapshot['best']): Map<string, Float32Array> {
+  const both = [...(model ?? [])].flatMap(([name, data]) =>
+    [variable.parameter(name), variable.average(name)].map((each) => [each, asFloat32(data)] as const),
+  );
+  return new Map(both.filter(([name]) => engine.shapes.has(name)));
 }

@@ -192,8 +192,15 @@ export async function putEvaluated(
   ]);
 }
 
-export async function putGate(store: ObjectStore, decision: GateOutput['decision'], salt = ''): Promise<string> {
-  return putStage(store, 'gate', { decision, salt }, { decision, rules: [], champion: null });
+/** A decision, taken against the version that was champion. */
+export async function putGate(
+  store: ObjectStore,
+  decision: GateOutput['decision'],
+  salt = '',
+  against?: number,
+): Promise<string> {
+  const champion = against === undefined ? null : { version: against, weightsSha256: null, metrics: null };
+  return putStage(store, 'gate', { decision, salt, against: against ?? null }, { decision, rules: [], champion });
 }
 
 export async function putDataset(store: ObjectStore, name = 'pets'): Promise<string> {

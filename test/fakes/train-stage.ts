@@ -99,7 +99,7 @@ export async function finish({ job, emit }: ScriptHost): Promise<void> {
   const [best, last] = [epochMetrics(5), epochMetrics(5)];
   const counts = { steps: 50, epochs: 5, bestEpoch: 5, trainableParameters: 10, totalParameters: 10 };
   const weights = { weightsPath, weightsSha256: hashOf(WEIGHTS), sizeBytes: WEIGHTS.length };
-  emit({ kind: 'trained', result: { ...weights, ...counts, stoppedEarly: false, best, last } });
+  emit({ kind: 'trained', result: { ...weights, ...counts, stoppedEarly: false, findings: [], best, last } });
 }
 
 /** A child that trains to the end. */

@@ -1,4 +1,5 @@
 import { OptimizerConfig } from '../../contracts/pipeline-config.ts';
+import moving from '../golden/training/moving-momentum.json' with { type: 'json' };
 import golden from '../golden/training/optimizers.json' with { type: 'json' };
 import type { Engine, EngineSpec, InputSpec } from '../../ml/engine/index.ts';
 import { hostRate, slotsOf } from '../../ml/engine/rules.ts';
@@ -73,5 +74,47 @@ export async function runGolden(
     current = await between(current);
   }
   current.dispose();
+  return values;
+}
+
+/** What torch's optimizers do where the momentum is another in each step (test/golden/training/make_schedules_golden.py). */
+export const movingMomentumCases = moving.cases.map((each) => ({
+  name: JSON.stringify(each.config),
+  config: OptimizerConfig.parse(each.config),
+  values: each.values,
+}));
+
+/** A program that takes the momentum as an input. */
+export function movingMomentumSpec(config: OptimizerConfig): EngineSpec {
+  const slots = Object.fromEntries(Object.keys(slotsOf(config)).map((slot) => [slot, slot]));
+  const gradient: InputSpec = { shape: [moving.start.length], dtype: 'float32' };
+  return {
+    state: new Map(['kernel', ...Object.keys(slots)].map((name) => [name, gradient.shape])),
+    programs: {
+      step: {
+        inputs: { gradient, rate: scalar, momentum: scalar },
+        run(inputs, variables) {
+          const { gradient: given, rate, momentum } = inputs;
+          if (!given || !rate || !momentum) throw new Error('inputs');
+          variables.apply({ rule: config, variable: 'kernel', slots, gradient: given, rate, shrink: null, momentum });
+          return { gradient: given };
+        },
+      },
+    },
+  };
+}
+
+/** Values of the variable after each step. */
+export function runMovingMomentum(engine: Engine, config: OptimizerConfig): number[][] {
+  const zeros = [...engine.shapes.keys()].map((name) => [name, new Float32Array(moving.start.length)] as const);
+  engine.write(new Map([...zeros, ['kernel', Float32Array.from(moving.start)]]));
+  const values = moving.gradients.map((gradient, step) => {
+    const momentum = moving.momenta[step] ?? 0;
+    const rate = hostRate(config, moving.rate, step + 1, momentum);
+    const [g, r, m] = [Float32Array.from(gradient), Float32Array.of(rate), Float32Array.of(momentum)];
+    engine.run('step', { gradient: g, rate: r, momentum: m });
+    return [...(engine.read(['kernel']).get('kernel') ?? [])];
+  });
+  engine.dispose();
   return values;
 }

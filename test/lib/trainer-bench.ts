@@ -33,14 +33,17 @@ export async function makeJob(dir: string, change: JobChange = {}): Promise<Trai
     train: { epochs: 3, batchSize: 4, ...change.train },
     augment: change.augment ?? {},
   });
-  const { backbone, strategy, dropout, lastN } = config.model;
+  const { backbone, strategy, dropout, lastN, cut } = config.model;
   const image = { heightPx: sizePx, widthPx: sizePx, channels: 3, resize: 'stretch' } as const;
   const names = Array.from({ length: classes }, (_, index) => `class-${index}`);
   return {
     kind: 'train',
     workDir: join(dir, 'work'),
     reads: { kind: 'pixels' },
-    model: { backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
+    model: {
+      ...{ backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
+      ...(cut === null ? {} : { cut }),
+    },
     lastN,
     weightsPath: change.weightsPath ?? null,
     train: await localSideOf(dir, 'train', rows.train, { classes, image }),

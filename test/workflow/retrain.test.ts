@@ -36,6 +36,23 @@ describe('a run', () => {
     expect(closed).toEqual([report]);
   });
 
+  test('is judged again where another run was promoted meanwhile', async () => {
+    const activities = fakeActivities();
+    const { promoteModel } = activities;
+    let promotions = 0;
+    let judged = 0;
+    const { decidePromotion } = activities;
+    activities.decidePromotion = (input) => (judged++, decidePromotion(input));
+    activities.promoteModel = async (input) => {
+      const answer = await promoteModel(input);
+      return ++promotions > 1 ? answer : { ...answer, output: { ...answer.output, promoted: false, overtakenBy: 7 } };
+    };
+    const report = await bench.withRun('overtaken', activities, (handle) => handle.result());
+    expect([judged, promotions]).toEqual([2, 2]);
+    expect(report.stages.map(({ name }) => name)).toEqual(STAGES);
+    expect(report.model?.promoted).toBe(true);
+  });
+
   test('answers the progress query while it runs and after', async () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
