@@ -49,7 +49,7 @@ function memoryTree(files: Files): FileTree {
   return {
     where: 'memory',
     onDisk: true,
-     
+
     async *walk() {
       for (const [path, body] of [...files].sort(([a], [b]) => compareText(a, b))) {
         yield { path, sizeBytes: body.length, tag: 'x' };

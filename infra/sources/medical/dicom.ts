@@ -2,7 +2,7 @@ import dicomParser from 'dicom-parser';
 import type { DataSet } from 'dicom-parser';
 import { fullRange, windowed } from '../../../core/dataset/window.ts';
 import type { Window } from '../../../core/dataset/window.ts';
-import type { GraftError} from '../../../core/errors.ts';
+import type { GraftError } from '../../../core/errors.ts';
 import { inputError, messageOf } from '../../../core/errors.ts';
 import { defaultLimits } from '../../images/limits.ts';
 
