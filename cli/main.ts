@@ -20,6 +20,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./down.ts')).downCommand(),
   },
   {
+    name: 'lr-find',
+    summary: 'find a learning rate for a pipeline file by a range test',
+    load: async () => (await import('./lr-find.ts')).lrFindCommand(),
+  },
+  {
     name: 'run',
     summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
     load: async () => (await import('./run.ts')).runCommand(),
@@ -48,6 +53,11 @@ const commands: readonly CommandEntry[] = [
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'schedule',
+    summary: 'retrain on a schedule: by the clock, and by what has changed',
+    load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
     name: 'tensorboard',

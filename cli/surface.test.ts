@@ -7,10 +7,12 @@ import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
+import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
@@ -20,12 +22,14 @@ const commands = [
   doctorCommand(),
   upCommand(),
   downCommand(),
+  lrFindCommand(),
   runCommand(),
   runsCommand(),
   evalCommand(),
   predictCommand(),
   dataCommand(),
   modelsCommand(),
+  scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),
 ];
@@ -56,7 +60,7 @@ describe('the command line', () => {
   it('registers each of them with graft itself', async () => {
     const bin = fileURLToPath(new URL('../bin/graft.mjs', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [bin, '--help']);
-    const listed = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]);
+    const listed = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map((match) => match[1]);
     expect(listed).toEqual(commands.map((command) => command.name()));
   });
 

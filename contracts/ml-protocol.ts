@@ -39,6 +39,14 @@ export const TrainJob = z.object({
 });
 export type TrainJob = z.infer<typeof TrainJob>;
 
+/** A training's first steps at rates that grow from one to the next; nothing of it is kept (core/training/lr-finder.ts). */
+export const RangeTestJob = z.object({
+  kind: z.literal('range-test'),
+  train: TrainJob,
+  test: z.object({ startRate: z.number(), endRate: z.number(), iterations: z.int().positive() }),
+});
+export type RangeTestJob = z.infer<typeof RangeTestJob>;
+
 /** Images of a side that go through the frozen prefix, shard by shard (core/training/frozen-prefix.ts). */
 export const FeaturesPass = z.object({
   side: LocalSide,
@@ -117,7 +125,14 @@ export const ExportJob = z.object({
 });
 export type ExportJob = z.infer<typeof ExportJob>;
 
-export const MlJob = z.discriminatedUnion('kind', [FeaturesJob, TrainJob, EvaluateJob, PredictJob, ExportJob]);
+export const MlJob = z.discriminatedUnion('kind', [
+  FeaturesJob,
+  TrainJob,
+  RangeTestJob,
+  EvaluateJob,
+  PredictJob,
+  ExportJob,
+]);
 export type MlJob = z.infer<typeof MlJob>;
 
 /** A checkpoint that lies complete on the local disk, ready to be uploaded. */
@@ -168,6 +183,11 @@ export const MlEvent = z.discriminatedUnion('kind', [
   /** Stopped on request, its last checkpoint staged; or recycled because of its memory. */
   z.object({ kind: z.literal('stopped'), step: z.int(), reason: z.enum(['requested', 'memory']) }),
   z.object({ kind: z.literal('trained'), result: TrainResult }),
+  /** Smoothed losses by rate, as far as they were numbers. */
+  z.object({
+    kind: z.literal('range-tested'),
+    curve: z.array(z.object({ rate: z.number(), loss: z.number() })),
+  }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
   z.object({
     kind: z.literal('predicted'),

@@ -158,6 +158,8 @@ async function train(
   partsPrefix: string,
 ): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
   const { seed } = config.train;
+  // What is solved at once has no epochs to count.
+  const ownConfig = isLinear(config.model.strategy) ? { ...config.train, epochs: 1 } : config.train;
   const dataOrderSha256 = sha256Of(
     canonicalJson({ order: 'feistel-philox/1', seed, data: plan.addressedBy['prepared'] ?? null }),
   );
@@ -173,7 +175,7 @@ async function train(
     executionId: activity.executionId,
   });
   const counters = resume?.counters;
-  const view = new ProgressView(attempt, config.train.epochs, {
+  const view = new ProgressView(attempt, ownConfig.epochs, {
     step: counters?.step ?? 0,
     epoch: counters?.epoch ?? 0,
     last: counters?.last ?? null,
@@ -189,7 +191,7 @@ async function train(
     reads: sides.reads,
     train: sides.train,
     validation: sides.validation,
-    config: config.train,
+    config: ownConfig,
     augment: config.augment,
     dataOrderSha256,
     resume,

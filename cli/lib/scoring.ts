@@ -131,7 +131,13 @@ export async function runJob(
   try {
     for await (const event of session.events) {
       if (event.kind === 'failed') throw failureOf(event);
-      if (event.kind === 'evaluated' || event.kind === 'predicted' || event.kind === 'exported') return event;
+      if (
+        event.kind === 'evaluated' ||
+        event.kind === 'predicted' ||
+        event.kind === 'exported' ||
+        event.kind === 'range-tested'
+      )
+        return event;
       onEvent(event);
     }
     throw transientError(

@@ -5,6 +5,7 @@ import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
+import { runRangeTest } from './range-test.ts';
 import { runEvaluation, runPrediction } from './score.ts';
 import { runTraining } from './train.ts';
 
@@ -19,6 +20,8 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runEvaluation(job, host);
     case 'predict':
       return runPrediction(job, host);
+    case 'range-test':
+      return runRangeTest(job, host);
     case 'export':
       return runExport(job, host);
     default:
