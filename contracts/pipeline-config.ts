@@ -80,7 +80,6 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
-<<<<<<< HEAD
   window: z
     .strictObject({
       center: z.number().describe('The stored value that becomes middle gray.'),
@@ -89,7 +88,6 @@ export const DatasetConfig = z.strictObject({
     .nullable()
     .default(null)
     .describe('How DICOM and 16-bit gray PNG are shown; null: as the DICOM file says, PNG by its upper eight bits.'),
-=======
   checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
   workers: positiveInt
     .max(16)
@@ -97,7 +95,6 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Data workers that read and render at once, each a share of the partitions; more than one pays on several machines.',
     ),
->>>>>>> main
   maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
 });
 export type DatasetConfig = z.infer<typeof DatasetConfig>;

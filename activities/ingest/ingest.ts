@@ -73,7 +73,7 @@ async function readShare(ports: DataPorts, input: IngestShareInput): Promise<{ p
 async function openReading(ports: DataPorts, { dataset, datasetName, task }: IngestInput, signal: AbortSignal) {
   const { groupBy } = dataset.split;
   const groupOf = unwrap(groupRule(groupBy));
-  const options = { task: task ?? 'classification', signal } as const;
+  const options = { task: task ?? 'classification', window: dataset.window, signal } as const;
   const source = await ports.openSource(dataset.source, dataset.format, options);
   const { outsideBoxes } = dataset;
   return { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
@@ -96,12 +96,8 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {
     const task = input.task ?? 'classification';
-<<<<<<< HEAD
-    const source = await ports.openSource(dataset.source, dataset.format, { task, window: dataset.window, signal });
-=======
     const reading = await openReading(ports, input, signal);
     const { source } = reading;
->>>>>>> main
     const listing = await fingerprint(source, signal, () => progress.done++);
     Object.assign(progress, { phase: 'reading', done: 0, total: listing.entries });
     const answer = await cachedStage({
