@@ -2,9 +2,11 @@
 import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
+import type { createNotifyActivities } from './notify/notify.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
+import type { createScheduleActivities } from './schedule/schedule.ts';
 import type { createSplitActivities } from './split/split.ts';
 import type { createTrainActivities } from './train/train.ts';
 import type { createValidateActivities } from './validate/validate.ts';
@@ -18,3 +20,5 @@ export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
 export type PromotionActivities = ReturnType<typeof createPromoteActivities>;
+export type ScheduleActivities = ReturnType<typeof createScheduleActivities>;
+export type NotifyActivities = ReturnType<typeof createNotifyActivities>;

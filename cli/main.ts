@@ -45,6 +45,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'serve',
+    summary: 'answer over HTTP with a model, following its alias',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
+  {
     name: 'data',
     summary: 'look at data sets, and write them as other tools have them',
     load: async () => (await import('./data.ts')).dataCommand(),
@@ -53,6 +58,11 @@ const commands: readonly CommandEntry[] = [
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'schedule',
+    summary: 'retrain on a schedule: by the clock, and by what has changed',
+    load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
     name: 'tensorboard',

@@ -12,6 +12,8 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
+import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
@@ -26,8 +28,10 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  serveCommand(),
   dataCommand(),
   modelsCommand(),
+  scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),
 ];

@@ -3,8 +3,10 @@ import type { ActivityOptions } from '@temporalio/workflow';
 import type {
   DataActivities,
   EvaluateActivities,
+  NotifyActivities,
   PromotionActivities,
   RunActivities,
+  ScheduleActivities,
   TrainActivities,
 } from '../activities/index.ts';
 import { taskQueues } from './workflow-ids.ts';
@@ -52,4 +54,21 @@ export const evaluation = proxyActivities<EvaluateActivities>({
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: patientRetry,
+});
+
+/** Comparing two data sets reads both lists. */
+export const scheduling = proxyActivities<ScheduleActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});
+
+/** Whoever is away for a day is given up on. */
+export const notifying = proxyActivities<NotifyActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '90 seconds',
+  scheduleToCloseTimeout: '1 day',
+  retry: { ...patientRetry, maximumInterval: '10 minutes' },
 });

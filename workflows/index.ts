@@ -1,2 +1,4 @@
 /** The only entry of the workflow bundle. */
 export { retrainWorkflow } from './retrain.ts';
+export { notifyWorkflow } from './notify.ts';
+export { scheduledRetrainWorkflow } from './scheduled-retrain.ts';

@@ -1,9 +1,11 @@
+import { rootCause } from '@temporalio/common';
 import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { inputImage } from '../core/backbone-facts.ts';
 import type { RetrainInput, RunReport } from '../contracts/run.ts';
-import type { Evidence } from '../contracts/stages.ts';
+import type { Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
+import { endMessage, tellPeople } from './notify.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -31,10 +33,12 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
     progress.finish(cancelled ? 'cancelled' : 'failed');
     outcome = progress.report();
     await CancellationScope.nonCancellable(() => bookkeeping.closeRun(outcome));
+    await tellPeople(input, endMessage(input, outcome, rootCause(error) ?? 'unknown', new Date()));
     if (cancelled) return outcome;
     throw error;
   }
   await bookkeeping.closeRun(outcome);
+  await tellPeople(input, endMessage(input, outcome, '', new Date()));
   return outcome;
 }
 
@@ -66,9 +70,12 @@ type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitMani
 
 async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
-  const ingested = await progress.stage('ingest', () =>
-    dataStages.ingestDataset({ runId, dataset: config.dataset, datasetName }),
-  );
+  const reading = { runId, dataset: config.dataset, datasetName };
+  const shares = sharesOf(config.dataset.workers);
+  const ingested = await progress.stage('ingest', async () => {
+    await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));
+    return dataStages.ingestDataset(reading);
+  });
   const { manifestKey: datasetManifestKey, quarantined } = ingested.output;
   progress.datasetIs(ingested.output);
   const validated = await progress.stage('validate', () =>
@@ -78,26 +85,41 @@ async function prepareData({ runId, config }: RetrainInput, progress: RunTracker
       dataset: config.dataset,
       image: config.image,
       backbone: config.model.backbone,
+      model: config.promote.model ?? config.name,
+      alias: config.promote.alias,
     }),
   );
   progress.found(validated.output.findings);
   const split = await progress.stage('split', () =>
-    dataStages.splitDataset({ datasetManifestKey, datasetName, split: config.dataset.split }),
-  );
-  const prepared = await progress.stage('prepare', () =>
-    dataStages.prepareImages({
+    dataStages.splitDataset({
       datasetManifestKey,
-      splitManifestKey: split.manifestKey,
-      image: inputImage(config.image, config.model.backbone),
-      sides: ['train', 'validation', 'test'],
+      datasetName,
+      split: config.dataset.split,
+      validateManifestKey: validated.manifestKey,
     }),
   );
+  const rendering: PrepareInput = {
+    datasetManifestKey,
+    splitManifestKey: split.manifestKey,
+    image: inputImage(config.image, config.model.backbone),
+    sides: ['train', 'validation', 'test'],
+  };
+  const prepared = await progress.stage('prepare', async () => {
+    await Promise.all(shares.map((share) => dataStages.renderShare({ ...rendering, share })));
+    return dataStages.prepareImages(rendering);
+  });
   return {
     datasetName,
     datasetManifestKey,
     splitManifestKey: split.manifestKey,
     prepareManifestKey: prepared.manifestKey,
   };
+}
+
+/** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */
+function sharesOf(workers: number | undefined): Share[] {
+  if (workers === undefined || workers < 2) return [];
+  return Array.from({ length: workers }, (_, index) => ({ index, of: workers }));
 }
 
 /** Of many runs that end at once each meets the winner of the round before; a run stands back after so many. */

@@ -5,6 +5,10 @@ export const retrainWorkflowId = (runId: RunId): string => `graft-run-${runId}`;
 
 export const RETRAIN_WORKFLOW = 'retrainWorkflow';
 
+/** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
+export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';
+export const scheduleIdInTemporal = (scheduleId: string): string => `graft-schedule-${scheduleId}`;
+
 /** Queues by need: workflows and data on CPU machines, training where the device is. */
 export const taskQueues = {
   workflow: 'graft-workflow',

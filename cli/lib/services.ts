@@ -10,6 +10,8 @@ import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
 import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
+import { createSchedulesClient } from './schedules-client.ts';
+import type { SchedulesClient } from './schedules-client.ts';
 
 /** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {
@@ -38,6 +40,7 @@ export async function startServices(output: Output): Promise<void> {
 /** What commands about runs stand on. */
 export interface Services {
   readonly runs: RunsClient;
+  readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
 }
 
@@ -47,7 +50,7 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), store });
+    return await work({ runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal), store });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

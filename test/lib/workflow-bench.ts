@@ -15,7 +15,10 @@ import { startTemporal } from '../servers.ts';
 
 export interface WorkflowBench {
   readonly client: Client;
+  readonly address: string;
   readonly bundlePath: string;
+  /** Polls every queue with these activities until `body` is done. */
+  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
   withRun<T>(
     name: string,
@@ -46,34 +49,40 @@ export async function workflowBench(): Promise<WorkflowBench> {
   const connection = await Connection.connect({ address: server.address });
   const native = await NativeConnection.connect({ address: server.address });
   const client = new Client({ connection });
+  const withWorkers: WorkflowBench['withWorkers'] = async (activities, body) => {
+    const shared = {
+      connection: native,
+      maxHeartbeatThrottleInterval: '100 ms',
+      defaultHeartbeatThrottleInterval: '100 ms',
+    };
+    const workers = [
+      await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
+    ];
+    const running = workers.map((worker) => worker.run());
+    try {
+      return await body();
+    } finally {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+    }
+  };
   return {
     client,
+    address: server.address,
     bundlePath,
-    async withRun(name, activities, body) {
-      const shared = {
-        connection: native,
-        maxHeartbeatThrottleInterval: '100 ms',
-        defaultHeartbeatThrottleInterval: '100 ms',
-      };
-      const workers = [
-        await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
-      ];
-      const running = workers.map((worker) => worker.run());
-      try {
+    withWorkers,
+    withRun: (name, activities, body) =>
+      withWorkers(activities, async () => {
         const input = retrainInput(name);
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),
           args: [input],
         });
-        return await body(handle);
-      } finally {
-        for (const worker of workers) worker.shutdown();
-        await Promise.all(running);
-      }
-    },
+        return body(handle);
+      }),
     async close() {
       await connection.close();
       await native.close();
