@@ -45,6 +45,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'serve',
+    summary: 'answer over HTTP with a model, following its alias',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
+  {
     name: 'data',
     summary: 'look at data sets, and write them as other tools have them',
     load: async () => (await import('./data.ts')).dataCommand(),

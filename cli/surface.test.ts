@@ -12,6 +12,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
 import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
@@ -27,6 +28,7 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  serveCommand(),
   dataCommand(),
   modelsCommand(),
   scheduleCommand(),

@@ -125,6 +125,16 @@ export const ExportJob = z.object({
 });
 export type ExportJob = z.infer<typeof ExportJob>;
 
+/** Keeps a model loaded and scores batches until it is stopped. */
+export const ServeJob = z.object({
+  kind: z.literal('serve'),
+  model: ModelDescription,
+  weightsPath: z.string(),
+  /** Sizes that a graph is made for, ascending; a batch is padded to the next one. */
+  batchSizes: z.array(z.int().positive()).min(1),
+});
+export type ServeJob = z.infer<typeof ServeJob>;
+
 export const MlJob = z.discriminatedUnion('kind', [
   FeaturesJob,
   TrainJob,
@@ -132,6 +142,7 @@ export const MlJob = z.discriminatedUnion('kind', [
   EvaluateJob,
   PredictJob,
   ExportJob,
+  ServeJob,
 ]);
 export type MlJob = z.infer<typeof MlJob>;
 
@@ -196,6 +207,10 @@ export const MlEvent = z.discriminatedUnion('kind', [
     batchMs: z.array(z.number()).optional(),
   }),
   z.object({ kind: z.literal('exported'), report: ExportReport }),
+  /** A served model is in memory, and every graph of it has run once. */
+  z.object({ kind: z.literal('loaded') }),
+  z.object({ kind: z.literal('scored'), id: z.int(), probabilities: z.array(z.array(z.number())) }),
+  z.object({ kind: z.literal('served'), batches: z.int() }),
   z.object({
     kind: z.literal('failed'),
     code: z.string(),
@@ -209,9 +224,19 @@ export const MlEvent = z.discriminatedUnion('kind', [
 ]);
 export type MlEvent = z.infer<typeof MlEvent>;
 
+/** Rendered pixels in a file, rows back to back, for a served model. */
+export const ScoreBatch = z.object({
+  kind: z.literal('score'),
+  id: z.int(),
+  path: z.string(),
+  rows: z.int().positive(),
+});
+export type ScoreBatch = z.infer<typeof ScoreBatch>;
+
 /** Worker → child. `stop` asks for a checkpoint at the next step boundary, then an orderly exit. */
 export const MlCommand = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('run'), job: MlJob, threads: z.int().positive() }),
   z.object({ kind: z.literal('stop') }),
+  ScoreBatch,
 ]);
 export type MlCommand = z.infer<typeof MlCommand>;

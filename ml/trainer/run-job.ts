@@ -7,6 +7,7 @@ import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
 import { runRangeTest } from './range-test.ts';
 import { runEvaluation, runPrediction } from './score.ts';
+import { runServing } from './serve.ts';
 import { runTraining } from './train.ts';
 
 /** The one entry of the child process into `ml`. */
@@ -24,6 +25,8 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runRangeTest(job, host);
     case 'export':
       return runExport(job, host);
+    case 'serve':
+      return runServing(job, host);
     default:
       return unreachable(job);
   }
