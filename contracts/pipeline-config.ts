@@ -80,6 +80,14 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
+  window: z
+    .strictObject({
+      center: z.number().describe('The stored value that becomes middle gray.'),
+      width: z.number().min(1).describe('How many stored values lie between black and white.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('How DICOM and 16-bit gray PNG are shown; null: as the DICOM file says, PNG by its upper eight bits.'),
   checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
   workers: positiveInt
     .max(16)
