@@ -50,6 +50,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'codes',
+    summary: 'CNN codes of pictures, for use elsewhere',
+    load: async () => (await import('./codes.ts')).codesCommand(),
+  },
+  {
     name: 'serve',
     summary: 'answer over HTTP with a model, following its alias',
     load: async () => (await import('./serve.ts')).serveCommand(),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
@@ -30,6 +31,7 @@ const commands = [
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  codesCommand(),
   serveCommand(),
   dataCommand(),
   modelsCommand(),
