@@ -80,6 +80,14 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
+  window: z
+    .strictObject({
+      center: z.number().describe('The stored value that becomes middle gray.'),
+      width: z.number().min(1).describe('How many stored values lie between black and white.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('How DICOM and 16-bit gray PNG are shown; null: as the DICOM file says, PNG by its upper eight bits.'),
   checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
   workers: positiveInt
     .max(16)
@@ -119,7 +127,9 @@ export const ModelConfig = z.strictObject({
   weights: z
     .string()
     .default('imagenet')
-    .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
+    .describe(
+      'imagenet, random, or weights of your own (relative to graft.yaml): .safetensors, .pth, .h5, .keras, a SavedModel, a checkpoint or a tfjs model.',
+    ),
   strategy: Strategy.default('head').describe(
     'linear-probe, svm: a linear classifier, solved exactly; head: the new layers; last-n: also the last blocks; full; scratch.',
   ),

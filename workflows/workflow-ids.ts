@@ -13,6 +13,10 @@ export const sweepWorkflowId = (sweepId: RunId): string => `graft-sweep-${sweepI
 /** A trial's run: its parts are executions of one workflow id, as those of a run that is resumed. */
 export const trialRunId = (sweepId: RunId, trial: number): RunId =>
   asRunId(`${sweepId}-t${String(trial).padStart(4, '0')}`);
+/** One at a time for an alias: a second is refused while the first runs. */
+export const changeAliasWorkflowId = (model: string, alias: string): string => `graft-alias-${model}-${alias}`;
+
+export const CHANGE_ALIAS_WORKFLOW = 'changeAliasWorkflow';
 
 /** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
 export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';

@@ -73,7 +73,7 @@ async function readShare(ports: DataPorts, input: IngestShareInput): Promise<{ p
 async function openReading(ports: DataPorts, { dataset, datasetName, task }: IngestInput, signal: AbortSignal) {
   const { groupBy } = dataset.split;
   const groupOf = unwrap(groupRule(groupBy));
-  const options = { task: task ?? 'classification', signal } as const;
+  const options = { task: task ?? 'classification', window: dataset.window, signal } as const;
   const source = await ports.openSource(dataset.source, dataset.format, options);
   const { outsideBoxes } = dataset;
   return { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
