@@ -4,6 +4,7 @@ import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
 import type { createNotifyActivities } from './notify/notify.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
+import type { createAliasActivities } from './promote/change-alias.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
 import type { createScheduleActivities } from './schedule/schedule.ts';
@@ -19,6 +20,7 @@ export type RunActivities = ReturnType<typeof createRunActivities>;
 export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
+export type AliasActivities = ReturnType<typeof createAliasActivities>;
 export type PromotionActivities = ReturnType<typeof createPromoteActivities>;
 export type ScheduleActivities = ReturnType<typeof createScheduleActivities>;
 export type NotifyActivities = ReturnType<typeof createNotifyActivities>;

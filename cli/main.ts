@@ -20,6 +20,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./down.ts')).downCommand(),
   },
   {
+    name: 'init',
+    summary: 'look at a data set and write a commented graft.yaml',
+    load: async () => (await import('./init.ts')).initCommand(),
+  },
+  {
     name: 'lr-find',
     summary: 'find a learning rate for a pipeline file by a range test',
     load: async () => (await import('./lr-find.ts')).lrFindCommand(),
@@ -43,6 +48,11 @@ const commands: readonly CommandEntry[] = [
     name: 'predict',
     summary: 'say what is in pictures, with a registered model',
     load: async () => (await import('./predict.ts')).predictCommand(),
+  },
+  {
+    name: 'codes',
+    summary: 'CNN codes of pictures, for use elsewhere',
+    load: async () => (await import('./codes.ts')).codesCommand(),
   },
   {
     name: 'serve',

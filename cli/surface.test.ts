@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
@@ -10,6 +11,7 @@ import { evalCommand } from './eval.ts';
 import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { initCommand } from './init.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
@@ -23,11 +25,13 @@ const commands = [
   doctorCommand(),
   upCommand(),
   downCommand(),
+  initCommand(),
   lrFindCommand(),
   runCommand(),
   runsCommand(),
   evalCommand(),
   predictCommand(),
+  codesCommand(),
   serveCommand(),
   dataCommand(),
   modelsCommand(),

@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type {
+  AliasActivities,
   DataActivities,
   EvaluateActivities,
   NotifyActivities,
@@ -31,7 +32,9 @@ export const dataStages = proxyActivities<DataActivities>({
 });
 
 /** Bookkeeping: small reads and writes. */
-export const bookkeeping = proxyActivities<RunActivities & PromotionActivities>({
+export const bookkeeping = proxyActivities<
+  RunActivities & PromotionActivities & Pick<AliasActivities, 'planAliasChange' | 'applyAliasChange'>
+>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '5 minutes',
   retry: patientRetry,
@@ -48,7 +51,7 @@ export const training = proxyActivities<TrainActivities>({
 });
 
 /** On the data queue: a short evaluation must not wait behind somebody else's long training. */
-export const evaluation = proxyActivities<EvaluateActivities>({
+export const evaluation = proxyActivities<EvaluateActivities & Pick<AliasActivities, 'checkModelVersion'>>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '1 day',
   heartbeatTimeout: '30 seconds',

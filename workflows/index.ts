@@ -1,4 +1,5 @@
 /** The only entry of the workflow bundle. */
+export { changeAliasWorkflow } from './change-alias.ts';
 export { retrainWorkflow } from './retrain.ts';
 export { notifyWorkflow } from './notify.ts';
 export { scheduledRetrainWorkflow } from './scheduled-retrain.ts';

@@ -5,6 +5,11 @@ export const retrainWorkflowId = (runId: RunId): string => `graft-run-${runId}`;
 
 export const RETRAIN_WORKFLOW = 'retrainWorkflow';
 
+/** One at a time for an alias: a second is refused while the first runs. */
+export const changeAliasWorkflowId = (model: string, alias: string): string => `graft-alias-${model}-${alias}`;
+
+export const CHANGE_ALIAS_WORKFLOW = 'changeAliasWorkflow';
+
 /** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
 export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';
 export const scheduleIdInTemporal = (scheduleId: string): string => `graft-schedule-${scheduleId}`;

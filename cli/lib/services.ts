@@ -5,6 +5,7 @@ import { ensureServices } from '../../infra/embedded/up.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
 import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
@@ -42,6 +43,7 @@ export interface Services {
   readonly runs: RunsClient;
   readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
+  readonly temporal: TemporalClient;
 }
 
 /** Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. */
@@ -50,7 +52,8 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal), store });
+    const clients = { runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal) };
+    return await work({ ...clients, store, temporal });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

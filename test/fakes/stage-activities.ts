@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { asSha256 } from '../../core/ids.ts';
 import type {
+  AliasActivities,
   DataActivities,
   EvaluateActivities,
   NotifyActivities,
@@ -16,6 +17,7 @@ export type AllActivities = DataActivities &
   TrainActivities &
   EvaluateActivities &
   PromotionActivities &
+  AliasActivities &
   ScheduleActivities &
   NotifyActivities;
 
@@ -146,6 +148,9 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         manifestKey: 'models/pets/versions/1/manifest.json',
       },
     }),
+    planAliasChange: async () => ({ from: 2, to: 1 }),
+    checkModelVersion: async () => '8 known images gave the recorded answers',
+    applyAliasChange: async ({ model, alias, from, to, check }) => ({ model, alias, from, to, moved: true, check }),
     decideRetraining: async ({ input: { scheduleId }, runId, datasetVersion, datasetManifestKey }) => ({
       kind: 'graft.schedule-decision/1',
       ...{ scheduleId, runId, datasetVersion, datasetManifestKey, configSha256: hash('c') },

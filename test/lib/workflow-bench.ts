@@ -8,8 +8,15 @@ import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
 import { asRunId } from '../../core/ids.ts';
 import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
-import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
-import type { retrainWorkflow } from '../../workflows/index.ts';
+import {
+  CHANGE_ALIAS_WORKFLOW,
+  changeAliasWorkflowId,
+  RETRAIN_WORKFLOW,
+  retrainWorkflowId,
+  taskQueues,
+} from '../../workflows/workflow-ids.ts';
+import type { changeAliasWorkflow, retrainWorkflow } from '../../workflows/index.ts';
+import type { AliasChangeInput } from '../../contracts/alias-change.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { startTemporal } from '../servers.ts';
 
@@ -25,8 +32,19 @@ export interface WorkflowBench {
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
   ): Promise<T>;
+  /** Moves an alias by hand while workers with these activities poll. */
+  withAliasChange<T>(
+    input: AliasChangeInput,
+    activities: AllActivities,
+    body: (handle: WorkflowHandle<typeof changeAliasWorkflow>) => Promise<T>,
+  ): Promise<T>;
   close(): Promise<void>;
 }
+
+export const aliasChange = (requestId: string): AliasChangeInput => ({
+  ...{ requestId, model: 'pets', alias: 'champion', action: 'rollback', to: null, actor: 'tester', reason: 'recorded' },
+  ...{ allowClassMapChange: false, skipCheck: false },
+});
 
 export function retrainInput(name: string): RetrainInput {
   return {
@@ -79,6 +97,15 @@ export async function workflowBench(): Promise<WorkflowBench> {
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),
+          args: [input],
+        });
+        return body(handle);
+      }),
+    withAliasChange: (input, activities, body) =>
+      withWorkers(activities, async () => {
+        const handle = await client.workflow.start<typeof changeAliasWorkflow>(CHANGE_ALIAS_WORKFLOW, {
+          taskQueue: taskQueues.workflow,
+          workflowId: changeAliasWorkflowId(input.model, input.requestId),
           args: [input],
         });
         return body(handle);
