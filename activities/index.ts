@@ -2,10 +2,14 @@
 import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
+import type { createNotifyActivities } from './notify/notify.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
+import type { createAliasActivities } from './promote/change-alias.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
+import type { createScheduleActivities } from './schedule/schedule.ts';
 import type { createSplitActivities } from './split/split.ts';
+import type { createSweepActivities } from './sweep-record/sweep-record.ts';
 import type { createTrainActivities } from './train/train.ts';
 import type { createValidateActivities } from './validate/validate.ts';
 
@@ -14,7 +18,11 @@ export type DataActivities = ReturnType<typeof createIngestActivities> &
   ReturnType<typeof createSplitActivities> &
   ReturnType<typeof createPrepareActivities>;
 export type RunActivities = ReturnType<typeof createRunActivities>;
+export type SweepActivities = ReturnType<typeof createSweepActivities>;
 export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
+export type AliasActivities = ReturnType<typeof createAliasActivities>;
 export type PromotionActivities = ReturnType<typeof createPromoteActivities>;
+export type ScheduleActivities = ReturnType<typeof createScheduleActivities>;
+export type NotifyActivities = ReturnType<typeof createNotifyActivities>;

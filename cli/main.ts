@@ -20,14 +20,34 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./down.ts')).downCommand(),
   },
   {
+    name: 'init',
+    summary: 'look at a data set and write a commented graft.yaml',
+    load: async () => (await import('./init.ts')).initCommand(),
+  },
+  {
+    name: 'lr-find',
+    summary: 'find a learning rate for a pipeline file by a range test',
+    load: async () => (await import('./lr-find.ts')).lrFindCommand(),
+  },
+  {
     name: 'run',
     summary: 'run a pipeline file: ingest, validate, split, prepare, train, evaluate, gate, promote',
     load: async () => (await import('./run.ts')).runCommand(),
   },
   {
     name: 'runs',
-    summary: 'list, show, watch, cancel and resume runs',
+    summary: 'list, show, watch, cancel, resume and extend runs',
     load: async () => (await import('./runs.ts')).runsCommand(),
+  },
+  {
+    name: 'sweep',
+    summary: 'search over settings; the best trial goes to the gate',
+    load: async () => (await import('./sweep.ts')).sweepCommand(),
+  },
+  {
+    name: 'sweeps',
+    summary: 'list, show, watch and change sweeps',
+    load: async () => (await import('./sweeps.ts')).sweepsCommand(),
   },
   {
     name: 'eval',
@@ -40,6 +60,16 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand(),
   },
   {
+    name: 'codes',
+    summary: 'CNN codes of pictures, for use elsewhere',
+    load: async () => (await import('./codes.ts')).codesCommand(),
+  },
+  {
+    name: 'serve',
+    summary: 'answer over HTTP with a model, following its alias',
+    load: async () => (await import('./serve.ts')).serveCommand(),
+  },
+  {
     name: 'data',
     summary: 'look at data sets, and write them as other tools have them',
     load: async () => (await import('./data.ts')).dataCommand(),
@@ -48,6 +78,11 @@ const commands: readonly CommandEntry[] = [
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'schedule',
+    summary: 'retrain on a schedule: by the clock, and by what has changed',
+    load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
     name: 'tensorboard',

@@ -3,6 +3,7 @@ import type { ModelVersion } from '../contracts/registry.ts';
 import { listModels, readModel } from './lib/registry.ts';
 import { withStore } from './lib/services.ts';
 import { figure, moment } from './lib/units.ts';
+import { promoteCommand, rollbackCommand } from './models/change.ts';
 import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
 import { verifyCommand } from './models/verify.ts';
@@ -16,6 +17,8 @@ export function modelsCommand(): Command {
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(diffCommand())
+    .addCommand(promoteCommand())
+    .addCommand(rollbackCommand())
     .addCommand(historyCommand())
     .addCommand(whoWasLiveCommand())
     .addCommand(verifyCommand())

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { Command } from 'commander';
 import { unwrap } from '../core/result.ts';
+import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
-import { newRunId } from './lib/run-id.ts';
+import { requester } from './lib/requester.ts';
 import { findingLine } from './lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';
@@ -60,14 +60,4 @@ async function run(file: string, options: RunOptions, command: Command): Promise
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
-}
-
-/** Who asks, for the ledger: user and machine. */
-function requester(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // A container may run under a number that no user has.
-    return `unknown@${hostname()}`;
-  }
 }

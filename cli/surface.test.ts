@@ -3,14 +3,21 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { evalCommand } from './eval.ts';
+import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { initCommand } from './init.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { sweepCommand } from './sweep.ts';
+import { sweepsCommand } from './sweeps.ts';
+import { serveCommand } from './serve.ts';
+import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
 import { workerCommand } from './worker.ts';
@@ -20,12 +27,19 @@ const commands = [
   doctorCommand(),
   upCommand(),
   downCommand(),
+  initCommand(),
+  lrFindCommand(),
   runCommand(),
   runsCommand(),
+  sweepCommand(),
+  sweepsCommand(),
   evalCommand(),
   predictCommand(),
+  codesCommand(),
+  serveCommand(),
   dataCommand(),
   modelsCommand(),
+  scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),
 ];
@@ -56,7 +70,7 @@ describe('the command line', () => {
   it('registers each of them with graft itself', async () => {
     const bin = fileURLToPath(new URL('../bin/graft.mjs', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [bin, '--help']);
-    const listed = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]);
+    const listed = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map((match) => match[1]);
     expect(listed).toEqual(commands.map((command) => command.name()));
   });
 

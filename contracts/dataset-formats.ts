@@ -4,7 +4,6 @@ import { z } from 'zod';
 export const DatasetFormat = z.enum([
   'folder',
   'csv',
-  'jsonl',
   'voc',
   'coco',
   'yolo',

@@ -99,7 +99,20 @@ export type IngestOutput = z.infer<typeof IngestOutput>;
 export const Finding = z.object({ level: z.enum(['info', 'warning']), code: z.string(), message: z.string() });
 export type Finding = z.infer<typeof Finding>;
 
-export const ValidateOutput = z.object({ findings: z.array(Finding), report: BlobRef });
+/** An item that a policy of `dataset.checks` leaves out; it is reported like a quarantined one. */
+export const DroppedItem = QuarantinedItem;
+export type DroppedItem = z.infer<typeof DroppedItem>;
+
+export const ValidateOutput = z.object({
+  findings: z.array(Finding),
+  report: BlobRef,
+  /** The same for people: one HTML file. */
+  page: BlobRef.optional(),
+  /** JSON lines of unit names: pictures that look alike and belong on one side. */
+  alike: BlobRef.optional(),
+  /** JSON lines of DroppedItem; absent where nothing is left out. */
+  dropped: BlobRef.optional(),
+});
 export type ValidateOutput = z.infer<typeof ValidateOutput>;
 
 export const SplitOutput = z.object({
@@ -111,6 +124,10 @@ export const SplitOutput = z.object({
   assignments: BlobRef,
   /** The split whose sides were kept; null for the first one. */
   parent: StageKeyField.nullable(),
+  /** Clusters of near-duplicates that earlier or given sides tear apart; absent where there are none. */
+  torn: z.int().optional(),
+  /** What validation leaves out: JSON lines of DroppedItem. */
+  dropped: BlobRef.optional(),
 });
 export type SplitOutput = z.infer<typeof SplitOutput>;
 
@@ -225,6 +242,8 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Where a part of a training ended, to go on from; `trajectory` names the training that it is a part of. */
+  paused: z.object({ checkpoint: BlobRef, trajectory: Sha256Field }).optional(),
   /** Absent where it went to its last epoch. */
   stopReason: StopReason.optional(),
   /** What its curves say (core/training/curves.ts). */

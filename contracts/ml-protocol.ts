@@ -36,8 +36,18 @@ export const TrainJob = z.object({
   augment: AugmentConfig,
   dataOrderSha256: Sha256Field,
   resume: z.object({ path: z.string(), sha256: Sha256Field, counters: TrainCounters }).nullable(),
+  /** Pause after this epoch, with a checkpoint; the whole training where absent. */
+  untilEpoch: z.int().positive().optional(),
 });
 export type TrainJob = z.infer<typeof TrainJob>;
+
+/** A training's first steps at rates that grow from one to the next; nothing of it is kept (core/training/lr-finder.ts). */
+export const RangeTestJob = z.object({
+  kind: z.literal('range-test'),
+  train: TrainJob,
+  test: z.object({ startRate: z.number(), endRate: z.number(), iterations: z.int().positive() }),
+});
+export type RangeTestJob = z.infer<typeof RangeTestJob>;
 
 /** Images of a side that go through the frozen prefix, shard by shard (core/training/frozen-prefix.ts). */
 export const FeaturesPass = z.object({
@@ -117,7 +127,25 @@ export const ExportJob = z.object({
 });
 export type ExportJob = z.infer<typeof ExportJob>;
 
-export const MlJob = z.discriminatedUnion('kind', [FeaturesJob, TrainJob, EvaluateJob, PredictJob, ExportJob]);
+/** Keeps a model loaded and scores batches until it is stopped. */
+export const ServeJob = z.object({
+  kind: z.literal('serve'),
+  model: ModelDescription,
+  weightsPath: z.string(),
+  /** Sizes that a graph is made for, ascending; a batch is padded to the next one. */
+  batchSizes: z.array(z.int().positive()).min(1),
+});
+export type ServeJob = z.infer<typeof ServeJob>;
+
+export const MlJob = z.discriminatedUnion('kind', [
+  FeaturesJob,
+  TrainJob,
+  RangeTestJob,
+  EvaluateJob,
+  PredictJob,
+  ExportJob,
+  ServeJob,
+]);
 export type MlJob = z.infer<typeof MlJob>;
 
 /** A checkpoint that lies complete on the local disk, ready to be uploaded. */
@@ -168,6 +196,11 @@ export const MlEvent = z.discriminatedUnion('kind', [
   /** Stopped on request, its last checkpoint staged; or recycled because of its memory. */
   z.object({ kind: z.literal('stopped'), step: z.int(), reason: z.enum(['requested', 'memory']) }),
   z.object({ kind: z.literal('trained'), result: TrainResult }),
+  /** Smoothed losses by rate, as far as they were numbers. */
+  z.object({
+    kind: z.literal('range-tested'),
+    curve: z.array(z.object({ rate: z.number(), loss: z.number() })),
+  }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
   z.object({
     kind: z.literal('predicted'),
@@ -176,6 +209,10 @@ export const MlEvent = z.discriminatedUnion('kind', [
     batchMs: z.array(z.number()).optional(),
   }),
   z.object({ kind: z.literal('exported'), report: ExportReport }),
+  /** A served model is in memory, and every graph of it has run once. */
+  z.object({ kind: z.literal('loaded') }),
+  z.object({ kind: z.literal('scored'), id: z.int(), probabilities: z.array(z.array(z.number())) }),
+  z.object({ kind: z.literal('served'), batches: z.int() }),
   z.object({
     kind: z.literal('failed'),
     code: z.string(),
@@ -189,9 +226,19 @@ export const MlEvent = z.discriminatedUnion('kind', [
 ]);
 export type MlEvent = z.infer<typeof MlEvent>;
 
+/** Rendered pixels in a file, rows back to back, for a served model. */
+export const ScoreBatch = z.object({
+  kind: z.literal('score'),
+  id: z.int(),
+  path: z.string(),
+  rows: z.int().positive(),
+});
+export type ScoreBatch = z.infer<typeof ScoreBatch>;
+
 /** Worker → child. `stop` asks for a checkpoint at the next step boundary, then an orderly exit. */
 export const MlCommand = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('run'), job: MlJob, threads: z.int().positive() }),
   z.object({ kind: z.literal('stop') }),
+  ScoreBatch,
 ]);
 export type MlCommand = z.infer<typeof MlCommand>;

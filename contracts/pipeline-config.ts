@@ -1,7 +1,9 @@
 import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { AugmentConfig } from './augment-config.ts';
+import { DataChecksConfig } from './data-checks-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { NotifyConfig } from './notify-config.ts';
 import { GateConfig } from './gate-config.ts';
 import { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 import { LinearConfig } from './linear-config.ts';
@@ -41,6 +43,20 @@ export const SplitConfig = z.strictObject({
     .describe(
       'Regular expression over the relative path whose first group names what must stay on one side (patient, video).',
     ),
+  given: z
+    .enum(['respect', 'ignore'])
+    .default('respect')
+    .describe('Sides that the data set comes with: take validation and test as they are given, or deal anew.'),
+  folds: z
+    .strictObject({
+      count: z.int().min(2).max(20).describe('Folds of what is not held out for the test.'),
+      index: z.int().min(0).describe('The fold that validates, from 0; one run for each.'),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'k-fold cross-validation: every fold validates once, in a run of its own; null for one fixed validation side.',
+    ),
   seed: z.int().min(0).default(1).describe('Another seed is another split.'),
 });
 export type SplitConfig = z.infer<typeof SplitConfig>;
@@ -63,6 +79,21 @@ export const DatasetConfig = z.strictObject({
     .default('quarantine')
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
+    ),
+  window: z
+    .strictObject({
+      center: z.number().describe('The stored value that becomes middle gray.'),
+      width: z.number().min(1).describe('How many stored values lie between black and white.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('How DICOM and 16-bit gray PNG are shown; null: as the DICOM file says, PNG by its upper eight bits.'),
+  checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
+  workers: positiveInt
+    .max(16)
+    .default(1)
+    .describe(
+      'Data workers that read and render at once, each a share of the partitions; more than one pays on several machines.',
     ),
   maxQuarantined: share.default(0.05).describe('Share of unreadable items above which the run fails.'),
 });
@@ -96,7 +127,9 @@ export const ModelConfig = z.strictObject({
   weights: z
     .string()
     .default('imagenet')
-    .describe('imagenet, random, or a .safetensors or .pth file (relative to graft.yaml).'),
+    .describe(
+      'imagenet, random, or weights of your own (relative to graft.yaml): .safetensors, .pth, .h5, .keras, a SavedModel, a checkpoint or a tfjs model.',
+    ),
   strategy: Strategy.default('head').describe(
     'linear-probe, svm: a linear classifier, solved exactly; head: the new layers; last-n: also the last blocks; full; scratch.',
   ),
@@ -168,6 +201,11 @@ export const TrainConfig = z.strictObject({
     .describe('Of order, augmentation, dropout and new weights: the same seed, the same bits.'),
   optimizer: OptimizerConfig.prefault({ kind: 'adam' }).describe('How gradients become updates.'),
   schedule: ScheduleConfig.prefault({ kind: 'constant' }).describe('The learning rate over the steps.'),
+  scheduleEpochs: positiveInt
+    .max(1_000_000)
+    .nullable()
+    .default(null)
+    .describe('Epochs that the schedule spans, after which the rate stays as it is; null for train.epochs.'),
   backboneRate: z
     .number()
     .positive()
@@ -222,5 +260,6 @@ export const PipelineConfig = z.strictObject({
   model: ModelConfig.prefault({}),
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
+  notify: NotifyConfig,
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

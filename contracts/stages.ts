@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
 import {
@@ -37,6 +38,13 @@ export const IngestInput = z.object({
   task: Task.optional(),
 });
 export type IngestInput = z.infer<typeof IngestInput>;
+
+/** One of several workers that do a stage together: which, counted from 0, and of how many. */
+export const Share = z.object({ index: z.int().min(0), of: z.int().positive() });
+export type Share = z.infer<typeof Share>;
+export const IngestShareInput = IngestInput.extend({ share: Share });
+export type IngestShareInput = z.infer<typeof IngestShareInput>;
+
 export const IngestResult = stageResult(IngestOutput);
 export type IngestResult = z.infer<typeof IngestResult>;
 
@@ -46,12 +54,21 @@ export const ValidateInput = z.object({
   dataset: DatasetConfig,
   image: ImageConfig,
   backbone: BackboneId,
+  /** Whose champion's training data these are compared with. */
+  model: z.string().optional(),
+  alias: z.string().optional(),
 });
 export type ValidateInput = z.infer<typeof ValidateInput>;
 export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.array(Finding).max(50) }));
 export type ValidateResult = z.infer<typeof ValidateResult>;
 
-export const SplitInput = z.object({ datasetManifestKey: z.string(), datasetName: z.string(), split: SplitConfig });
+export const SplitInput = z.object({
+  datasetManifestKey: z.string(),
+  datasetName: z.string(),
+  split: SplitConfig,
+  /** What looks alike and what is left out; absent in runs from before it was looked for. */
+  validateManifestKey: z.string().optional(),
+});
 export type SplitInput = z.infer<typeof SplitInput>;
 export const SplitResult = stageResult(SplitOutput);
 export type SplitResult = z.infer<typeof SplitResult>;
@@ -68,13 +85,21 @@ export const PrepareInput = z.object({
   sides: z.array(Side),
 });
 export type PrepareInput = z.infer<typeof PrepareInput>;
+export const PrepareShareInput = PrepareInput.extend({ share: Share });
+export type PrepareShareInput = z.infer<typeof PrepareShareInput>;
 /** The shards are in the manifest; only their counts travel through the workflow. */
 export const PrepareResult = stageResult(
   PrepareOutput.omit({ sides: true }).extend({ rows: z.partialRecord(Side, z.int()) }),
 );
 export type PrepareResult = z.infer<typeof PrepareResult>;
 
-export const TrainInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export const TrainInput = z.object({
+  runId: RunIdField,
+  config: PipelineConfig,
+  prepareManifestKey: z.string(),
+  /** The whole training where absent. */
+  leg: TrainingLeg.optional(),
+});
 export type TrainInput = z.infer<typeof TrainInput>;
 export const TrainStageResult = stageResult(TrainOutput);
 export type TrainStageResult = z.infer<typeof TrainStageResult>;

@@ -115,7 +115,7 @@ export const backboneFacts = {
     minSizePx: 32,
     normalization: 'imagenet-mean-std',
     blocks: 9,
-    hasImagenet: false,
+    hasImagenet: true,
   },
   vgg16: { defaultSizePx: 224, minSizePx: 32, normalization: 'bgr-minus-mean', blocks: 5, hasImagenet: false },
   'tiny-cnn': { defaultSizePx: 32, minSizePx: 16, normalization: 'minus1-to-1', blocks: 4, hasImagenet: false },

@@ -70,6 +70,16 @@ const sources: readonly WeightSource[] = [
     classes: 1000,
     publishedTop1: 0.7613,
   },
+  {
+    name: 'imagenet',
+    backbone: 'squeezenet-1.1',
+    fileName: 'squeezenet1_1-b8a52dc0.pth',
+    sha256: 'b8a52dc0',
+    origin: { kind: 'https', url: 'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth' },
+    normalization: 'imagenet-mean-std',
+    classes: 1000,
+    publishedTop1: 0.58178,
+  },
 ];
 
 /** The published weights of a backbone under a name (`imagenet`), or null where there are none. */

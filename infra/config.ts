@@ -164,6 +164,7 @@ export function connections(known: Settings = settings()): ConfiguredConnections
   };
 }
 
+const NOTIFY_PREFIX = 'GRAFT_NOTIFY_';
 const SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'TEMPORAL_API_KEY'];
 
 /**
@@ -176,10 +177,16 @@ export function childEnvironment(
 ): Record<string, string> {
   const merged: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...overrides })) {
-    const barred = options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_)/.test(name));
+    const barred =
+      options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_)/.test(name));
     if (value !== undefined && !barred) merged[name] = value;
   }
   return merged;
+}
+
+/** A variable that a pipeline file names for notifications (contracts/notify-config.ts); children never get these. */
+export function notifyVariable(name: string): string | undefined {
+  return name.startsWith(NOTIFY_PREFIX) ? process.env[name] : undefined;
 }
 
 /** Sets what is unset in this process's own environment: for native libraries, which read it when they load. */

@@ -5,9 +5,11 @@
 import { MlCommand } from '../contracts/ml-protocol.ts';
 import type { MlEvent, MlJob } from '../contracts/ml-protocol.ts';
 import { GraftError, messageOf } from '../core/errors.ts';
+import { BatchQueue } from './ml/batch-queue.ts';
 import { loadTensorFlow } from './native/load-tensorflow.ts';
 
 let stopRequested = false;
+const batches = new BatchQueue();
 
 function emit(event: MlEvent): void {
   process.send?.(event);
@@ -34,6 +36,7 @@ async function run(job: MlJob, threads: number): Promise<void> {
     stopRequested: () => stopRequested,
     nowMs: () => Date.now(),
     residentBytes: () => process.memoryUsage.rss(),
+    batches,
   });
 }
 
@@ -59,12 +62,18 @@ process.on('disconnect', () => process.exit(1));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => {
   stopRequested = true;
+  batches.end();
 });
 
 process.on('message', (message) => {
   const command = MlCommand.parse(message);
   if (command.kind === 'stop') {
     stopRequested = true;
+    batches.end();
+    return;
+  }
+  if (command.kind === 'score') {
+    batches.push(command);
     return;
   }
   run(command.job, command.threads)

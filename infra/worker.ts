@@ -6,24 +6,31 @@ import { createEvaluateActivities } from '../activities/evaluate/evaluate.ts';
 import { createGateActivities } from '../activities/gate/gate.ts';
 import { createIngestActivities } from '../activities/ingest/ingest.ts';
 import type { TrainPorts } from '../activities/ports.ts';
+import { createNotifyActivities } from '../activities/notify/notify.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
+import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
+import { createScheduleActivities } from '../activities/schedule/schedule.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
+import { createSweepActivities } from '../activities/sweep-record/sweep-record.ts';
 import { createTrainActivities } from '../activities/train/train.ts';
 import { createValidateActivities } from '../activities/validate/validate.ts';
 import { unwrap } from '../core/result.ts';
 import { taskQueues } from '../workflows/workflow-ids.ts';
 import type { QueueRole } from '../workflows/workflow-ids.ts';
-import { childEnvironment, settings } from './config.ts';
+import { childEnvironment, notifyVariable, settings } from './config.ts';
 import type { Connections } from './config.ts';
 import { createImageDecoder } from './images/image-decoder.ts';
 import { createLocalFiles } from './local-files.ts';
 import { createMlRunner } from './ml/ml-runner.ts';
 import { fetchWeights } from './native/weights-fetch.ts';
+import { createNotifier } from './notify/notifier.ts';
+import type { Notifier } from './ports/notifier.ts';
 import { ensureBucket } from './s3/ensure-bucket.ts';
 import { probeConditionalWrites } from './s3/probe.ts';
 import { createS3ObjectStore } from './s3/s3-object-store.ts';
+import { allowedHosts } from './sources/url/address.ts';
 import { openDatasetSource, sourcesSetup } from './sources/open-source.ts';
 import { systemClock } from './system-clock.ts';
 import { tlsOptions } from './temporal/connect.ts';
@@ -96,6 +103,15 @@ function createPorts(store: TrainPorts['store']): TrainPorts {
   };
 }
 
+function workerNotifier(): Notifier {
+  return createNotifier({
+    allowed: allowedHosts(settings().urlAllow),
+    variable: notifyVariable,
+    nowMs: () => systemClock.nowMs(),
+    env: childEnvironment({}, { secrets: false }),
+  });
+}
+
 async function createWorker(
   role: QueueRole,
   connection: NativeConnection,
@@ -124,6 +140,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
         maxConcurrentActivityTaskExecutions: 8,
         activities: {
           ...createRunActivities(ports),
+          ...createSweepActivities(ports),
           ...createIngestActivities(ports),
           ...createValidateActivities(ports),
           ...createSplitActivities(ports),
@@ -131,6 +148,9 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),
           ...createPromoteActivities(ports),
+          ...createAliasActivities(ports),
+          ...createScheduleActivities(ports),
+          ...createNotifyActivities({ store: ports.store, notifier: workerNotifier() }),
         },
       };
     case 'train':

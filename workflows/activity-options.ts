@@ -1,10 +1,14 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type {
+  AliasActivities,
   DataActivities,
   EvaluateActivities,
+  NotifyActivities,
   PromotionActivities,
   RunActivities,
+  SweepActivities,
+  ScheduleActivities,
   TrainActivities,
 } from '../activities/index.ts';
 import { taskQueues } from './workflow-ids.ts';
@@ -29,7 +33,9 @@ export const dataStages = proxyActivities<DataActivities>({
 });
 
 /** Bookkeeping: small reads and writes. */
-export const bookkeeping = proxyActivities<RunActivities & PromotionActivities>({
+export const bookkeeping = proxyActivities<
+  RunActivities & PromotionActivities & SweepActivities & Pick<AliasActivities, 'planAliasChange' | 'applyAliasChange'>
+>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '5 minutes',
   retry: patientRetry,
@@ -46,10 +52,27 @@ export const training = proxyActivities<TrainActivities>({
 });
 
 /** On the data queue: a short evaluation must not wait behind somebody else's long training. */
-export const evaluation = proxyActivities<EvaluateActivities>({
+export const evaluation = proxyActivities<EvaluateActivities & Pick<AliasActivities, 'checkModelVersion'>>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '1 day',
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: patientRetry,
+});
+
+/** Comparing two data sets reads both lists. */
+export const scheduling = proxyActivities<ScheduleActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '1 day',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: patientRetry,
+});
+
+/** Whoever is away for a day is given up on. */
+export const notifying = proxyActivities<NotifyActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '90 seconds',
+  scheduleToCloseTimeout: '1 day',
+  retry: { ...patientRetry, maximumInterval: '10 minutes' },
 });

@@ -59,6 +59,12 @@ function boundaryPath(label: string, from: number): string {
   for (let i = from; ; i++) if (endsPartition(`${label}/${i}.png`, 1)) return `${label}/${i}.png`;
 }
 
+/** Pictures of two classes whose listing is cut into three partitions. */
+function threePartitions(): Record<string, string> {
+  const [first, last] = [boundaryPath('cat', 100), boundaryPath('dog', 100)];
+  return { ...manyPictures({ cat: 12, dog: 12, eel: 3 }), [first]: pictureText(first), [last]: pictureText(last) };
+}
+
 describe('ingestDataset', () => {
   it('stores every picture under its hash, and the items sorted by path', async () => {
     const ports = await setUp({ ...manyPictures({ cat: 3, dog: 2 }), 'ape/copy.png': pictureText('cat 0') });
@@ -270,5 +276,17 @@ describe('ingestDataset', () => {
     expect(beats[0]).toEqual({ stage: 'ingest', phase: 'listing', done: 0, total: null });
     expect(ports.images.inspected.length).toBeLessThan(60);
     expect(ports.store.keys().filter((key) => key.endsWith('manifest.json'))).toEqual([]);
+  });
+
+  it('finds what others read of it in shares, each file read once', async () => {
+    const ports = await setUp(threePartitions());
+    const { readShare } = createIngestActivities(ports);
+    const shares = [0, 1, 2].map((index) => readShare({ ...inputOf(), share: { index, of: 3 } }));
+    const partitions = (await Promise.all(shares)).reduce((sum, share) => sum + share.partitions, 0);
+    expect(partitions).toBe(3);
+    const { output } = await ingest(ports);
+    expect(output).toMatchObject({ images: ports.source.files.size, quarantined: 0 });
+    expect(new Set(ports.images.inspected).size).toBe(ports.source.files.size);
+    expect(ports.images.inspected).toHaveLength(ports.source.files.size);
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { IngestOutput, QuarantinedItem } from '../../contracts/manifests.ts';
 import type { DatasetManifest } from '../../contracts/manifests.ts';
-import type { IngestInput, IngestResult } from '../../contracts/stages.ts';
+import type { IngestInput, IngestResult, IngestShareInput } from '../../contracts/stages.ts';
 import { classesOf } from '../../core/dataset/annotations.ts';
 import { groupRule, identityLine } from '../../core/dataset/items.ts';
 import { someOf } from '../../core/dataset/names.ts';
@@ -34,7 +34,49 @@ const BAD_ENOUGH = 10_000;
  * quarantined with its reason. The data set's version is the hash of its sorted items, wherever they came from.
  */
 export function createIngestActivities(ports: DataPorts) {
-  return { ingestDataset: atActivityEdge((input: IngestInput) => ingest(ports, input)) };
+  return {
+    ingestDataset: atActivityEdge((input: IngestInput) => ingest(ports, input)),
+    readShare: atActivityEdge((input: IngestShareInput) => readShare(ports, input)),
+  };
+}
+
+/**
+ * Reads every `of`-th partition of a data set and leaves its record for `ingestDataset`, which then finds what it would
+ * have read: so several workers read at once, and a share that is read twice, or not at all, changes nothing.
+ */
+async function readShare(ports: DataPorts, input: IngestShareInput): Promise<{ partitions: number }> {
+  const activity = currentActivity();
+  const { signal } = activity;
+  setMaxListeners(0, signal);
+  const progress = { stage: 'ingest', done: 0 };
+  const rest = beating(activity, () => progress);
+  try {
+    return await withScratch(ports, 'ingest', async (scratch) => {
+      const seen = (files: number): void => {
+        progress.done += files;
+      };
+      const context = { ...(await openReading(ports, input, signal)), scratch, signal, seen };
+      let [chunks, partitions] = [0, 0];
+      for await (const chunk of chunksOf(context.source, null, signal)) {
+        if (chunks++ % input.share.of !== input.share.index) continue;
+        await readChunk(chunk, context);
+        partitions++;
+      }
+      return { partitions };
+    });
+  } finally {
+    rest();
+  }
+}
+
+/** How an item is read; the same for all who read a data set. */
+async function openReading(ports: DataPorts, { dataset, datasetName, task }: IngestInput, signal: AbortSignal) {
+  const { groupBy } = dataset.split;
+  const groupOf = unwrap(groupRule(groupBy));
+  const options = { task: task ?? 'classification', window: dataset.window, signal } as const;
+  const source = await ports.openSource(dataset.source, dataset.format, options);
+  const { outsideBoxes } = dataset;
+  return { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
 }
 
 interface Progress {
@@ -53,9 +95,9 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   const progress: Progress = { phase: 'listing', done: 0, total: null };
   const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {
-    const groupOf = unwrap(groupRule(groupBy));
     const task = input.task ?? 'classification';
-    const source = await ports.openSource(dataset.source, dataset.format, { task, signal });
+    const reading = await openReading(ports, input, signal);
+    const { source } = reading;
     const listing = await fingerprint(source, signal, () => progress.done++);
     Object.assign(progress, { phase: 'reading', done: 0, total: listing.entries });
     const answer = await cachedStage({
@@ -78,8 +120,6 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
           const seen = (files: number): void => {
             progress.done += files;
           };
-          const { outsideBoxes } = dataset;
-          const reading = { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
           return readDataset({ ...reading, scratch, signal, seen }, listing, dataset.maxQuarantined, partsPrefix);
         }),
     });

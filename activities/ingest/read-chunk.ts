@@ -131,13 +131,28 @@ interface ReadItem {
 }
 
 async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<ReadItem, QuarantinedItem>> {
-  const { source, scratch, signal } = context;
+  const { scratch } = context;
   if (entry.problem !== undefined) return err({ path: entry.path, ...entry.problem });
-  const path = await source.fetch(entry, scratch, signal);
+  const path = await fetchUsable(entry, context);
+  if (typeof path !== 'string') return err(path);
   try {
     return await readLocal(entry, path, context);
   } finally {
     if (path.startsWith(scratch)) await rm(path, { force: true });
+  }
+}
+
+/** A local path; or why nothing can be made of it, where that lies in the item itself. */
+async function fetchUsable(
+  entry: SourceEntry,
+  { source, scratch, signal }: ReadingContext,
+): Promise<string | QuarantinedItem> {
+  try {
+    return await source.fetch(entry, scratch, signal);
+  } catch (error) {
+    const own = error instanceof GraftError && error.kind === 'input' && /^(?:IMAGE|DICOM)_/.test(error.code);
+    if (own) return quarantinedItem(entry, error, source.where);
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { PrepareOutput, SplitOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, PreparedImage, PreparedSide, Side } from '../../contracts/manifests.ts';
-import type { PrepareInput, PrepareResult } from '../../contracts/stages.ts';
+import type { PrepareInput, PrepareResult, PrepareShareInput } from '../../contracts/stages.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { rowsPerShard } from '../../core/dataset/shards.ts';
 import { unitOf } from '../../core/dataset/split-units.ts';
@@ -15,7 +15,8 @@ import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-import { Assignment } from '../split/split.ts';
+import { Assignment } from '../split/assignments.ts';
+import { droppedPaths } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
 import type { RenderingContext, Row } from './render-shard.ts';
 
@@ -28,10 +29,36 @@ const SHARDS_AT_ONCE = 2;
  * order says nothing of classes, and the same split of the same pictures gives the same bytes.
  */
 export function createPrepareActivities(ports: DataPorts, shardRows: ShardRows = rowsPerShard) {
-  return { prepareImages: atActivityEdge((input: PrepareInput) => prepare(ports, input, shardRows)) };
+  return {
+    prepareImages: atActivityEdge((input: PrepareInput) => prepare(ports, input, shardRows)),
+    /** Renders every `of`-th shard and leaves its record for `prepareImages`, which then finds it. */
+    renderShare: atActivityEdge((input: PrepareShareInput) => renderShare(ports, input, shardRows)),
+  };
 }
 
 type ShardRows = (image: PreparedImage) => number;
+
+/** What addresses the stage, and how its shards are rendered. */
+async function planRendering(ports: DataPorts, input: PrepareInput, signal: AbortSignal) {
+  const split = await requireStage(ports.store, input.splitManifestKey, SplitOutput);
+  const sides = [...new Set(input.sides)].sort();
+  const addressedBy = {
+    dataset: input.datasetManifestKey,
+    assignments: split.assignments.sha256,
+    ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
+    image: input.image,
+    // Which library turned JPEGs into pixels: two of them differ in the last bits.
+    decoder: ports.images.name,
+    sides,
+  };
+  const shardsPrefix = `stages/prepare/${stageKey('prepare', CODE_VERSION, addressedBy)}/shards/`;
+  return {
+    split,
+    sides,
+    addressedBy,
+    rendering: { ports, image: input.image, codeVersion: CODE_VERSION, shardsPrefix, signal },
+  };
+}
 
 async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRows): Promise<PrepareResult> {
   const { store, clock } = ports;
@@ -42,16 +69,7 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
   const progress = { stage: 'prepare', done: 0, total: 0 };
   const rest = beating(activity, () => progress);
   try {
-    const split = await requireStage(store, input.splitManifestKey, SplitOutput);
-    const sides = [...new Set(input.sides)].sort();
-    const addressedBy = {
-      dataset: input.datasetManifestKey,
-      assignments: split.assignments.sha256,
-      image: input.image,
-      // Which library turned JPEGs into pixels: two of them differ in the last bits.
-      decoder: ports.images.name,
-      sides,
-    };
+    const { split, sides, addressedBy, rendering } = await planRendering(ports, input, signal);
     const answer = await cachedStage({
       store,
       clock,
@@ -64,19 +82,47 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
         withScratch(ports, 'prepare', async (scratch) => {
           const rows = await collectRows(ports, input, split, sides, signal);
           for (const list of rows.values()) progress.total += list.length;
-          const shardsPrefix = `stages/prepare/${stageKey('prepare', CODE_VERSION, addressedBy)}/shards/`;
           const seen = (count: number): void => {
             progress.done += count;
           };
-          const { image } = input;
-          const context = { ports, image, codeVersion: CODE_VERSION, shardsPrefix, scratch, signal, seen };
-          return renderSides(rows, split.classes, shardRows(input.image), context);
+          return renderSides(rows, split.classes, shardRows(input.image), { ...rendering, scratch, seen });
         }),
     });
     const { image, classes } = answer.output;
     const rows = Object.fromEntries(sides.map((side) => [side, answer.output.sides[side]?.rows ?? 0]));
     const summary = summaryOf(answer.output);
     return { stage: 'prepare', ...answer, output: { image, classes, rows }, summary };
+  } finally {
+    rest();
+  }
+}
+
+async function renderShare(
+  ports: DataPorts,
+  input: PrepareShareInput,
+  shardRows: ShardRows,
+): Promise<{ shards: number }> {
+  const activity = currentActivity();
+  const { signal } = activity;
+  setMaxListeners(0, signal);
+  const progress = { stage: 'prepare', done: 0 };
+  const rest = beating(activity, () => progress);
+  try {
+    const { split, sides, rendering } = await planRendering(ports, input, signal);
+    return await withScratch(ports, 'prepare', async (scratch) => {
+      const seen = (count: number): void => {
+        progress.done += count;
+      };
+      const rows = await collectRows(ports, input, split, sides, signal);
+      const mine = [...rows.values()]
+        .flatMap((list) => [...slicesOf(list, shardRows(input.image))])
+        .filter((_, shard) => shard % input.share.of === input.share.index);
+      const context = { ...rendering, scratch, seen };
+      const rendered = mapOrdered(mine, SHARDS_AT_ONCE, (slice) => renderShard(slice, context));
+      let shards = 0;
+      for await (const { rows } of rendered) shards += Math.min(1, rows);
+      return { shards };
+    });
   } finally {
     rest();
   }
@@ -94,8 +140,10 @@ async function collectRows(
   for await (const { unit, side } of readLines(store, split.assignments, Assignment, signal)) sideOf.set(unit, side);
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
   const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
+  const dropped = await droppedPaths(store, split.dropped ?? null, signal);
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
+    if (dropped.has(item.path)) continue;
     const side = sideOf.get(unitOf(item));
     const label = labelOf.get(item.label);
     if (side === undefined || label === undefined) {

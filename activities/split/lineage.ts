@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SplitOutput } from '../../contracts/manifests.ts';
 import type { SplitConfig } from '../../contracts/pipeline-config.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
+import type { Json } from '../../core/canonical-json.ts';
 import { failedError, inputError } from '../../core/errors.ts';
 import { isSha256 } from '../../core/ids.ts';
 import type { StageKey } from '../../core/ids.ts';
@@ -16,7 +17,13 @@ import { readStage, stageManifestKey } from '../lib/stage.ts';
 const Key = z.custom<StageKey>((value) => typeof value === 'string' && isSha256(value), 'a stage key');
 
 /** One split of the lineage: of which data set, and whose sides it kept. */
-const LineageEntry = z.object({ dataset: z.string(), split: Key, parent: Key.nullable() });
+const LineageEntry = z.object({
+  dataset: z.string(),
+  split: Key,
+  parent: Key.nullable(),
+  /** In k-fold: which of them validates. All are of one lineage. */
+  fold: z.int().optional(),
+});
 export type LineageEntry = z.infer<typeof LineageEntry>;
 
 /** `datasets/<name>/splits/<hash of the rules>.json`, moved by `If-Match`: the splits under the same rules, newest last. */
@@ -28,8 +35,17 @@ export type StoredLineage = StoredJson<SplitLineage> | null;
 /** Data sets whose split is found again as it was. Sides are remembered for ever, by the newest split. */
 const REMEMBERED = 100;
 
-export const lineageKey = (datasetName: string, rules: SplitConfig): string =>
-  `datasets/${datasetName}/splits/${sha256Of(canonicalJson({ ...rules }))}.json`;
+/** The rules as they were written before there were more of them, so that old lineages and splits are found. */
+export function rulesJson({ folds, given, ...rules }: SplitConfig): Record<string, Json> {
+  return { ...rules, ...(folds ? { folds } : {}), ...(given === 'ignore' ? { given } : {}) };
+}
+
+export const foldOf = ({ folds }: SplitConfig): { fold?: number } => (folds ? { fold: folds.index } : {});
+
+export function lineageKey(datasetName: string, rules: SplitConfig): string {
+  const shared = { ...rulesJson(rules), ...(rules.folds ? { folds: rules.folds.count } : {}) };
+  return `datasets/${datasetName}/splits/${sha256Of(canonicalJson(shared))}.json`;
+}
 
 export async function readLineage(store: ObjectStore, key: string, signal: AbortSignal): Promise<StoredLineage> {
   const found = await readJson(store, key, parseLineage, { signal });
@@ -45,11 +61,15 @@ function parseLineage(value: unknown): Result<SplitLineage, ReturnType<typeof in
 }
 
 /** What a split of this data set starts from: its own earlier entry, or a new one that keeps the newest one's sides. */
-export function entryFor(lineage: StoredLineage, dataset: string): { known: boolean; parent: StageKey | null } {
+export function entryFor(
+  lineage: StoredLineage,
+  dataset: string,
+  rules: SplitConfig,
+): { own: LineageEntry | null; parent: StageKey | null } {
   const splits = lineage?.value.splits ?? [];
-  const own = splits.findLast((entry) => entry.dataset === dataset);
-  if (own) return { known: true, parent: own.parent };
-  return { known: false, parent: splits.at(-1)?.split ?? null };
+  const { fold } = foldOf(rules);
+  const own = splits.findLast((entry) => entry.dataset === dataset && entry.fold === fold) ?? null;
+  return { own, parent: own ? own.parent : (splits.at(-1)?.split ?? null) };
 }
 
 /** False where somebody else moved the lineage meanwhile. */

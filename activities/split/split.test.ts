@@ -1,13 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { DatasetConfig, SplitConfig } from '../../contracts/pipeline-config.ts';
+import { DatasetConfig, ImageConfig, SplitConfig } from '../../contracts/pipeline-config.ts';
 import type { Side } from '../../contracts/manifests.ts';
 import type { SplitResult } from '../../contracts/stages.ts';
 import { asRunId } from '../../core/ids.ts';
 import { createFakeDataPorts, manyPictures } from '../../test/fakes/data-ports.ts';
 import type { FakeDataPorts } from '../../test/fakes/data-ports.ts';
+import { hashOf } from '../../test/fakes/stage-fixtures.ts';
 import { createIngestActivities } from '../ingest/ingest.ts';
 import { readLines } from '../lib/json-lines.ts';
-import { Assignment, createSplitActivities } from './split.ts';
+import { createPrepareActivities } from '../prepare/prepare.ts';
+import { createValidateActivities } from '../validate/validate.ts';
+import { Assignment } from './assignments.ts';
+import { createSplitActivities } from './split.ts';
 
 const open: FakeDataPorts[] = [];
 afterEach(async () => {
@@ -140,5 +144,55 @@ describe('splitDataset', () => {
     };
     const failed = createSplitActivities(ports).splitDataset(input);
     await expect(failed).rejects.toMatchObject({ type: 'DATASET_GONE', nonRetryable: false });
+  });
+
+  it('leaves out what validation left out, and keeps on one side what it found alike', async () => {
+    const files = manyPictures({ cat: 30, dog: 30 });
+    for (let i = 0; i < 12; i++) files[`cat/like ${i}.png`] = `1x1x3 alike ${i % 4} number${i}`;
+    files['dog/like.png'] = '1x1x3 alike 1 under another label';
+    const ports = await setUp(files);
+    const rules = SplitConfig.parse({});
+    const datasetManifestKey = await ingested(ports);
+    const judged = (checks: object) =>
+      createValidateActivities(ports).validateDataset({
+        ...{ datasetManifestKey, quarantined: 0, backbone: 'tiny-cnn', image: ImageConfig.parse({}) },
+        dataset: DatasetConfig.parse({ source: 'memory', checks }),
+      });
+    const splitBy = async (checks: object) => {
+      const { manifestKey: validateManifestKey } = await judged(checks);
+      const input = { datasetManifestKey, datasetName: 'pets', split: rules, validateManifestKey };
+      return createSplitActivities(ports).splitDataset(input);
+    };
+    const result = await splitBy({});
+    const sides = await sidesOf(ports, result);
+    for (let kind = 0; kind < 4; kind++) {
+      const names = [0, 4, 8].map((i) => hashOf(files[`cat/like ${kind + i}.png`]!));
+      expect(new Set(names.map((name) => sides.get(name))).size).toBe(1);
+    }
+    const { output } = await splitBy({ labelConflicts: 'fix' });
+    const total = ({ train, validation, test }: SplitResult['output']['counts']) => train + validation + test;
+    expect([total(result.output.counts), total(output.counts)]).toEqual([73, 69]);
+    const sidesWanted: Side[] = ['train', 'validation', 'test'];
+    const prepared = await createPrepareActivities(ports).prepareImages({
+      ...{ datasetManifestKey, sides: sidesWanted },
+      splitManifestKey: `stages/split/${(await splitBy({ labelConflicts: 'fix' })).key}/manifest.json`,
+      image: { heightPx: 8, widthPx: 8, channels: 1, resize: 'stretch' },
+    });
+    expect(prepared.output.rows).toEqual(output.counts);
+  });
+
+  it('deals folds once for all runs of a k-fold, and each picture validates once', async () => {
+    const ports = await setUp(manyPictures({ cat: 40, dog: 40 }));
+    const runs = [];
+    for (const index of [0, 1, 2]) runs.push(await split(ports, { folds: { count: 3, index } }));
+    const sides = await Promise.all(runs.map((run) => sidesOf(ports, run)));
+    for (const unit of sides[0]!.keys()) {
+      const each = sides.map((side) => side.get(unit)).sort();
+      expect([
+        ['test', 'test', 'test'],
+        ['train', 'train', 'validation'],
+      ]).toContainEqual(each);
+    }
+    expect(await split(ports, { folds: { count: 3, index: 1 } })).toEqual({ ...runs[1], cached: true });
   });
 });

@@ -8,6 +8,7 @@ const known = {
   rounds: { type: 'string', says: 'how often each is measured, in turn' },
   seconds: { type: 'string', says: 'how long each is timed after its warm-up, at least' },
   steps: { type: 'string', says: 'how many training steps' },
+  images: { type: 'string', says: 'how many pictures' },
   kills: { type: 'string', says: 'how often the trainer is killed' },
 } as const;
 type Name = keyof typeof known;

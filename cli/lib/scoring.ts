@@ -51,31 +51,40 @@ const RENDERED_AT_ONCE = 64;
 const SHARD_BYTES = 128 * 2 ** 20;
 const SHARD_ROWS = 1024;
 const STOP_DEADLINE_MS = 5_000;
+/** Events that end a job. */
+const RESULTS: readonly MlEvent['kind'][] = ['evaluated', 'predicted', 'exported', 'range-tested', 'extracted'];
 
-export async function withScoring<T>(store: ObjectStore, work: (scoring: Scoring) => Promise<T>): Promise<T> {
-  const known = settings();
+/** A decoder and TensorFlow, with a folder of their own. */
+export async function withPictures<T>(
+  work: (scoring: Pick<Scoring, 'decoder' | 'ml' | 'dir'>) => Promise<T>,
+): Promise<T> {
   const env = childEnvironment({}, { secrets: false });
   const dir = await mkdtemp(join(tmpdir(), 'graft-score-'));
   const decoder = createImageDecoder({ env });
-  const files = createLocalFiles({ store, dir: join(known.stateDir, 'files') });
   try {
-    return await work({
-      decoder,
-      ml: createMlRunner({ env, defaultThreads: known.threads }),
-      dir,
-      weights: ({ weights }) => files.fetch(weights),
-      fetch: (blob) => files.fetch(blob),
-    });
+    return await work({ decoder, ml: createMlRunner({ env, defaultThreads: settings().threads }), dir });
   } finally {
     await decoder.close();
     await rm(dir, { recursive: true, force: true });
   }
 }
 
+/** The same with a registry's files at hand. */
+export async function withScoring<T>(store: ObjectStore, work: (scoring: Scoring) => Promise<T>): Promise<T> {
+  const files = createLocalFiles({ store, dir: join(settings().stateDir, 'files') });
+  return withPictures((scoring) =>
+    work({
+      ...scoring,
+      weights: ({ weights }) => files.fetch(weights),
+      fetch: (blob) => files.fetch(blob),
+    }),
+  );
+}
+
 /** Renders pictures to the model's input, shard by shard as they fill; what is no picture goes to `onBad`. */
 export async function* renderShards(
   { decoder, dir }: Pick<Scoring, 'decoder' | 'dir'>,
-  { model: { image } }: Pick<ModelVersion, 'model'>,
+  { model: { image } }: { readonly model: Pick<ModelVersion['model'], 'image'> },
   pictures: readonly Picture[],
   onBad: (bad: BadPicture) => void,
 ): AsyncIterable<Shard> {
@@ -131,7 +140,7 @@ export async function runJob(
   try {
     for await (const event of session.events) {
       if (event.kind === 'failed') throw failureOf(event);
-      if (event.kind === 'evaluated' || event.kind === 'predicted' || event.kind === 'exported') return event;
+      if (RESULTS.includes(event.kind)) return event;
       onEvent(event);
     }
     throw transientError(

@@ -5,11 +5,16 @@ import { ensureServices } from '../../infra/embedded/up.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
 import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
 import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
+import { createSweepsClient } from './sweeps-client.ts';
+import type { SweepsClient } from './sweeps-client.ts';
+import { createSchedulesClient } from './schedules-client.ts';
+import type { SchedulesClient } from './schedules-client.ts';
 
 /** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {
@@ -38,7 +43,10 @@ export async function startServices(output: Output): Promise<void> {
 /** What commands about runs stand on. */
 export interface Services {
   readonly runs: RunsClient;
+  readonly sweeps: SweepsClient;
+  readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
+  readonly temporal: TemporalClient;
 }
 
 /** Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. */
@@ -47,7 +55,8 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const store = createS3ObjectStore(storeConnection());
   const temporal = await connectTemporal(options);
   try {
-    return await work({ runs: createRunsClient(temporal), store });
+    const clients = { runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal) };
+    return await work({ ...clients, sweeps: createSweepsClient(temporal), store, temporal });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isRunId } from '../../core/ids.ts';
-import { newRunId } from './run-id.ts';
+import { newRunId } from '../../core/run-id.ts';
 import { count, duration, plural, sizeOf } from './units.ts';
 
 describe('newRunId', () => {

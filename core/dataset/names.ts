@@ -11,7 +11,9 @@ const SIDECARS = new Set(
     ' ',
   ),
 );
-const PICTURES = new Set('jpg jpeg jpe jfif png apng webp gif tif tiff bmp heic heif avif svg jp2 jxl psd'.split(' '));
+const PICTURES = new Set(
+  'jpg jpeg jpe jfif png apng webp gif tif tiff bmp heic heif avif svg jp2 jxl psd dcm dicom'.split(' '),
+);
 const SPLIT_FOLDERS = new Set(['train', 'training', 'val', 'valid', 'validation', 'dev', 'eval', 'test', 'testing']);
 
 /**

@@ -3,16 +3,35 @@ import { describe, expect, it } from 'vitest';
 import type { Result } from '../result.ts';
 import type { GraftError } from '../errors.ts';
 import { allSides, assignSides } from './split.ts';
-import type { Side, Split, SplitRules } from './split.ts';
+import type { Place, Side, Split, SplitRules } from './split.ts';
 import { SplitUnits, unitOf } from './split-units.ts';
 import type { SplitItem } from './split-units.ts';
 
 const rules: SplitRules = { test: 0.2, validation: 0.1, stratify: true, seed: 1 };
 
-function split(items: readonly SplitItem[], options = rules, parent?: ReadonlyMap<string, Side>) {
+interface Sides extends Split {
+  readonly sides: ReadonlyMap<string, Side>;
+}
+
+/** Splits, with the sides by the names of units. */
+function split(
+  items: readonly SplitItem[],
+  options = rules,
+  parent: ReadonlyMap<string, Side> = new Map(),
+  alike: readonly (readonly string[])[] = [],
+): Result<Sides, GraftError> {
   const units = new SplitUnits();
   for (const item of items) units.add(item);
-  return assignSides(units, options, parent);
+  const kept = new Map([...parent].map(([name, side]): [number, Place] => [units.numberOf(name), { side }]));
+  const numbers = alike.map((names) => names.map((name) => units.numberOf(name)));
+  const result = assignSides(units, options, { kept, alike: numbers });
+  if (!result.ok) return result;
+  const sides = new Map<string, Side>();
+  for (const [unit, name] of units.names.entries()) {
+    const place = result.value.placeOf(unit);
+    if (place !== null) sides.set(name, place.side);
+  }
+  return { ok: true, value: { ...result.value, sides } };
 }
 
 function value<T>(result: Result<T, GraftError>): T {
@@ -203,5 +222,83 @@ describe('assignSides', () => {
     const before = value(split(groups)).sides;
     const more = groups.map((item, i) => ({ ...item, sha256: `more ${i}` }));
     expect(value(split([...groups, ...more], rules, before)).sides).toEqual(before);
+  });
+
+  it('keeps pictures that look alike together, as the shares say', () => {
+    const items = itemsOf({ a: 60, b: 60 });
+    const alike = [
+      ['a-1', 'a-2', 'a-3'],
+      ['b-7', 'a-9'],
+    ];
+    const { sides, torn } = value(split(items, rules, new Map(), alike));
+    for (const names of alike) expect(new Set(names.map((name) => sides.get(name))).size).toBe(1);
+    expect(torn).toBe(0);
+  });
+
+  it('moves no picture for the sake of one that looks like it, and trains with those between two sides', () => {
+    const items = itemsOf({ a: 40, b: 40 });
+    const before = value(split(items)).sides;
+    const onSide = (side: Side) => [...before].find(([, at]) => at === side)![0];
+    const [trained, tested] = [onSide('train'), onSide('test')];
+    const more = ['like test', 'between'].map((sha256) => ({ label: 'a', sha256 }));
+    const grown = [...items, ...more];
+    const one = value(split(grown, rules, before, [[tested, 'like test']]));
+    expect(one.sides.get('like test')).toBe('test');
+    const two = value(split(grown, rules, before, [[trained, tested, 'between']]));
+    expect([two.sides.get('between'), two.sides.get(tested), two.torn]).toEqual(['train', 'test', 1]);
+  });
+
+  it('takes given sides as they are, and deals what nobody was given out of the training items', () => {
+    const given = itemsOf({ a: 50, b: 50 }).map(
+      (item, i) => ({ ...item, side: i % 5 ? 'train' : 'test' }) as SplitItem,
+    );
+    const { sides, counts } = value(split(given));
+    for (const item of given) if (item.side === 'test') expect(sides.get(item.sha256)).toBe('test');
+    expect(counts).toEqual({ train: 70, validation: 10, test: 20 });
+    const ignored = value(split(given, { ...rules, given: 'ignore' })).sides;
+    expect(given.some(({ sha256, side }) => side === 'test' && ignored.get(sha256) !== 'test')).toBe(true);
+    const copied = [...given, { label: 'a', sha256: given[0]!.sha256, side: 'train' } as SplitItem];
+    expect(value(split(copied)).sides.get(given[0]!.sha256)).toBe('test');
+  });
+
+  it('deals every unit into one fold, each fold within one item of its share, and validates with one', () => {
+    const items = itemsOf({ a: 43, b: 31 });
+    const folds = [0, 1, 2, 3].map((index) => value(split(items, { ...rules, folds: { count: 4, index } })).sides);
+    for (const { sha256 } of items) {
+      const sides = folds.map((fold) => fold.get(sha256));
+      const tested = sides.every((side) => side === 'test');
+      if (!tested) expect([...sides].sort()).toEqual(['train', 'train', 'train', 'validation']);
+    }
+    for (const label of ['a-', 'b-']) {
+      const sizes = folds.map(
+        (f) => [...f].filter(([name, side]) => side === 'validation' && name.startsWith(label)).length,
+      );
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('has the rare classes of boxes on every side where there are enough, and all kinds of size', () => {
+    const boxed = Array.from({ length: 200 }, (_, i): SplitItem => {
+      const labels = ['car', ...(i % 3 ? [] : ['person']), ...(i % 20 ? [] : ['train'])];
+      const boxes = labels.map((label) => ({ label, xMin: 0, yMin: 0, xMax: 1, yMax: 1 }));
+      const [width, height] = i % 4 ? [640, 480] : [1920, 1080];
+      return { label: '', sha256: `${i}`, boxes, width, height };
+    });
+    const { perClass, sides } = value(split(boxed));
+    expect(perClass.get('train')!.test).toBeGreaterThanOrEqual(1);
+    expect(perClass.get('train')!.validation).toBeGreaterThanOrEqual(1);
+    expect(Math.abs(perClass.get('person')!.test - 0.2 * 67)).toBeLessThan(3);
+    const large = boxed.filter(({ width, sha256 }) => width === 1920 && sides.get(sha256) === 'test').length;
+    expect(Math.abs(large - 0.2 * 50)).toBeLessThan(3);
+  });
+
+  it('covers the variety of sizes without leaving the shares of the classes', () => {
+    const size = fc.constantFrom([64, 64], [640, 480], [480, 640], [1920, 1080]);
+    fc.assert(
+      fc.property(fc.array(size, { minLength: 40, maxLength: 160 }), someRules, (sizes, options) => {
+        const items = sizes.map(([width = 0, height = 0], i) => ({ label: `${i % 2}`, sha256: `${i}`, width, height }));
+        expect(worstDeviation(value(split(items, options)), options)).toBeLessThan(1);
+      }),
+    );
   });
 });

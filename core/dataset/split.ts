@@ -3,8 +3,11 @@ import { inputError } from '../errors.ts';
 import type { Result } from '../result.ts';
 import { err, ok } from '../result.ts';
 import { purposeWord, stream } from '../rng.ts';
-import { compareText, sortedClasses } from './order.ts';
-import type { Component, SplitUnits } from './split-units.ts';
+import { compareText } from './order.ts';
+import { addCount } from './split-units.ts';
+import type { ClassCount, SplitUnits } from './split-units.ts';
+import { Ledger } from './split-ledger.ts';
+import type { Bins, Lot } from './split-ledger.ts';
 
 export type Side = 'train' | 'validation' | 'test';
 export const allSides: readonly Side[] = ['train', 'validation', 'test'];
@@ -16,189 +19,265 @@ export interface SplitRules {
   /** Keep the shares within every class. */
   readonly stratify: boolean;
   readonly seed: number;
+  /** k-fold: what is not for the test is dealt into `count` folds, of which number `index` validates. */
+  readonly folds?: { readonly count: number; readonly index: number } | null | undefined;
+  /** Whether the sides that a data set's maker gave are kept; `respect` where absent. */
+  readonly given?: 'respect' | 'ignore' | undefined;
 }
 
 export type SideCounts = Record<Side, number>;
 
+/** A side, and in k-fold the number of the fold: what a unit keeps from now on. */
+export interface Place {
+  readonly side: Side;
+  readonly fold?: number | undefined;
+}
+
 export interface Split {
-  /** Every unit ever assigned, those of the parent included: a unit that comes back finds its side again. */
-  readonly sides: ReadonlyMap<string, Side>;
+  /** Units that have a place, those that were only remembered included, by number. */
+  placeOf(unit: number): Place | null;
   readonly classes: readonly string[];
   /** Items a side. */
   readonly counts: Readonly<SideCounts>;
   readonly perClass: ReadonlyMap<string, Readonly<SideCounts>>;
+  /** Clusters of near-duplicates that earlier or given sides tear apart. */
+  readonly torn: number;
+}
+
+export interface SplitHints {
+  /** Places of an earlier split, by number of the unit. */
+  readonly kept?: ReadonlyMap<number, Place>;
+  /** Units that look alike, by number. */
+  readonly alike?: readonly (readonly number[])[];
 }
 
 /**
- * A stratified, grouped split that is stable as data grows: units keep the side of `parent`, and only new ones are
- * assigned. These come in the order of a keyed hash of their name and go to the side with the largest deficit
- * (share × items of the class − items it has), so every class stays within one unit of its exact shares; a side that
- * a class has nothing on comes first.
+ * A stratified, grouped split that is stable as data grow: units keep their place in an earlier split, and only new ones
+ * are dealt. These come in the order of a keyed hash of their name and go where most is lacking (split-ledger.ts), so
+ * every class stays within one unit of its exact shares. Sides that the data set's maker gave go before both: validation
+ * and test are taken as given, and what they lack altogether is dealt out of the given training items. Units that look
+ * alike go together as far as kept and given sides allow; where those tear them apart, new ones are trained with.
  *
  * DATASET_SPLIT (input) where a class can't be on every side, or the shares leave nothing for training; DATASET_LEAK
  * (input) where two groups on different sides share a picture.
  */
-export function assignSides(
-  units: SplitUnits,
-  rules: SplitRules,
-  parent: ReadonlyMap<string, Side> = new Map(),
-): Result<Split, GraftError> {
-  const train = 1 - rules.test - rules.validation;
-  if (train <= 0) {
+export function assignSides(units: SplitUnits, rules: SplitRules, hints: SplitHints = {}): Result<Split, GraftError> {
+  if (rules.test + rules.validation >= 1) {
     const seen = `test ${rules.test} + validation ${rules.validation} leave nothing for training`;
     return err(inputError('DATASET_SPLIT', 'dataset.split', seen, 'a sum below 1', 'lower one of them'));
   }
-  const ledger = new Ledger({ train, validation: rules.validation, test: rules.test }, rules.stratify);
-  const sides = new Map(parent);
-  const fresh: Component[] = [];
-  for (const component of units.components()) {
-    ledger.expect(component);
-    const kept = keptSide(component, parent);
-    if (!kept.ok) return kept;
-    if (kept.value === null) fresh.push(component);
-    else place(component, kept.value, sides, ledger);
-  }
-  for (const component of inHashOrder(fresh, rules.seed)) place(component, ledger.choose(component), sides, ledger);
-  const problem = ledger.problem();
-  if (problem !== null) return err(problem);
-  const classes = sortedClasses(ledger.classes.keys());
-  const perClass = new Map(classes.map((label) => [label, { ...ledger.of(label).items }]));
-  return ok({ sides, classes, counts: ledger.counts(), perClass });
+  units.settle();
+  const dealer = new Dealer(units, rules, hints.kept ?? new Map());
+  const problem = dealer.deal(lotsOf(units, hints.alike ?? []), rules.seed);
+  return problem === null ? ok(dealer.split()) : err(problem);
 }
 
-function place(component: Component, side: Side, sides: Map<string, Side>, ledger: Ledger): void {
-  for (const unit of component.units) sides.set(unit, side);
-  ledger.place(component, side);
+const TRAIN = 0;
+
+/** Units of one group or content each, or of several that are joined; those that look alike side by side. */
+function lotsOf(units: SplitUnits, alike: readonly (readonly number[])[]): Lot[][] {
+  const clusterOf = new Map<number, number>();
+  for (const [cluster, members] of alike.entries()) {
+    for (const unit of members) clusterOf.set(units.root(unit), clusterOf.get(units.root(unit)) ?? cluster);
+  }
+  const joined = new Map<number, number[]>();
+  for (let unit = 0; unit < units.length; unit++) {
+    const root = units.root(unit);
+    if (root === unit) continue;
+    const members = joined.get(root);
+    if (members === undefined) joined.set(root, [root, unit]);
+    else members.push(unit);
+  }
+  const clusters = new Map<number, Lot[]>();
+  const lots: Lot[][] = [];
+  for (let unit = 0; unit < units.length; unit++) {
+    if (units.root(unit) !== unit) continue;
+    const lot = lotOf(units, joined.get(unit) ?? [unit]);
+    if (lot.items === 0) continue;
+    const cluster = clusterOf.get(unit);
+    const together = cluster === undefined ? undefined : clusters.get(cluster);
+    if (together !== undefined) together.push(lot);
+    else {
+      const fresh = [lot];
+      lots.push(fresh);
+      if (cluster !== undefined) clusters.set(cluster, fresh);
+    }
+  }
+  return lots;
 }
 
-/** The side that the parent split gave to any unit of the component. */
-function keptSide(component: Component, parent: ReadonlyMap<string, Side>): Result<Side | null, GraftError> {
-  let kept: { unit: string; side: Side } | null = null;
-  for (const unit of component.units) {
-    const side = parent.get(unit);
-    if (side === undefined) continue;
-    if (kept !== null && kept.side !== side) {
-      const seen = `${kept.unit} is on the side ${kept.side} and ${unit} on ${side}, but they share a picture`;
-      const remedy = 'remove the picture from one of them, or choose another dataset.split.seed for a new split';
-      return err(inputError('DATASET_LEAK', 'dataset.split', seen, 'no picture on two sides', remedy));
-    }
-    kept ??= { unit, side };
-  }
-  return ok(kept?.side ?? null);
+function lotOf(units: SplitUnits, members: readonly number[]): Lot {
+  const [only = 0] = members;
+  const size = units.sizeOf(only);
+  if (members.length === 1) return { units: members, counts: units.countsOf(only), items: units.itemsOf(only), size };
+  return { ...merged(members.map((unit) => lotOf(units, [unit]))), units: members, size };
 }
 
-/** New components by a 32-bit keyed hash of their name, then by name: the same for any order of the input. */
-function inHashOrder(components: readonly Component[], seed: number): Component[] {
-  const { words } = stream(seed, 'split');
-  return components
-    .map((component) => ({ component, rank: words(0, purposeWord(component.name))[0] }))
-    .sort((a, b) => a.rank - b.rank || compareText(a.component.name, b.component.name))
-    .map(({ component }) => component);
+function merged(lots: readonly Lot[]): Lot {
+  const [first] = lots;
+  if (lots.length === 1 && first) return first;
+  const counts: ClassCount[] = [];
+  for (const lot of lots) for (const { classId, count } of lot.counts) addCount(counts, classId, count);
+  const items = lots.reduce((sum, lot) => sum + lot.items, 0);
+  return { units: lots.flatMap((lot) => lot.units), counts, items, size: first?.size ?? 0 };
 }
 
-/** A class, or the whole. */
-interface Stratum {
-  total: number;
-  units: number;
-  readonly items: SideCounts;
+/** Deals lots into bins: the three sides, or the folds and the test. */
+class Dealer {
+  private readonly units: SplitUnits;
+  private readonly rules: SplitRules;
+  private readonly bins: Bins;
+  private readonly ledger: Ledger;
+  /** One more than the bin; 0 for none. */
+  private readonly placed: Uint8Array;
+  /** Bins that what was given to train may go to: training, and sides that nobody was given. */
+  private readonly open: readonly number[];
+  private readonly anyGiven: boolean;
+  private torn = 0;
+
+  constructor(units: SplitUnits, rules: SplitRules, kept: ReadonlyMap<number, Place>) {
+    this.units = units;
+    this.rules = rules;
+    this.bins = binsOf(rules);
+    this.ledger = new Ledger(this.bins, units.classes.length, rules.stratify);
+    this.placed = new Uint8Array(units.length);
+    for (const [unit, place] of kept) this.placed[unit] = 1 + Math.max(0, this.binOf(place));
+    const given = new Set<number>();
+    for (let unit = 0; unit < units.length; unit++) {
+      const side = this.given(unit);
+      if (side !== null) given.add(this.binOf({ side }));
+    }
+    this.anyGiven = given.size > 0;
+    this.open = [...this.bins.names.keys()].filter((bin) => bin === TRAIN || !given.has(bin) || this.isFold(bin));
+  }
+
+  deal(clusters: readonly (readonly Lot[])[], seed: number): GraftError | null {
+    const fresh: { lot: Lot; allowed: readonly number[] }[] = [];
+    for (const lots of clusters) for (const lot of lots) this.ledger.expect(lot);
+    for (const lots of clusters) {
+      const homes = lots.map((lot) => this.homeOf(lot));
+      const failed = homes.find((home) => !home.ok);
+      if (failed && !failed.ok) return failed.error;
+      const bins = homes.flatMap((home) => (home.ok && home.value !== null ? [home.value] : []));
+      lots.forEach((lot, i) => {
+        const home = homes[i];
+        if (home?.ok && home.value !== null) this.place(lot, home.value);
+      });
+      const free = lots.filter((_, i) => homes[i]?.ok && homes[i].value === null);
+      const different = new Set(bins);
+      if (different.size > 1) this.torn += 1;
+      if (free.length === 0) continue;
+      const [only] = bins;
+      if (only === undefined) fresh.push({ lot: merged(free), allowed: this.allowedFor(free) });
+      else for (const lot of free) this.place(lot, this.follow(lot, different.size > 1 ? TRAIN : only));
+    }
+    for (const { lot, allowed } of this.inHashOrder(fresh, seed)) this.place(lot, this.ledger.choose(lot, allowed));
+    const needAll = this.rules.stratify && !this.units.hasBoxes && !this.anyGiven;
+    return this.ledger.problem(this.units, needAll ? [...this.bins.names.keys()] : [TRAIN]);
+  }
+
+  /** Where a lot has to be: a given validation or test side, else where one of its units was before. */
+  private homeOf({ units }: Lot): Result<number | null, GraftError> {
+    let kept: { unit: number; bin: number } | null = null;
+    let given: number | null = null;
+    for (const unit of units) {
+      const side = this.given(unit);
+      if (side !== null && !(side === 'train' && this.open.length > 1)) {
+        given = Math.max(given ?? 0, this.binOf({ side }));
+      }
+      const bin = (this.placed[unit] ?? 0) - 1;
+      if (bin < 0) continue;
+      if (kept !== null && kept.bin !== bin) return err(this.leak(kept, { unit, bin }));
+      kept ??= { unit, bin };
+    }
+    if (given !== null && !this.isFold(given)) return ok(given);
+    return ok(kept?.bin ?? null);
+  }
+
+  private leak(a: { unit: number; bin: number }, b: { unit: number; bin: number }): GraftError {
+    const said = ({ unit, bin }: typeof a): string =>
+      `${this.units.names[unit]} is on the side ${this.bins.names[bin]}`;
+    const seen = `${said(a)} and ${said(b)}, but they share a picture`;
+    const remedy = 'remove the picture from one of them, or choose another dataset.split.seed for a new split';
+    return inputError('DATASET_LEAK', 'dataset.split', seen, 'no picture on two sides', remedy);
+  }
+
+  private allowedFor(lots: readonly Lot[]): readonly number[] {
+    const isGiven = lots.some(({ units }) => units.some((unit) => this.given(unit) !== null));
+    return isGiven ? this.open : [...this.bins.names.keys()];
+  }
+
+  /** Where the lots that look like it are, if it may go there. */
+  private follow(lot: Lot, bin: number): number {
+    return this.allowedFor([lot]).includes(bin) ? bin : TRAIN;
+  }
+
+  private given(unit: number): Side | null {
+    return this.rules.given === 'ignore' ? null : this.units.givenTo(unit);
+  }
+
+  private place(lot: Lot, bin: number): void {
+    for (const unit of lot.units) this.placed[unit] = 1 + bin;
+    this.ledger.place(lot, bin);
+  }
+
+  /** By a 32-bit keyed hash of the first of their names, then by name: the same for any order of the input. */
+  private inHashOrder<T extends { readonly lot: Lot }>(fresh: readonly T[], seed: number): T[] {
+    const { words } = stream(seed, 'split');
+    const nameOf = ({ lot }: T): string => {
+      const names = lot.units.map((unit) => this.units.names[unit] ?? '');
+      return names.reduce((first, name) => (compareText(name, first) < 0 ? name : first));
+    };
+    return fresh
+      .map((each) => {
+        const name = nameOf(each);
+        return { each, name, rank: words(0, purposeWord(name))[0] };
+      })
+      .sort((a, b) => a.rank - b.rank || compareText(a.name, b.name))
+      .map(({ each }) => each);
+  }
+
+  private binOf({ side, fold }: Place): number {
+    if (!this.rules.folds) return allSides.indexOf(side);
+    if (side === 'test') return this.rules.folds.count;
+    return fold ?? (side === 'validation' ? this.rules.folds.index : TRAIN);
+  }
+
+  private isFold(bin: number): boolean {
+    return this.rules.folds != null && bin < this.rules.folds.count;
+  }
+
+  private placeOf(bin: number): Place {
+    const { folds } = this.rules;
+    if (!folds) return { side: allSides[bin] ?? 'train' };
+    if (bin === folds.count) return { side: 'test' };
+    return { side: bin === folds.index ? 'validation' : 'train', fold: bin };
+  }
+
+  split(): Split {
+    const counts = (classId: number | null): SideCounts => {
+      const sums: SideCounts = { train: 0, validation: 0, test: 0 };
+      for (const [bin, items] of this.ledger.countsOf(classId).entries()) sums[this.placeOf(bin).side] += items;
+      return sums;
+    };
+    const present = [...this.units.classes.keys()].filter((classId) => this.ledger.has(classId));
+    const named = present.map((classId): [string, SideCounts] => [this.units.classes[classId] ?? '', counts(classId)]);
+    named.sort(([a], [b]) => compareText(a, b));
+    return {
+      placeOf: (unit) => {
+        const bin = (this.placed[unit] ?? 0) - 1;
+        return bin < 0 ? null : this.placeOf(bin);
+      },
+      classes: named.map(([label]) => label),
+      counts: counts(null),
+      perClass: new Map(named),
+      torn: this.torn,
+    };
+  }
 }
 
-const noItems = (): SideCounts => ({ train: 0, validation: 0, test: 0 });
-
-/** The sides that a stratum has nothing on yet, so that a small class is not left out of one; else all. */
-function candidates(strata: readonly { readonly state: Stratum }[]): readonly Side[] {
-  let allowed = allSides;
-  for (const { state } of strata) {
-    const lacking = allSides.filter((side) => state.items[side] === 0);
-    const both = allowed.filter((side) => lacking.includes(side));
-    if (both.length > 0) allowed = both;
-  }
-  return allowed;
-}
-
-/** Who has how much: the running counts that choices and checks rest on. */
-class Ledger {
-  readonly classes = new Map<string, Stratum>();
-  private readonly shares: Readonly<SideCounts>;
-  private readonly stratify: boolean;
-  private readonly overall: Stratum = { total: 0, units: 0, items: noItems() };
-
-  constructor(shares: Readonly<SideCounts>, stratify: boolean) {
-    this.shares = shares;
-    this.stratify = stratify;
-  }
-
-  of(label: string): Stratum {
-    let state = this.classes.get(label);
-    if (state === undefined) this.classes.set(label, (state = { total: 0, units: 0, items: noItems() }));
-    return state;
-  }
-
-  /** Counts a component into the totals that shares are taken of. */
-  expect(component: Component): void {
-    for (const { state, count } of this.touched(component)) {
-      state.total += count;
-      state.units += 1;
-    }
-  }
-
-  place(component: Component, side: Side): void {
-    for (const { state, count } of this.touched(component)) {
-      state.items[side] += count;
-    }
-  }
-
-  choose(component: Component): Side {
-    const strata = this.touched(component).filter(({ state }) => (state === this.overall) !== this.stratify);
-    let best: Side = 'train';
-    let bestScore = -Infinity;
-    for (const side of candidates(strata)) {
-      // How much of what the side lacks the component would bring.
-      let score = 0;
-      for (const { state, count } of strata) score += count * (this.shares[side] * state.total - state.items[side]);
-      // On a tie the side named first stays.
-      if (score > bestScore) [best, bestScore] = [side, score];
-    }
-    return best;
-  }
-
-  /** The classes of a component, and the whole. */
-  private touched({ items }: Component): { state: Stratum; count: number }[] {
-    const all = items.reduce((sum, { count }) => sum + count, 0);
-    return [
-      ...items.map(({ label, count }) => ({ state: this.of(label), count })),
-      { state: this.overall, count: all },
-    ];
-  }
-
-  counts(): SideCounts {
-    return { ...this.overall.items };
-  }
-
-  /** DATASET_SPLIT that names the classes a side is without. */
-  problem(): GraftError | null {
-    const needed: readonly Side[] = this.stratify ? allSides : ['train'];
-    const lacking: string[] = [];
-    for (const label of sortedClasses(this.classes.keys())) {
-      const { items, units, total } = this.of(label);
-      const without = needed.filter((side) => items[side] === 0);
-      const size = units === total ? `${total} distinct` : `${total} in ${units} units`;
-      if (without.length > 0) lacking.push(`${JSON.stringify(label)} (${size}; none for ${without.join(' or ')})`);
-    }
-    if (lacking.length > 0) {
-      return inputError(
-        'DATASET_SPLIT',
-        lacking.length === 1 ? 'a class is too small' : `${lacking.length} classes are too small`,
-        lacking.length > 3 ? `${lacking.slice(0, 3).join(', ')} and ${lacking.length - 3} more` : lacking.join(', '),
-        this.stratify
-          ? 'at least 3 different pictures or groups a class: one each to train, to validate and to test'
-          : 'at least one image of each class to train on',
-        'add pictures of it or remove the class; where there are enough, try another dataset.split.seed',
-      );
-    }
-    const empty = allSides.filter((side) => this.overall.items[side] === 0);
-    if (empty.length === 0) return null;
-    const seen = `${this.overall.total} images leave the side ${empty.join(' and ')} empty`;
-    return inputError('DATASET_SPLIT', 'dataset.split', seen, 'images on every side', 'add images or raise the share');
-  }
+function binsOf({ test, validation, folds }: SplitRules): Bins {
+  if (!folds) return { names: allSides, shares: [1 - test - validation, validation, test] };
+  const names = Array.from({ length: folds.count }, (_, fold) => `fold ${fold}`);
+  return { names: [...names, 'test'], shares: [...names.map(() => (1 - test) / folds.count), test] };
 }

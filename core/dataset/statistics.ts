@@ -1,8 +1,11 @@
+import { classesOf } from './annotations.ts';
+import type { ItemAnnotations } from './annotations.ts';
 import { compareText } from './order.ts';
 
 /** What statistics need of an item. */
-export interface MeasuredItem {
+export interface MeasuredItem extends Pick<ItemAnnotations, 'boxes' | 'labels' | 'group'> {
   readonly path: string;
+  /** Empty where there are boxes. */
   readonly label: string;
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -11,7 +14,6 @@ export interface MeasuredItem {
   /** 1 gray, 2 gray with alpha, 3 colour, 4 colour with alpha. */
   readonly channels: number;
   readonly format: string;
-  readonly group?: string | undefined;
 }
 
 export interface Range {
@@ -69,6 +71,7 @@ export class StatisticsCollector {
   private withoutGroup = 0;
   private readonly perClass = new Map<string, number>();
   private readonly formats = new Map<string, number>();
+  private readonly labels = new Map<string, string>();
   private readonly groups = new Set<string>();
   private readonly widths = new RangeCollector();
   private readonly heights = new RangeCollector();
@@ -85,7 +88,8 @@ export class StatisticsCollector {
     this.gray += item.channels <= 2 ? 1 : 0;
     this.withAlpha += item.channels % 2 === 0 ? 1 : 0;
     this.smaller += item.width < this.target.widthPx || item.height < this.target.heightPx ? 1 : 0;
-    increase(this.perClass, item.label);
+    const labels = item.boxes === undefined ? classesOf(item) : item.boxes.map((box) => box.label);
+    for (const label of labels) increase(this.perClass, label);
     increase(this.formats, item.format);
     if (item.group === undefined) this.withoutGroup += 1;
     else this.groups.add(item.group);
@@ -94,7 +98,9 @@ export class StatisticsCollector {
     this.compare(item);
   }
 
-  private compare({ sha256, label, path }: MeasuredItem): void {
+  private compare(item: MeasuredItem): void {
+    const { sha256, path } = item;
+    const label = this.nameOf(classesOf(item).join(', '));
     const before = this.first.get(sha256);
     if (before === undefined) {
       this.first.set(sha256, { label, path });
@@ -108,6 +114,13 @@ export class StatisticsCollector {
     content.items += 1;
     if (!content.labels.includes(label)) content.labels.push(label);
     if (content.paths.length < MAX_PATHS) content.paths.push(path);
+  }
+
+  /** One string a label, not one an item. */
+  private nameOf(label: string): string {
+    const known = this.labels.get(label);
+    if (known === undefined) this.labels.set(label, label);
+    return known ?? label;
   }
 
   finish(): DatasetStatistics {

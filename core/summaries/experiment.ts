@@ -16,8 +16,7 @@ export function experimentSummary(
   createdMs: number,
   dimensions: readonly HparamDimension[],
 ): Summary {
-  const hparams = dimensions.map(({ path: name, domain }) => ({ name, domain }));
-  return { kind: 'hparams-experiment', createdMs, description, hparams, metrics: METRICS };
+  return { kind: 'hparams-experiment', createdMs, description, hparams: dimensions, metrics: METRICS };
 }
 
 /** The hyperparameters of these runs: those in which they differ first, then by path; with one run, all of them. */
@@ -28,8 +27,7 @@ export function dimensionsOf(runs: readonly Readonly<Record<string, HparamValue>
   }
   return [...values]
     .map(([path, seen]) => ({ path, domain: domainOf([...seen]), differs: seen.size > 1 }))
-    .sort((a, b) => Number(b.differs) - Number(a.differs) || (a.path < b.path ? -1 : 1))
-    .map(({ path, domain }) => ({ path, domain }));
+    .sort((a, b) => Number(b.differs) - Number(a.differs) || (a.path < b.path ? -1 : 1));
 }
 
 /** Numbers may be anything; a key that is a number in one run and a text in another has no type that fits but text. */

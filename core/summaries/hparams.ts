@@ -13,6 +13,8 @@ export type HparamDomain =
 export interface HparamDimension {
   readonly path: string;
   readonly domain: HparamDomain;
+  /** Whether runs side by side have different values: TensorBoard shows these columns first. */
+  readonly differs?: boolean;
 }
 
 /** Sections of graft.yaml that say how a model is made; where its pictures lie and who is told is no hyperparameter. */

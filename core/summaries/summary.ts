@@ -1,5 +1,5 @@
 import type { Histogram } from './histogram.ts';
-import type { HparamDomain, HparamValue } from './hparams.ts';
+import type { HparamDimension, HparamValue } from './hparams.ts';
 import type { PrCurve } from './pr-curve.ts';
 
 /** A picture to be shown: uint8, row-major [height, width, channels]. */
@@ -33,7 +33,7 @@ export type Summary =
       readonly kind: 'hparams-experiment';
       readonly createdMs: number;
       readonly description: string;
-      readonly hparams: readonly { readonly name: string; readonly domain: HparamDomain }[];
+      readonly hparams: readonly HparamDimension[];
       readonly metrics: readonly MetricColumn[];
     }
   | {

@@ -68,9 +68,9 @@ describe('the head of an HParams table', () => {
       { 'model.strategy': 'head', 'train.epochs': 5, 'train.rate': 0.2 },
     ];
     expect(dimensionsOf(runs)).toEqual([
-      { path: 'train.rate', domain: { kind: 'any', type: 'number' } },
-      { path: 'model.strategy', domain: { kind: 'any', type: 'string' } },
-      { path: 'train.epochs', domain: { kind: 'any', type: 'number' } },
+      { path: 'train.rate', domain: { kind: 'any', type: 'number' }, differs: true },
+      { path: 'model.strategy', domain: { kind: 'any', type: 'string' }, differs: false },
+      { path: 'train.epochs', domain: { kind: 'any', type: 'number' }, differs: false },
     ]);
   });
 });

@@ -1,5 +1,7 @@
 import sharp from 'sharp';
 import type { Sharp, SharpOptions } from 'sharp';
+import { placementOf } from '../../core/dataset/framing.ts';
+import type { Placement } from '../../core/dataset/framing.ts';
 import { encodeLook, lookOf } from '../../core/dataset/look.ts';
 import type { Pixels } from '../../core/dataset/look.ts';
 import { extensionOf } from '../../core/dataset/names.ts';
@@ -8,8 +10,6 @@ import type { ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
 import { checkBytes } from './check-bytes.ts';
 import { plainJpeg } from './formats/plain-jpeg.ts';
 import type { PlainJpeg } from './formats/plain-jpeg.ts';
-import { placementOf } from './geometry.ts';
-import type { Placement } from './geometry.ts';
 import type { ImageLimits } from './limits.ts';
 import { corrupt, problem, tooManyFrames, tooManyPixels, truncated } from './problem.ts';
 import type { ImageProblem } from './problem.ts';

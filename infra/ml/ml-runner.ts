@@ -71,6 +71,9 @@ function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRun
   return {
     pid: child.pid ?? -1,
     events: queue,
+    score: (batch) => {
+      if (child.connected) child.send(batch);
+    },
     stop: (deadlineMs) => stopWithin(child, gone, deadlineMs),
     kill: async () => {
       child.kill('SIGKILL');
@@ -81,7 +84,9 @@ function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRun
 
 /** Whether the job has said all it has to say. */
 function isLast(event: MlEvent): boolean {
-  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'exported', 'failed'].includes(event.kind);
+  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'exported', 'served', 'failed'].includes(
+    event.kind,
+  );
 }
 
 async function stopWithin(child: ChildProcess, gone: Promise<void>, deadlineMs: number): Promise<void> {

@@ -1,4 +1,5 @@
-import { copyFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { GraftError, inputError, messageOf, transientError } from '../../core/errors.ts';
 import { asSha256 } from '../../core/ids.ts';
@@ -30,7 +31,7 @@ export interface WeightFile {
 
 /**
  * A local file of a backbone's weights: `random` gives null, a published name (`imagenet`) the file in the cache, fetched
- * on first need, and anything else is a path to a `.pth` or `.safetensors`. The bytes are hashed every time.
+ * on first need, and anything else is a path: a file, a SavedModel's folder or a checkpoint's prefix. Bytes are hashed every time.
  *
  * Throws WEIGHTS_UNKNOWN and WEIGHTS_MISSING (input), WEIGHTS_UNAVAILABLE (transient; says which file to put where),
  * DISK_FULL (transient), PERMISSION (input).
@@ -54,10 +55,37 @@ export async function fetchWeights(
     );
   }
   const path = resolve(weights);
-  if ((await sizeOf(path)) === null) {
-    throw inputError('WEIGHTS_MISSING', path, 'no such file', 'imagenet, random, or a .pth or .safetensors file');
+  const files = await filesOf(path);
+  const [only] = files;
+  if (only === undefined) {
+    const expected = 'imagenet, random, or a file of weights: docs/bring-your-own-weights.md';
+    throw inputError('WEIGHTS_MISSING', path, 'no such file', expected);
   }
-  return { path, sha256: await sha256OfFile(path, options.signal) };
+  if (files.length === 1) return { path, sha256: await sha256OfFile(only, options.signal) };
+  return { path, sha256: await sha256OfFiles(files, options.signal) };
+}
+
+/** The files that a path stands for, in order: itself, a SavedModel's variables, or a checkpoint's index and shards. */
+async function filesOf(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isFile() === true && !path.endsWith('.index') && !path.endsWith('.json')) return [path];
+  if (found?.isFile() === true && path.endsWith('.json')) return besides(path, (name) => /\.(json|bin)$/.test(name));
+  const prefix = found?.isDirectory() === true ? join(path, 'variables', 'variables') : path.replace(/\.index$/, '');
+  return besides(prefix, (name) => name.startsWith(`${basename(prefix)}.`));
+}
+
+async function besides(path: string, belongs: (name: string) => boolean): Promise<string[]> {
+  const folder = dirname(path);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isFile() && belongs(entry.name)).map(({ name }) => name);
+  return names.sort().map((name) => join(folder, name));
+}
+
+/** Of the names and hashes of several files: which of them changed does not matter. */
+async function sha256OfFiles(files: readonly string[], signal: AbortSignal | undefined): Promise<Sha256> {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(`${basename(file)} ${await sha256OfFile(file, signal)}\n`);
+  return asSha256(hash.digest('hex'));
 }
 
 /** Where the file of a source lies in the cache: `<cacheDir>/weights/<SHA-256, or what is known of it>.pth`. */

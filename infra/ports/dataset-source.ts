@@ -1,5 +1,6 @@
 import type { Task } from '../../contracts/annotations.ts';
 import type { DatasetFormat } from '../../contracts/dataset-formats.ts';
+import type { Window } from '../../core/dataset/window.ts';
 import type { AnnotationProblem, SourceAnnotations } from '../../core/dataset/annotations.ts';
 
 /** One file that a source offers. `tag` changes whenever the file does: size and mtime, or an ETag. */
@@ -31,13 +32,18 @@ export interface DatasetSource {
    * `input` where the data set as a whole is wrong; what is wrong with one item is its `problem`.
    */
   list(signal?: AbortSignal): AsyncIterable<SourceEntry>;
-  /** A local path of the entry's bytes: the file itself, or a copy below `scratchDir` that the caller deletes. */
+  /**
+   * A local path of the entry's bytes: the file itself, or a copy below `scratchDir` that the caller deletes. Throws
+   * IMAGE_… and DICOM_… of kind `input` where the item itself can't be used: it is quarantined.
+   */
   fetch(entry: SourceEntry, scratchDir: string, signal?: AbortSignal): Promise<string>;
 }
 
 export interface OpenSourceOptions {
   /** What the annotations are wanted for; what the format is made for where absent. DATASET_TASK where it has none such. */
   readonly task?: SourceTask;
+  /** How medical pictures of more than eight bits are shown; what the file says, or its full range, where absent. */
+  readonly window?: Window | null;
   readonly signal?: AbortSignal;
 }
 

@@ -22,6 +22,7 @@ import type { Importer } from './formats/importer.ts';
 import { parseS3Url, s3Source } from './s3-source.ts';
 import { headOf } from './text/bytes.ts';
 import type { FileTree, TreeFile } from './tree/file-tree.ts';
+import { withWindow } from './medical/with-window.ts';
 import { localTree, namesOf, tagOf } from './tree/local-tree.ts';
 import { outlineOf } from './tree/outline.ts';
 import type { Outline } from './tree/outline.ts';
@@ -56,11 +57,13 @@ type Format = 'auto' | SourceFormat;
  */
 export function openDatasetSource(setup: SourcesSetup): OpenDatasetSource {
   const opener = new Opener(setup);
-  return async (source, format, options = {}) => {
+  const open = (source: string, format: Format, options: OpenSourceOptions): Promise<DatasetSource> => {
     if (/^s3:\/\//i.test(source)) return opener.inStore(source, format, options);
     if (/^[a-z][a-z0-9+.-]+:/i.test(source) && !/^[a-z]:\\/i.test(source)) return opener.url(source, format, options);
     return opener.local(resolve(source), format, options);
   };
+  return async (source, format, options = {}) =>
+    withWindow(await open(source, format, options), options.window ?? null);
 }
 
 const ARCHIVE_NAME = /\.(?:zip|tar|tar\.gz|tgz)$/i;
@@ -107,7 +110,6 @@ class Opener {
       const remedy = 'name the prefix that has both, or copy them over';
       throw inputError('DATASET_FORMAT', source, 'a CSV file in a store', 'a prefix', remedy);
     }
-    if (format === 'folder') return withTask(s3Source(owner, url.prefix), options.task);
     const tree = storeTree(owner, url.prefix);
     return this.ofTree(tree, format, options, () => Promise.resolve(s3Source(owner, url.prefix)));
   }
@@ -138,7 +140,6 @@ class Opener {
   async local(path: string, format: Format, options: OpenSourceOptions): Promise<DatasetSource> {
     const found = await statOf(path);
     if (found.isDirectory()) {
-      if (format === 'folder') return withTask(folderSource(path), options.task);
       if (format === 'csv') throw wrongKind(path, 'a folder', 'a CSV file');
       return this.ofTree(localTree(path), format, options, () => Promise.resolve(folderSource(path)));
     }
@@ -172,7 +173,6 @@ class Opener {
       root = join(root, only.raw);
     }
     const asFolder = (): Promise<DatasetSource> => Promise.resolve(archived(folderSource(root), archive));
-    if (format === 'folder') return withTask(await asFolder(), options.task);
     return this.ofTree(archivedTree(localTree(root), archive), format, options, asFolder);
   }
 
@@ -184,15 +184,8 @@ class Opener {
   ): Promise<DatasetSource> {
     const outline = await outlineOf(tree, signal);
     const head = (file: TreeFile): Promise<string> => headOf(tree, file);
-    let importer: Importer | undefined;
-    for (const each of importers) {
-      if (
-        importer === undefined &&
-        (format === each.format || (format === 'auto' && (await each.detects(outline, head))))
-      )
-        importer = each;
-    }
-    if (importer === undefined && format !== 'auto') {
+    const importer = await importerFor(format, outline, head);
+    if (importer === undefined && format !== 'auto' && format !== 'folder') {
       throw inputError(
         'DATASET_FORMAT',
         tree.where,
@@ -263,6 +256,20 @@ function archived(source: DatasetSource, archive: Archive): DatasetSource {
       for await (const entry of source.list(signal)) yield { ...entry, tag: memberTag(entry, archive) };
     },
   };
+}
+
+/** The importer that was asked for, or the first that knows the layout as its own; class folders need none. */
+async function importerFor(
+  format: Format,
+  outline: Outline,
+  head: (file: TreeFile) => Promise<string>,
+): Promise<Importer | undefined> {
+  for (const importer of importers) {
+    const named = format === importer.format && format !== 'folder';
+    const asked = format === 'auto' || format === importer.format;
+    if (named || (asked && (await importer.detects(outline, head)))) return importer;
+  }
+  return undefined;
 }
 
 /** One file as a tree of its own. */

@@ -116,11 +116,21 @@ describe('an image folder', () => {
     await refused().toThrow(`${root}/empty — a class folder without pictures`);
   });
 
-  it('recognises a ready-made split and a folder around the classes', async () => {
-    await write('train/cats/1.jpg', 'train/dogs/1.jpg', 'test/cats/1.jpg');
-    await refused().toThrow(`a ready-made split: test, train`);
-    await refused().toThrow('graft splits by itself');
-    await rm(join(root, 'test'), { recursive: true });
+  it.each(['auto', 'folder'] as const)('keeps the sides of a ready-made split, asked for %s', async (format) => {
+    await write('train/cats/1.jpg', 'train/dogs/x/1.jpg', 'val/cats/1.jpg_', 'test/dogs/1.jpg', 'test/notes.txt');
+    expect(
+      (await entries(root, format)).map(({ path, label, annotations }) => [path, label, annotations?.side]),
+    ).toEqual([
+      ['test/dogs/1.jpg', 'dogs', 'test'],
+      ['train/cats/1.jpg', 'cats', 'train'],
+      ['train/dogs/x/1.jpg', 'dogs', 'train'],
+      ['val/cats/1.jpg_', 'cats', 'validation'],
+    ]);
+  });
+
+  it('recognises one side of a split and a folder around the classes', async () => {
+    await write('train/cats/1.jpg', 'train/dogs/1.jpg');
+    await refused().toThrow('a ready-made split: train');
     await rm(join(root, 'train'), { recursive: true });
     await write('images/cats/1.jpg', 'images/dogs/1.jpg');
     await refused().toThrow(`name ${join(root, 'images')}`);
@@ -223,7 +233,7 @@ describe('an S3 prefix', () => {
     await refused('s3://main/pets/labels.csv').toMatchObject({ code: 'DATASET_FORMAT' });
     await put('one/cats/1.jpg');
     await refused('s3://main/one').toThrow('one class only: cats');
-    await put('split/train/cats/1.jpg', 'split/val/cats/1.jpg');
+    await put('split/train/cats/1.jpg', 'split/train/dogs/1.jpg');
     await refused('s3://main/split').toThrow('a ready-made split');
     await put('nfd/a/e\u0301.jpg', 'nfd/b/1.jpg');
     await refused('s3://main/nfd').toMatchObject({ code: 'DATASET_NAME' });

@@ -30,9 +30,9 @@ function goldenEvents(): SummaryEvent[] {
         createdMs: 1_700_000_000_250,
         description: 'pets',
         hparams: [
-          { name: 'train.optimizer.learningRate', domain: { kind: 'interval', min: 1e-4, max: 0.1 } },
-          { name: 'model.strategy', domain: { kind: 'values', values: ['head', 'full'] } },
-          { name: 'train.epochs', domain: { kind: 'any', type: 'number' } },
+          { path: 'train.optimizer.learningRate', domain: { kind: 'interval', min: 1e-4, max: 0.1 } },
+          { path: 'model.strategy', domain: { kind: 'values', values: ['head', 'full'] } },
+          { path: 'train.epochs', domain: { kind: 'any', type: 'number' } },
         ],
         metrics: [
           { group: 'validation', tag: 'loss/epoch', displayName: 'validation loss', side: 'validation' },

@@ -29,7 +29,11 @@ function messageOf(summary: HparamsSummary) {
       const experiment = {
         ...(description === '' ? {} : { description }),
         timeCreatedSecs: createdMs / 1000,
-        hparamInfos: hparams.map(({ name, domain }) => ({ name, ...domainOf(domain) })),
+        hparamInfos: hparams.map(({ path: name, domain, differs }) => ({
+          name,
+          ...domainOf(domain),
+          ...(differs === true ? { differs } : {}),
+        })),
         metricInfos: metrics.map(metricInfo),
       };
       return { tag: '_hparams_/experiment', data: { experiment } };

@@ -57,6 +57,7 @@ const root = protobuf.Root.fromJSON({
       fields: {
         ...{ name: field('string', 1), type: field('int32', 4) },
         ...{ domainDiscrete: field('ListValue', 5), domainInterval: field('Interval', 6) },
+        differs: field('bool', 7),
       },
     },
     Interval: { fields: { minValue: field('double', 1), maxValue: field('double', 2) } },

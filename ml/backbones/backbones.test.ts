@@ -66,7 +66,7 @@ describe.each(backboneNames)('%s', (id) => {
     const names = torchNames(id);
     if (names === null) return;
     expect(names.map((name) => name.param).sort()).toEqual(specs.map((spec) => spec.name).sort());
-    expect(new Set(names.map((name) => name.torch)).size).toBe(names.length);
+    expect(new Set(names.map((name) => name.file)).size).toBe(names.length);
   });
 });
 

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { float32Tensor } from '../../core/checkpoint/tensor-data.ts';
-import { purposeWord } from '../../core/rng.ts';
 import { settings } from '../../infra/config.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { fetchWeights } from '../../infra/native/weights-fetch.ts';
+import { expectClose, sample, testImage, uniform } from '../../test/lib/made-up.ts';
 import { applyBlocks, paramsOf } from '../nn/apply-blocks.ts';
 import { inferenceContext, paramTensors, paramsIn, trainingContext } from '../nn/contexts.ts';
 import { classificationHead } from '../nn/head.ts';
@@ -13,7 +13,7 @@ import type { Block } from '../nn/module.ts';
 import { preprocess } from '../nn/preprocessing.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
 import { matchTensors } from '../weights/match.ts';
-import type { TensorName } from '../weights/torch/names.ts';
+import type { TensorName } from '../weights/names.ts';
 import { torchNames } from '../weights/torch/names.ts';
 import type { Backbone, BackboneId } from './backbone.ts';
 import { createBackbone } from './index.ts';
@@ -49,25 +49,6 @@ async function golden(name: string): Promise<Golden> {
 
 beforeAll(() => loadTensorFlow());
 
-/** A made-up picture from whole numbers alone: float32 0–255 [1, size, size, 3]. */
-function image(size: number): tf.Tensor4D {
-  const pixels = new Float32Array(size * size * 3);
-  for (let y = 0, at = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      for (let c = 0; c < 3; c++) pixels[at++] = ((x * x * (c + 1) + y * y * (3 - c) + 31 * x * y) >> 5) & 255;
-    }
-  }
-  return tf.tensor4d(pixels, [1, size, size, 3]);
-}
-
-/** In [−1, 1): Murmur3's finalizer over FNV-1a of the name and the index. */
-function uniform(name: string, i: number): number {
-  let h = (Math.imul(i, 2654435761) + purposeWord(name)) >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b) >>> 0;
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) >>> 0;
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 31 - 1;
-}
-
 /** The made-up weights of the golden scripts, under PyTorch's names and in its layout. */
 function madeUp(name: string, shape: readonly number[], factors: Factors): Float32Array {
   const fanIn = shape.slice(1).reduce((product, size) => product * size, 1);
@@ -83,25 +64,10 @@ function withHead(backbone: Backbone, classes: number): Block[] {
   return [...backbone.blocks, ...classificationHead({ channels: backbone.featureChannels, classes, dropout: 0 })];
 }
 
-/** Every k-th value, as the golden script samples them. */
-function sample(tensor: tf.Tensor, count = 24): number[] {
-  const values = tensor.dataSync();
-  const step = Math.max(1, Math.floor(values.length / count));
-  return Array.from({ length: count }, (_, i) => values[i * step]).filter((value) => value !== undefined);
-}
-
-/** Within `tolerance` × the largest wanted value, or × 1 where that is larger. */
-function expectClose(seen: ArrayLike<number>, wanted: readonly number[], tolerance: number): void {
-  expect(seen.length).toBe(wanted.length);
-  const worst = wanted.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (seen[i] ?? Number.NaN))), 0);
-  const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-  expect(worst).toBeLessThan(tolerance * largest);
-}
-
 function expectForward(backbone: Backbone, weights: Map<string, Float32Array>, wanted: ForwardCase): void {
   const blocks = withHead(backbone, 1000);
   const ctx = inferenceContext(paramsIn(paramTensors(paramsOf(blocks), weights)));
-  const pixels = preprocess(backbone.preprocessing, image(wanted.sizePx));
+  const pixels = preprocess(backbone.preprocessing, testImage(wanted.sizePx));
   const features = applyBlocks(blocks, 0, backbone.blocks.length, pixels, ctx);
   const logits = applyBlocks(blocks, backbone.blocks.length, blocks.length, features, ctx);
   expect(features.shape).toEqual(wanted.featureShape);
@@ -131,9 +97,9 @@ function withBiases(names: readonly TensorName[]): TensorName[] {
   return names.flatMap((name) => [name, ...(isConvolution(name) ? [biasBeside(name)] : [])]);
 }
 
-const biasBeside = ({ torch, param }: TensorName): TensorName => ({
-  torch: torch.replace(/weight$/, 'bias'),
-  param: param.replace(/kernel$/, 'bias'),
+const biasBeside = ({ file, param }: TensorName): TensorName => ({
+  file: file.replace(/weight$/, 'bias'),
+  param: (param ?? '').replace(/kernel$/, 'bias'),
   transposition: 'none',
 });
 
@@ -175,16 +141,16 @@ describe.each<MadeUpCase>([
     const backbone = createBackbone(id);
     const blocks = withHead(backbone, 5);
     const tensors = paramTensors(paramsOf(blocks), await weightsFor(backbone, 5));
-    const one = image(training.sizePx);
+    const one = testImage(training.sizePx);
     const pixels = preprocess(backbone.preprocessing, tf.concat([one, tf.reverse(one, [1, 2])]));
     const labels = tf.oneHot([1, 2], 5).toFloat();
     const { ctx, statistics } = trainingContext(paramsIn(tensors), {
       frozenBlocks: new Set(),
       dropoutSeed: () => tf.tensor1d([0, 0], 'int32'),
     });
-    const wanted = new Map(names.map((name) => [name.torch, name]));
+    const wanted = new Map(names.map((name) => [name.file, name]));
     const asked = Object.keys(training.gradients);
-    const params = asked.map((name) => tensors.get(wanted.get(name)!.param)!);
+    const params = asked.map((name) => tensors.get(wanted.get(name)!.param!)!);
     const { value, grads } = tf.valueAndGrads(() =>
       tf.losses.softmaxCrossEntropy(labels, applyBlocks(blocks, 0, blocks.length, pixels, ctx)).asScalar(),
     )(params);
@@ -200,7 +166,7 @@ describe.each<MadeUpCase>([
       expectClose(scaled(sample(gradient), scale), scaled(values, scale), late ? 1e-2 : 0.3);
     }
     for (const [name, values] of Object.entries(training.moving)) {
-      expectClose(sample(statistics.get(wanted.get(name)!.param)!), values, 1e-4);
+      expectClose(sample(statistics.get(wanted.get(name)!.param!)!), values, 1e-4);
     }
   });
 });

@@ -76,7 +76,7 @@ class Tracer {
     for (const index of neededOperations(this.first)) {
       const operation = operations[index];
       if (operation === undefined) continue;
-      if (JSON.stringify(operation) !== JSON.stringify(this.second.operations[index])) throw onBatch(operation.name);
+      if (essence(operation) !== essence(this.second.operations[index])) throw onBatch(operation.name);
       if (operation.inputs.some((ref) => this.isLive(ref))) this.live.set(index, this.liveNode(operation));
       else this.fold(index, operation);
     }
@@ -212,6 +212,10 @@ class Tracer {
     return { kind: 'integers', index: this.integers.length - 1 };
   }
 }
+
+/** All of an operation but shapes, which differ with the batch. */
+const essence = (operation: RecordedOperation | undefined): string =>
+  JSON.stringify(operation && [operation.name, operation.attributes, operation.inputs]);
 
 const same = (path: readonly string[], other: readonly string[], length: number): boolean =>
   path.length >= length && path.slice(0, length).join('/') === other.slice(0, length).join('/');

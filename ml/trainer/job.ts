@@ -1,4 +1,4 @@
-import type { MlEvent } from '../../contracts/ml-protocol.ts';
+import type { MlEvent, ScoreBatch } from '../../contracts/ml-protocol.ts';
 
 /** What a job in the child process may use: a way to speak, and whether it was asked to stop. */
 export interface JobHost {
@@ -7,6 +7,8 @@ export interface JobHost {
   stopRequested(): boolean;
   nowMs(): number;
   residentBytes(): number;
+  /** What a served model is to score; ends when the worker asks for an orderly end. */
+  readonly batches?: AsyncIterable<ScoreBatch>;
   /** Where the time of a training goes, in ms: for benchmarks. */
   onSpent?(part: 'input' | 'step' | 'checkpoint' | 'validation', ms: number): void;
 }

@@ -93,7 +93,7 @@ function report(job: TrainJob, codes: LabelledCodes, step: Iteration, host: JobH
     kind: 'step',
     step: step.iteration,
     totalSteps: Math.max(step.iteration, job.config.linear.maxIterations),
-    epoch: 1,
+    epoch: 0,
     loss: step.value,
     imagesPerSecond: (1000 * codes.labels.length) / Math.max(1, host.nowMs() - startedMs),
     residentMb: host.residentBytes() / 1024 / 1024,

@@ -5,7 +5,9 @@ import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
+import { runRangeTest } from './range-test.ts';
 import { runEvaluation, runPrediction } from './score.ts';
+import { runServing } from './serve.ts';
 import { runTraining } from './train.ts';
 
 /** The one entry of the child process into `ml`. */
@@ -19,8 +21,12 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runEvaluation(job, host);
     case 'predict':
       return runPrediction(job, host);
+    case 'range-test':
+      return runRangeTest(job, host);
     case 'export':
       return runExport(job, host);
+    case 'serve':
+      return runServing(job, host);
     default:
       return unreachable(job);
   }

@@ -69,7 +69,8 @@ async function train(
   }
 }
 
-function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
+/** What `createLearner` is told of a training. */
+export function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
   const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
   const movesMomentum = momentumOf(optimizer) !== null && momentumAt(config.schedule, 0, 1) !== null;
   const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed, movesMomentum };
@@ -98,7 +99,8 @@ async function load(
   return restored.best;
 }
 
-function writeStart(
+/** Starting values of everything that a step reads or changes. */
+export function writeStart(
   { engine }: Learner,
   model: Model,
   values: ReadonlyMap<string, Float32Array>,

@@ -86,18 +86,19 @@ describe('loadBackboneWeights', () => {
     const backbone = createBackbone('mobilenet-v2');
     const specs = new Map(paramsOf(backbone.blocks).map((spec) => [spec.name, spec]));
     const tensors = new Map<string, TensorData>();
-    for (const { torch, param, transposition } of torchNames('mobilenet-v2') ?? []) {
-      const [a = 1, b = 1, c = 1, d = 1] = specs.get(param)?.shape ?? [1280, 1000];
+    for (const { file, param, transposition } of torchNames('mobilenet-v2') ?? []) {
+      const [a = 1, b = 1, c = 1, d = 1] = specs.get(param ?? '')?.shape ?? [1280, 1000];
       const shape = {
         convolution: [d, c, a, b],
         depthwise: [c, d, a, b],
         linear: [b, a],
         pointwise: [b, a, 1, 1],
+        squeeze: [1, 1, a, b],
         none: [a],
       }[transposition];
       const count = shape.reduce((product, size) => product * size, 1);
       tensors.set(
-        torch,
+        file,
         float32Tensor(
           Float32Array.from({ length: count }, (_, i) => i % 97),
           shape,

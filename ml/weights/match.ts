@@ -2,10 +2,10 @@ import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { toFloat32 } from '../../core/checkpoint/tensor-data.ts';
 import { inputError } from '../../core/errors.ts';
 import type { ParamSpec } from '../nn/module.ts';
-import type { TensorName, Transposition } from './torch/names.ts';
+import type { TensorName, Transposition } from './names.ts';
 
-/** Counter that PyTorch's BatchNorm keeps and nothing here reads. */
-const IGNORED = /(^|\.)num_batches_tracked$/;
+/** A counter that PyTorch's BatchNorm keeps, and the state of Keras's dropout: nothing here reads them. */
+const IGNORED = /(^|\.)num_batches_tracked$|(^|\/)seed_generator(_\d+)?\//;
 
 /**
  * Parameters by name out of a file's tensors, with every tensor accounted for: MODEL_WEIGHTS lists what is missing,
@@ -19,19 +19,19 @@ export function matchTensors(
   where: string,
 ): Map<string, Float32Array> {
   const byName = new Map(names.map((name) => [name.param, name]));
-  const known = new Set(names.map((name) => name.torch));
+  const known = new Set(names.map((name) => name.file));
   const problems: string[] = [];
   const values = new Map<string, Float32Array>();
   for (const spec of specs) {
     const name = byName.get(spec.name);
-    const tensor = name && tensors.get(name.torch);
+    const tensor = name && tensors.get(name.file);
     if (!name || !tensor) {
-      problems.push(`${name?.torch ?? spec.name} is missing`);
+      problems.push(`${name?.file ?? spec.name} is missing`);
       continue;
     }
-    const expected = torchShape(spec.shape, name.transposition);
+    const expected = fileShape(spec.shape, name.transposition);
     if (tensor.shape.length !== expected.length || tensor.shape.some((size, axis) => size !== expected[axis])) {
-      problems.push(`${name.torch} is [${tensor.shape.join(', ')}], not [${expected.join(', ')}]`);
+      problems.push(`${name.file} is [${tensor.shape.join(', ')}], not [${expected.join(', ')}]`);
       continue;
     }
     values.set(spec.name, transpose(tensor, name.transposition));
@@ -51,19 +51,20 @@ export function matchTensors(
 }
 
 /** The shape in the file of a parameter of `shape` here. */
-function torchShape(shape: readonly number[], transposition: Transposition): readonly number[] {
+function fileShape(shape: readonly number[], transposition: Transposition): readonly number[] {
   const [a = 0, b = 0, c = 0, d = 0] = shape;
   if (transposition === 'convolution') return [d, c, a, b];
   if (transposition === 'depthwise') return [c, d, a, b];
   if (transposition === 'linear') return [b, a];
   if (transposition === 'pointwise') return [b, a, 1, 1];
+  if (transposition === 'squeeze') return [1, 1, a, b];
   return shape;
 }
 
 function transpose(tensor: TensorData, transposition: Transposition): Float32Array {
   const values = toFloat32(tensor);
   const [a = 0, b = 0, c = 0, d = 0] = tensor.shape;
-  if (transposition === 'none') return Float32Array.from(values);
+  if (transposition === 'none' || transposition === 'squeeze') return Float32Array.from(values);
   if (transposition === 'linear' || transposition === 'pointwise') {
     return permute(values, [a, b, 1, 1], [1, 0, 2, 3]);
   }

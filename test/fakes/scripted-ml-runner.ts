@@ -1,5 +1,6 @@
-import type { MlEvent, MlJob } from '../../contracts/ml-protocol.ts';
+import type { MlEvent, MlJob, ScoreBatch } from '../../contracts/ml-protocol.ts';
 import { transientError } from '../../core/errors.ts';
+import { BatchQueue } from '../../infra/ml/batch-queue.ts';
 import type { MlRunner, MlSession } from '../../infra/ports/ml-runner.ts';
 
 /** What a script may do in the place of an ML child process. */
@@ -8,6 +9,8 @@ export interface ScriptHost {
   emit(event: MlEvent): void;
   /** Resolves when the worker asks for an orderly end. */
   readonly stopRequested: Promise<void>;
+  /** What a served model is handed; ends with the request for an end. */
+  readonly batches: AsyncIterable<ScoreBatch>;
 }
 
 /** Runs in the place of a child process; throwing is a crash of it. */
@@ -39,6 +42,7 @@ export function createScriptedMlRunner(scripts: readonly Script[], defaultThread
 
 function startSession(job: MlJob, script: Script, endings: ('stop' | 'kill')[]): MlSession {
   const said: MlEvent[] = [];
+  const batches = new BatchQueue();
   let state: 'running' | 'ended' | 'crashed' = 'running';
   let wake: () => void = () => undefined;
   let stop: () => void = () => undefined;
@@ -55,7 +59,7 @@ function startSession(job: MlJob, script: Script, endings: ('stop' | 'kill')[]):
   };
   // After the constructor's own turn: a child process says nothing before it was started.
   const done = Promise.resolve()
-    .then(() => script({ job, emit, stopRequested }))
+    .then(() => script({ job, emit, stopRequested, batches }))
     .then(
       () => finish('ended'),
       () => finish('crashed'),
@@ -76,8 +80,12 @@ function startSession(job: MlJob, script: Script, endings: ('stop' | 'kill')[]):
   return {
     pid: 0,
     events: { [Symbol.asyncIterator]: events },
+    score: (batch) => {
+      batches.push(batch);
+    },
     async stop() {
       if (state === 'running') endings.push('stop');
+      batches.end();
       stop();
       await done;
     },

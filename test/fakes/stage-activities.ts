@@ -2,14 +2,26 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { asSha256 } from '../../core/ids.ts';
 import type {
+  AliasActivities,
   DataActivities,
   EvaluateActivities,
+  NotifyActivities,
   PromotionActivities,
   RunActivities,
+  ScheduleActivities,
+  SweepActivities,
   TrainActivities,
 } from '../../activities/index.ts';
 
-export type AllActivities = DataActivities & RunActivities & TrainActivities & EvaluateActivities & PromotionActivities;
+export type AllActivities = DataActivities &
+  SweepActivities &
+  RunActivities &
+  TrainActivities &
+  EvaluateActivities &
+  PromotionActivities &
+  AliasActivities &
+  ScheduleActivities &
+  NotifyActivities;
 
 const hash = (digit: string) => asSha256(digit.repeat(64));
 const key = (stage: string) => `stages/${stage}/${'0'.repeat(64)}/manifest.json`;
@@ -65,6 +77,10 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
   return {
     openRun: async () => undefined,
     closeRun: async () => undefined,
+    openSweep: async () => undefined,
+    reportSweep: async () => undefined,
+    readShare: async () => ({ partitions: 1 }),
+    renderShare: async () => ({ shards: 1 }),
     ingestDataset: async () => ({
       ...answer('ingest'),
       output: {
@@ -136,6 +152,17 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         manifestKey: 'models/pets/versions/1/manifest.json',
       },
     }),
+    planAliasChange: async () => ({ from: 2, to: 1 }),
+    checkModelVersion: async () => '8 known images gave the recorded answers',
+    applyAliasChange: async ({ model, alias, from, to, check }) => ({ model, alias, from, to, moved: true, check }),
+    decideRetraining: async ({ input: { scheduleId }, runId, datasetVersion, datasetManifestKey }) => ({
+      kind: 'graft.schedule-decision/1',
+      ...{ scheduleId, runId, datasetVersion, datasetManifestKey, configSha256: hash('c') },
+      ...{ at: '2026-01-01T00:00:00.000Z', decision: 'train', reason: 'a test', newImages: null, drift: null },
+    }),
+    recordRetraining: async () => undefined,
+    deliverNotification: async () => undefined,
+    recordNotifications: async () => undefined,
     ...overrides,
   };
 }

@@ -39,12 +39,17 @@ export async function writePictures(dir: string): Promise<string[]> {
 }
 
 /** A model whose weights are drawn, with BatchNorm that does something: as of a training that has begun. */
-export async function writeModel(path: string, backbone: BackboneId, image: PreparedImage): Promise<ModelDescription> {
+export async function writeModel(
+  path: string,
+  backbone: BackboneId,
+  image: PreparedImage,
+  seed = 1,
+): Promise<ModelDescription> {
   const { normalization } = backboneFacts[backbone];
   const classes = ['ant', 'bee', 'cät'];
   const description: ModelDescription = { backbone, strategy: 'full', classes, image, normalization, dropout: 0.2 };
   const model = buildModel(description, 1);
-  const values = initialize(model.all, 1);
+  const values = initialize(model.all, seed);
   for (const [name, each] of values) {
     if (/moving_mean|beta|bias/.test(name)) each.forEach((_, i) => (each[i] = Math.sin(i + name.length) * 0.1));
     // Drawn residual branches add up: they and a first layer without normalization are made small.

@@ -8,22 +8,43 @@ import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
 import { asRunId } from '../../core/ids.ts';
 import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
-import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
-import type { retrainWorkflow } from '../../workflows/index.ts';
+import {
+  CHANGE_ALIAS_WORKFLOW,
+  changeAliasWorkflowId,
+  RETRAIN_WORKFLOW,
+  retrainWorkflowId,
+  taskQueues,
+} from '../../workflows/workflow-ids.ts';
+import type { changeAliasWorkflow, retrainWorkflow } from '../../workflows/index.ts';
+import type { AliasChangeInput } from '../../contracts/alias-change.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { startTemporal } from '../servers.ts';
 
 export interface WorkflowBench {
   readonly client: Client;
+  readonly address: string;
   readonly bundlePath: string;
+  /** Polls every queue with these activities until `body` is done. */
+  withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
   /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
   withRun<T>(
     name: string,
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
   ): Promise<T>;
+  /** Moves an alias by hand while workers with these activities poll. */
+  withAliasChange<T>(
+    input: AliasChangeInput,
+    activities: AllActivities,
+    body: (handle: WorkflowHandle<typeof changeAliasWorkflow>) => Promise<T>,
+  ): Promise<T>;
   close(): Promise<void>;
 }
+
+export const aliasChange = (requestId: string): AliasChangeInput => ({
+  ...{ requestId, model: 'pets', alias: 'champion', action: 'rollback', to: null, actor: 'tester', reason: 'recorded' },
+  ...{ allowClassMapChange: false, skipCheck: false },
+});
 
 export function retrainInput(name: string): RetrainInput {
   return {
@@ -46,34 +67,49 @@ export async function workflowBench(): Promise<WorkflowBench> {
   const connection = await Connection.connect({ address: server.address });
   const native = await NativeConnection.connect({ address: server.address });
   const client = new Client({ connection });
+  const withWorkers: WorkflowBench['withWorkers'] = async (activities, body) => {
+    const shared = {
+      connection: native,
+      maxHeartbeatThrottleInterval: '100 ms',
+      defaultHeartbeatThrottleInterval: '100 ms',
+    };
+    const workers = [
+      await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
+      await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
+    ];
+    const running = workers.map((worker) => worker.run());
+    try {
+      return await body();
+    } finally {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(running);
+    }
+  };
   return {
     client,
+    address: server.address,
     bundlePath,
-    async withRun(name, activities, body) {
-      const shared = {
-        connection: native,
-        maxHeartbeatThrottleInterval: '100 ms',
-        defaultHeartbeatThrottleInterval: '100 ms',
-      };
-      const workers = [
-        await Worker.create({ ...shared, taskQueue: taskQueues.workflow, workflowBundle: { codePath: bundlePath } }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.data, activities }),
-        await Worker.create({ ...shared, taskQueue: taskQueues.train, activities }),
-      ];
-      const running = workers.map((worker) => worker.run());
-      try {
+    withWorkers,
+    withRun: (name, activities, body) =>
+      withWorkers(activities, async () => {
         const input = retrainInput(name);
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),
           args: [input],
         });
-        return await body(handle);
-      } finally {
-        for (const worker of workers) worker.shutdown();
-        await Promise.all(running);
-      }
-    },
+        return body(handle);
+      }),
+    withAliasChange: (input, activities, body) =>
+      withWorkers(activities, async () => {
+        const handle = await client.workflow.start<typeof changeAliasWorkflow>(CHANGE_ALIAS_WORKFLOW, {
+          taskQueue: taskQueues.workflow,
+          workflowId: changeAliasWorkflowId(input.model, input.requestId),
+          args: [input],
+        });
+        return body(handle);
+      }),
     async close() {
       await connection.close();
       await native.close();

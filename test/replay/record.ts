@@ -6,11 +6,15 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
+import { NotifyConfig } from '../../contracts/notify-config.ts';
+import type { NotifyInput } from '../../contracts/notify-config.ts';
+import type { DecideInput, ScheduledRetrainInput } from '../../contracts/schedule.ts';
 import { cancelRunSignal, trainingProgressSignal } from '../../workflows/messages.ts';
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { workflowBench } from '../lib/workflow-bench.ts';
+import { retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { taskQueues } from '../../workflows/workflow-ids.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
 
@@ -38,12 +42,75 @@ const scenarios: Readonly<Record<string, { activities: AllActivities; play(handl
   },
 };
 
+const { config } = retrainInput('recorded');
+const scheduled: ScheduledRetrainInput = {
+  ...{ scheduleId: 'recorded', config, requestedBy: 'tester', cron: [] },
+  trigger: { kind: 'changed' },
+};
+const notified: NotifyInput = {
+  message: {
+    ...{ kind: 'graft.notification/1', event: 'finished', runId: 'recorded', pipeline: 'pets', model: 'pets' },
+    ...{ version: 1, alias: 'champion', promoted: true, accuracy: 0.9, reason: 'recorded', requestedBy: 'tester' },
+    at: '2026-01-01T00:00:00.000Z',
+  },
+  targets: NotifyConfig.parse([{ kind: 'slack' }]),
+};
+
+/** Ends of the smaller workflows: what their activities do, and whether somebody cancels. */
+const others: Readonly<Record<string, { activities: AllActivities; input: unknown; cancel?: boolean }>> = {
+  'scheduledRetrainWorkflow-completed': { activities: fakeActivities(), input: scheduled },
+  'scheduledRetrainWorkflow-skipped': { activities: fakeActivities({ decideRetraining: skips }), input: scheduled },
+  'scheduledRetrainWorkflow-cancelled': {
+    activities: fakeActivities({ trainModel: untilCancelled }),
+    input: scheduled,
+    cancel: true,
+  },
+  'scheduledRetrainWorkflow-failed': { activities: fakeActivities({ ingestDataset: wrongInput }), input: scheduled },
+  'notifyWorkflow-completed': { activities: fakeActivities(), input: notified },
+  'notifyWorkflow-undelivered': { activities: fakeActivities({ deliverNotification: wrongInput }), input: notified },
+  'notifyWorkflow-cancelled': {
+    activities: fakeActivities({ deliverNotification: untilCancelled }),
+    input: notified,
+    cancel: true,
+  },
+  'notifyWorkflow-failed': { activities: fakeActivities({ recordNotifications: wrongInput }), input: notified },
+};
+
+async function skips({ input: { scheduleId }, runId, datasetVersion, datasetManifestKey }: DecideInput) {
+  const decision = await fakeActivities().decideRetraining({
+    input: scheduled,
+    ...{ runId, datasetVersion, datasetManifestKey },
+  });
+  return { ...decision, scheduleId, decision: 'skip' as const, reason: 'nothing changed' };
+}
+
+/** Names of workflows to record (`npm run record:histories -- notifyWorkflow`); all of them where none is given. */
+const wanted = process.argv.slice(2);
+const isWanted = (workflow: string): boolean => wanted.length === 0 || wanted.includes(workflow);
+const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
+  const path = new URL(`./histories/${name}.json`, import.meta.url);
+  await writeFile(path, `${historyToJSON(await handle.fetchHistory())}\n`);
+};
+
 const bench = await workflowBench();
-for (const [name, { activities, play }] of Object.entries(scenarios)) {
+for (const [name, { activities, play }] of Object.entries(isWanted('retrainWorkflow') ? scenarios : {})) {
   await bench.withRun(`recorded-${name}`, activities, async (handle) => {
     await play(handle);
-    const path = new URL(`./histories/retrainWorkflow-${name}.json`, import.meta.url);
-    await writeFile(path, `${historyToJSON(await handle.fetchHistory())}\n`);
+    await save(`retrainWorkflow-${name}`, handle);
+  });
+}
+for (const [name, { activities, input, cancel }] of Object.entries(others)) {
+  const [workflow = ''] = name.split('-');
+  if (!isWanted(workflow)) continue;
+  await bench.withWorkers(activities, async () => {
+    const options = { taskQueue: taskQueues.workflow, workflowId: `recorded-${name}`, args: [input] };
+    const handle = await bench.client.workflow.start(workflow, options);
+    if (cancel === true) {
+      await sleep(3000);
+      await handle.cancel();
+    }
+    await handle.result().catch(() => undefined);
+    await save(name, handle);
   });
 }
 await bench.close();

@@ -50,6 +50,9 @@ describe('committed histories', () => {
   test('are not replayed by a workflow whose stages changed places', async () => {
     const workflowsPath = fileURLToPath(new URL('./broken/index.ts', import.meta.url));
     const outcomes = await replay(await bundleWorkflowCode({ workflowsPath }));
-    for (const error of outcomes.values()) expect(error?.name).toBe('DeterminismViolationError');
+    // The broken code knows this one workflow.
+    const own = [...outcomes].filter(([name]) => name.startsWith('retrainWorkflow-'));
+    expect(own.length).toBeGreaterThan(0);
+    for (const [, error] of own) expect(error?.name).toBe('DeterminismViolationError');
   });
 });

@@ -4,7 +4,7 @@ import type { Box } from '../../../core/dataset/annotations.ts';
 const EDGES = 4;
 
 /**
- * Boxes of many pictures in some 60 bytes each: COCO has a million of them, Open Images fifteen. Those of a picture come
+ * Boxes of many pictures in 49 bytes each: COCO has a million of them, Open Images fifteen. Those of a picture come
  * back in the order in which they were added.
  */
 export class BoxTable {

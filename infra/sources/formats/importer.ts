@@ -100,7 +100,7 @@ export type SideNames = ReadonlyMap<string, GivenSide>;
 
 const SIDE_WORDS: Readonly<Record<GivenSide, RegExp>> = {
   train: /(?:^|[^a-z])train(?:ing)?(?![a-z])/i,
-  validation: /(?:^|[^a-z])(?:val|valid|validation|dev)(?![a-z])/i,
+  validation: /(?:^|[^a-z])(?:val|valid|validation|dev|eval)(?![a-z])/i,
   test: /(?:^|[^a-z])test(?:ing)?(?![a-z])/i,
 };
 

@@ -37,6 +37,7 @@ export async function streamJson(
       if (failure !== null) throw failure;
     }
     decode(decoder, undefined, where);
+    if (guard.isEmpty) throw new Error('an empty file');
     if (!parser.isEnded) parser.end();
     if (failure !== null) throw failure;
   } catch (error) {
@@ -68,6 +69,8 @@ class JsonGuard {
   private escaped = false;
   private tokenBytes = 0;
   private seen = 0;
+  /** Nothing came but white space and a byte-order mark. */
+  isEmpty = true;
 
   constructor(where: string) {
     this.where = where;
@@ -85,6 +88,7 @@ class JsonGuard {
   }
 
   private step(byte: number): void {
+    if (byte > SPACE && byte < 0x80) this.isEmpty = false;
     if (this.inText) {
       this.tokenBytes++;
       if (this.escaped) this.escaped = false;

@@ -91,7 +91,7 @@ function dispatcherOf({ allowed, proxies, connectTimeoutMs = 10_000, silenceTime
 type LookupDone = (error: Error | null, address: string | LookupAddress[], family?: number) => void;
 
 /** Node's own lookup; one address that is not public spoils the name. */
-function checkedLookup(allowed: AllowedHosts) {
+export function checkedLookup(allowed: AllowedHosts) {
   return (host: string, options: LookupOptions, done: LookupDone): void => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
       if (error !== null) {

@@ -1,23 +1,5 @@
 import type { BackboneId } from '../../backbones/backbone.ts';
-
-/** How a tensor's dimensions are reordered on the way from PyTorch. */
-export type Transposition =
-  /** [out, in, h, w] → [h, w, in, out]. */
-  | 'convolution'
-  /** [channels, 1, h, w] → [h, w, channels, 1]. */
-  | 'depthwise'
-  /** [out, in] → [in, out]. */
-  | 'linear'
-  /** A 1×1 convolution that is a dense layer here: [out, in, 1, 1] → [in, out]. */
-  | 'pointwise'
-  | 'none';
-
-/** One tensor of a PyTorch file and the parameter it becomes. */
-export interface TensorName {
-  readonly torch: string;
-  readonly param: string;
-  readonly transposition: Transposition;
-}
+import type { TensorName, Transposition } from '../names.ts';
 
 /**
  * Which tensor of a published PyTorch file is which parameter, classifier (`head/logits/…`) included. Null where no
@@ -123,8 +105,8 @@ function inceptionV4Names(): TensorName[] {
 /** Names of torchvision `squeezenet1_1`; its classifier is a 1×1 convolution. */
 function squeezenet11Names(): TensorName[] {
   const convBias = (param: string, torch: string): TensorName[] => [
-    { torch: `${torch}.weight`, param: `${param}/kernel`, transposition: 'convolution' },
-    { torch: `${torch}.bias`, param: `${param}/bias`, transposition: 'none' },
+    { file: `${torch}.weight`, param: `${param}/kernel`, transposition: 'convolution' },
+    { file: `${torch}.bias`, param: `${param}/bias`, transposition: 'none' },
   ];
   const names = convBias('backbone/stem', 'features.0');
   for (const [index, module] of [3, 4, 6, 7, 9, 10, 11, 12].entries()) {
@@ -135,19 +117,19 @@ function squeezenet11Names(): TensorName[] {
   const last = 'classifier.1';
   return [
     ...names,
-    { torch: `${last}.weight`, param: 'head/logits/kernel', transposition: 'pointwise' },
-    { torch: `${last}.bias`, param: 'head/logits/bias', transposition: 'none' },
+    { file: `${last}.weight`, param: 'head/logits/kernel', transposition: 'pointwise' },
+    { file: `${last}.bias`, param: 'head/logits/bias', transposition: 'none' },
   ];
 }
 
 function layer(param: string, conv: string, batchNorm: string, transposition: Transposition): TensorName[] {
   const statistic = (torch: string, name: string): TensorName => ({
-    torch: `${batchNorm}.${torch}`,
+    file: `${batchNorm}.${torch}`,
     param: `${param}/bn/${name}`,
     transposition: 'none',
   });
   return [
-    { torch: `${conv}.weight`, param: `${param}/kernel`, transposition },
+    { file: `${conv}.weight`, param: `${param}/kernel`, transposition },
     statistic('weight', 'gamma'),
     statistic('bias', 'beta'),
     statistic('running_mean', 'moving_mean'),
@@ -157,7 +139,7 @@ function layer(param: string, conv: string, batchNorm: string, transposition: Tr
 
 function classifier(torch: string): TensorName[] {
   return [
-    { torch: `${torch}.weight`, param: 'head/logits/kernel', transposition: 'linear' },
-    { torch: `${torch}.bias`, param: 'head/logits/bias', transposition: 'none' },
+    { file: `${torch}.weight`, param: 'head/logits/kernel', transposition: 'linear' },
+    { file: `${torch}.bias`, param: 'head/logits/bias', transposition: 'none' },
   ];
 }

@@ -1,5 +1,5 @@
-import { asRunId } from '../../core/ids.ts';
-import type { RunId } from '../../core/ids.ts';
+import { asRunId } from './ids.ts';
+import type { RunId } from './ids.ts';
 
 /** `<name>-<yyyymmdd>-<hhmmss>-<4 hex>`, in UTC: sorts by time, and two runs of one second differ. */
 export function newRunId(name: string, now: Date, random: number): RunId {

@@ -1,0 +1,103 @@
+import type { AliasChangeInput, AliasChangePlan, AliasChangeResult } from '../../contracts/alias-change.ts';
+import { GateOutput } from '../../contracts/manifests.ts';
+import type { ModelVersion } from '../../contracts/registry.ts';
+import { failedError, inputError } from '../../core/errors.ts';
+import { asSha256, asStageKey } from '../../core/ids.ts';
+import { atActivityEdge } from '../lib/error-boundary.ts';
+import { readAliases, readLedgerEntry, readVersion } from '../lib/registry.ts';
+import { readStage, stageManifestKey } from '../lib/stage.ts';
+import type { TrainPorts } from '../ports.ts';
+import { checkVersion } from './check-version.ts';
+import { moveAlias } from './move-alias.ts';
+
+export type AliasChangeApplication = AliasChangeInput & AliasChangePlan & { readonly check: string };
+
+/** Promotion by hand and rollback, in steps that can each be tried again. The check needs TensorFlow. */
+export function createAliasActivities(ports: TrainPorts) {
+  return {
+    planAliasChange: atActivityEdge((input: AliasChangeInput): Promise<AliasChangePlan> => plan(ports, input)),
+
+    checkModelVersion: atActivityEdge(
+      ({ model, version }: { readonly model: string; readonly version: number }): Promise<string> =>
+        checkVersion(ports, model, version),
+    ),
+
+    applyAliasChange: atActivityEdge((application: AliasChangeApplication): Promise<AliasChangeResult> =>
+      apply(ports, application),
+    ),
+  };
+}
+
+/** Where the alias stands and where it goes; refuses what can't be. */
+async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<AliasChangePlan> {
+  const { model, alias, allowClassMapChange } = input;
+  const { value } = await readAliases(store, model);
+  const from = value.aliases[alias] ?? null;
+  const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq));
+  const wanted = await readVersion(store, model, to);
+  if (!wanted) {
+    const where = `${model} version ${to}`;
+    throw inputError('VERSION_UNKNOWN', where, 'no such version', 'a registered one', `graft models show ${model}`);
+  }
+  const holder = from === null || from === to ? null : await readVersion(store, model, from).catch(() => null);
+  if (holder && !allowClassMapChange && !sameClasses(holder, wanted)) {
+    const seen = `${wanted.model.classes.slice(0, 8).join(', ')} instead of ${holder.model.classes.slice(0, 8).join(', ')}`;
+    const remedy = 'say --allow-class-map-change if whoever asks the model knows the other classes';
+    throw inputError('CLASS_MAP', `${model} version ${to}`, `it knows other classes: ${seen}`, 'the same ones', remedy);
+  }
+  return { from, to };
+}
+
+const sameClasses = (a: ModelVersion, b: ModelVersion): boolean =>
+  a.model.classes.join('\n') === b.model.classes.join('\n');
+
+/** The version that the last move of the alias left. */
+async function standingBefore(
+  store: TrainPorts['store'],
+  model: string,
+  alias: string,
+  ledgerSeq: number,
+): Promise<number> {
+  for (let seq = ledgerSeq; seq > 0; seq--) {
+    const entry = await readLedgerEntry(store, model, seq);
+    if (entry?.alias !== alias) continue;
+    if (entry.from !== null) return entry.from;
+    break;
+  }
+  const remedy = `name one: graft models rollback ${model} --to VERSION`;
+  throw inputError(
+    'ROLLBACK_NOTHING',
+    `${alias} of ${model}`,
+    'it never stood at another version',
+    'one before',
+    remedy,
+  );
+}
+
+async function apply(ports: TrainPorts, application: AliasChangeApplication): Promise<AliasChangeResult> {
+  const { model, alias, action, actor, reason, requestId, from, to, check } = application;
+  const version = await readVersion(ports.store, model, to);
+  if (!version) throw failedError('VERSION_UNKNOWN', `${model} version ${to}`, 'gone since it was looked for', 'it');
+  const evidence = {
+    runId: version.runId,
+    rules: await gateRules(ports, version),
+    weightsSha256: version.weights.sha256,
+  };
+  const by = actor === 'graft' ? ('check' as const) : ('hand' as const);
+  const outcome = await moveAlias(ports, {
+    ...{ model, alias, action, to, from, actor, reason },
+    evidence: { ...evidence, by, requestId, check },
+  });
+  if (outcome.kind === 'overtaken') {
+    const seen = `${alias} was moved to version ${outcome.holder ?? 'none'} meanwhile`;
+    const expected = `version ${from ?? 'none'}, where it stood when this began`;
+    throw failedError('ALIAS_OVERTAKEN', model, seen, expected, `graft models history ${model}, then try again`);
+  }
+  return { model, alias, from, to, moved: outcome.kind === 'moved', check };
+}
+
+/** What the gate had said of the version: who overrides it finds it in the ledger. */
+async function gateRules({ store }: TrainPorts, { lineage }: ModelVersion) {
+  const key = stageManifestKey('gate', asStageKey(asSha256(lineage.gateKey)));
+  return (await readStage(store, key, GateOutput))?.output.rules ?? [];
+}

@@ -1,0 +1,133 @@
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import sharp from 'sharp';
+import { augmented } from '../../core/augment/show.ts';
+import type { AugmentSettings } from '../../core/augment/settings.ts';
+import { boxInFrame, placementOf } from '../../core/dataset/framing.ts';
+import { stream } from '../../core/rng.ts';
+import type { RenderSpec } from '../../infra/ports/image-decoder.ts';
+import { unwrap } from '../../core/result.ts';
+import { loadPipelineFile } from '../../infra/pipeline-file/load.ts';
+import { readItems, withDataSource } from '../lib/data-source.ts';
+import type { DataBench, ReadItem } from '../lib/data-source.ts';
+import { contactSheet } from '../lib/contact-sheet.ts';
+import type { Tile } from '../lib/contact-sheet.ts';
+import { targetOf } from '../lib/local-data.ts';
+import type { DataTarget } from '../lib/local-data.ts';
+import { plural } from '../lib/units.ts';
+import { outputOf, withCommonOptions } from '../output.ts';
+
+const HELP = `
+Pictures as the network gets them, with their boxes, and beside each some draws of graft.yaml's augmentations (geometry,
+blur, colour, erasing; noise and mixing are not drawn).
+
+Examples:
+  graft data preview graft.yaml
+  graft data preview ./pets --count 40 --out sheet.html`;
+
+interface PreviewOptions {
+  readonly out: string;
+  readonly count: number;
+  readonly draws: number;
+}
+
+/** `graft data preview PATH`. */
+export function previewCommand(): Command {
+  const command = withCommonOptions(
+    new Command('preview')
+      .description('Write a contact sheet: pictures as they will be, boxes and augmentations with them.')
+      .argument('<source>', 'a data set, or a graft.yaml')
+      .option('--out <file>', 'the sheet, one HTML file', 'preview.html')
+      .option('--count <count>', 'so many pictures', positive, 24)
+      .option('--draws <count>', 'so many augmented draws of each', positive, 3)
+      .addHelpText('after', HELP),
+  );
+  return command.action(async (source: string, options: PreviewOptions) => {
+    const output = outputOf(command);
+    const target = await targetOf(source);
+    const augment = await augmentOf(source);
+    const task = target.task === undefined ? {} : { task: target.task };
+    const tiles = await withDataSource(target.dataset.source, target.dataset.format, task, async (bench) => {
+      const chosen = await choose(bench, options.count);
+      const found: Tile[] = [];
+      for await (const item of readItems(chosen, target.dataset.outsideBoxes, () => undefined)) {
+        found.push(await tileOf(bench, item, target, augment, { row: found.length, draws: options.draws }));
+      }
+      return found;
+    });
+    await writeFile(options.out, contactSheet(target.name, tiles));
+    output.say(`${plural(tiles.length, 'picture')} in ${options.out}`);
+    output.result({
+      file: options.out,
+      images: tiles.length,
+      boxes: tiles.reduce((sum, { boxes }) => sum + boxes.length, 0),
+    });
+  });
+}
+
+/** The augmentations of a pipeline file; none where there is only a data set. */
+async function augmentOf(source: string): Promise<{ settings: AugmentSettings; seed: number } | null> {
+  if (!/\.ya?ml$/i.test(source)) return null;
+  const { config } = unwrap(await loadPipelineFile(source, { set: [] }));
+  return { settings: config.augment, seed: config.train.seed };
+}
+
+/** So many of the listing, drawn with the same chance each (reservoir sampling, Vitter 1985), the same every time. */
+async function choose(bench: DataBench, count: number): Promise<DataBench> {
+  const draws = stream(1, 'preview');
+  const kept: { place: number; entry: Parameters<DataBench['source']['fetch']>[0] }[] = [];
+  let place = 0;
+  for await (const entry of bench.source.list()) {
+    const at = place < count ? place : Math.floor(draws.uniform(0, place) * (place + 1));
+    if (at < count) kept[at] = { place, entry };
+    place++;
+  }
+  kept.sort((a, b) => a.place - b.place);
+  const list = async function* () {
+    await Promise.resolve();
+    for (const { entry } of kept) yield entry;
+  };
+  return { ...bench, source: { ...bench.source, list } };
+}
+
+async function tileOf(
+  { decoder }: DataBench,
+  { entry, path, picture, annotations }: ReadItem,
+  { frame }: DataTarget,
+  augment: Awaited<ReturnType<typeof augmentOf>>,
+  { row, draws }: { row: number; draws: number },
+): Promise<Tile> {
+  // Three channels whatever the network gets: a sheet is for people.
+  const spec: RenderSpec = { ...frame, channels: 3 };
+  const pixels = new Uint8Array(spec.heightPx * spec.widthPx * 3);
+  const [rendered] = await decoder.render([path], spec, pixels);
+  if (rendered) unwrap(rendered);
+  const placement = placementOf(frame, picture.width, picture.height);
+  const boxes = (annotations.boxes ?? []).map((box) => boxInFrame(box, placement));
+  const versions =
+    augment === null
+      ? []
+      : Array.from({ length: draws }, (_, epoch) =>
+          augmented(pixels, spec, augment.settings, { seed: augment.seed, epoch, index: row }),
+        );
+  return {
+    path: entry.path,
+    label: entry.label,
+    ...{ width: spec.widthPx, height: spec.heightPx, boxes },
+    picture: await pngUrl(pixels, spec),
+    draws: await Promise.all(versions.map((version) => pngUrl(version, spec))),
+  };
+}
+
+async function pngUrl(pixels: Uint8Array, { widthPx, heightPx }: RenderSpec): Promise<string> {
+  const png = await sharp(pixels, { raw: { width: widthPx, height: heightPx, channels: 3 } })
+    .png()
+    .toBuffer();
+  return `data:image/png;base64,${png.toString('base64')}`;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value <= 1000) return value;
+  throw new InvalidArgumentError('a whole number from 1 to 1,000 is needed.');
+}

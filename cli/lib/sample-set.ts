@@ -1,0 +1,63 @@
+import { stream } from '../../core/rng.ts';
+import type { Settings } from '../../infra/config.ts';
+import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { openDatasetSource, sourcesSetup } from '../../infra/sources/open-source.ts';
+import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { inputError } from '../../core/errors.ts';
+import type { Picture } from './scoring.ts';
+
+/** Pictures of a data set, drawn evenly, and all of its classes. */
+export interface SampleSet {
+  readonly classes: readonly string[];
+  readonly pictures: readonly Picture[];
+  /** Usable items in the whole set. */
+  readonly total: number;
+}
+
+/**
+ * So many pictures of the data set that a pipeline names, the same for the same seed, in the order of the listing. Memory
+ * holds the sample alone (Vitter's algorithm R with addressed draws). DATASET_* where the set can't be read.
+ */
+export async function samplePictures(
+  store: ObjectStore,
+  config: PipelineConfig,
+  known: Settings,
+  { count, scratchDir }: { readonly count: number; readonly scratchDir: string },
+): Promise<SampleSet> {
+  const { source: where, format } = config.dataset;
+  const source = await openDatasetSource({ ...sourcesSetup(known), store })(where, format, { task: 'classification' });
+  const { kept, labels, total } = await draw(source, config.train.seed, count);
+  const classes = [...labels].sort();
+  if (classes.length < 2 || kept.length < classes.length) {
+    throw inputError(
+      'DATASET_CLASSES',
+      where,
+      `${kept.length} pictures of ${classes.length} classes`,
+      'two classes or more',
+    );
+  }
+  const index = new Map(classes.map((label, at) => [label, at]));
+  const pictures: Picture[] = [];
+  for (const entry of kept) {
+    const path = await source.fetch(entry, scratchDir);
+    pictures.push({ name: entry.path, path, label: index.get(entry.label) ?? null });
+  }
+  return { classes, pictures, total };
+}
+
+async function draw(source: DatasetSource, seed: number, count: number) {
+  const chance = stream(seed, 'sample');
+  const kept: { readonly entry: SourceEntry; readonly at: number }[] = [];
+  const labels = new Set<string>();
+  let total = 0;
+  for await (const entry of source.list()) {
+    if (entry.problem !== undefined || entry.label === '') continue;
+    labels.add(entry.label);
+    const place = total < count ? total : Math.floor(chance.uniform(0, total) * (total + 1));
+    if (place < count) kept[place] = { entry, at: total };
+    total++;
+  }
+  const inOrder = [...kept].sort((a, b) => a.at - b.at).map(({ entry }) => entry);
+  return { kept: inOrder, labels, total };
+}
