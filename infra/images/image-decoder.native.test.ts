@@ -159,7 +159,7 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
       entry,
       `import { writeFileSync } from 'node:fs';
        writeFileSync(${JSON.stringify(seen)}, JSON.stringify(process.env));
-       process.on('message', (m: any) => process.send!({ kind: 'done', id: m.id, pictures: [{ kind: 'info', info: { format: 'x', width: 1, height: 1, channels: 1 } }] }));
+       process.on('message', (m: any) => process.send!({ kind: 'done', id: m.id, pictures: [{ kind: 'info', info: { format: 'x', width: 1, height: 1, channels: 1, look: '' } }] }));
        process.on('disconnect', () => process.exit());
        process.send!({ kind: 'ready' });`,
     );

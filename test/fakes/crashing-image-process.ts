@@ -20,7 +20,7 @@ process.on('message', (message) => {
   }
   const pictures = paths.map((path) => ({
     kind: 'info',
-    info: { format: basename(path), width: 1, height: 1, channels: 3 },
+    info: { format: basename(path), width: 1, height: 1, channels: 3, look: '' },
   }));
   setImmediate(() => process.send?.({ kind: 'done', id, pictures }));
 });
