@@ -9,6 +9,7 @@ import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
 import type { createScheduleActivities } from './schedule/schedule.ts';
 import type { createSplitActivities } from './split/split.ts';
+import type { createSweepActivities } from './sweep-record/sweep-record.ts';
 import type { createTrainActivities } from './train/train.ts';
 import type { createValidateActivities } from './validate/validate.ts';
 
@@ -17,6 +18,7 @@ export type DataActivities = ReturnType<typeof createIngestActivities> &
   ReturnType<typeof createSplitActivities> &
   ReturnType<typeof createPrepareActivities>;
 export type RunActivities = ReturnType<typeof createRunActivities>;
+export type SweepActivities = ReturnType<typeof createSweepActivities>;
 export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;

@@ -36,8 +36,18 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'list, show, watch, cancel and resume runs',
+    summary: 'list, show, watch, cancel, resume and extend runs',
     load: async () => (await import('./runs.ts')).runsCommand(),
+  },
+  {
+    name: 'sweep',
+    summary: 'search over settings; the best trial goes to the gate',
+    load: async () => (await import('./sweep.ts')).sweepCommand(),
+  },
+  {
+    name: 'sweeps',
+    summary: 'list, show, watch and change sweeps',
+    load: async () => (await import('./sweeps.ts')).sweepsCommand(),
   },
   {
     name: 'eval',

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { inputError } from '../core/errors.ts';
+import { extendCommand } from './runs-extend.ts';
 import { findRun } from './lib/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
 import type { RunInfo } from './lib/runs-client.ts';
@@ -20,12 +21,13 @@ interface FollowFlags {
 /** `graft runs …`: what ran, what runs, and what to do about it. */
 export function runsCommand(): Command {
   return new Command('runs')
-    .description('List, show, watch, cancel and resume runs.')
+    .description('List, show, watch, cancel, resume and extend runs.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(watchCommand())
     .addCommand(cancelCommand())
     .addCommand(resumeCommand())
+    .addCommand(extendCommand())
     .addHelpText(
       'after',
       '\nExamples:\n  graft runs list\n  graft runs show latest\n  graft runs resume digits-20261124',

@@ -14,6 +14,8 @@ import { predictCommand } from './predict.ts';
 import { initCommand } from './init.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { sweepCommand } from './sweep.ts';
+import { sweepsCommand } from './sweeps.ts';
 import { serveCommand } from './serve.ts';
 import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
@@ -29,6 +31,8 @@ const commands = [
   lrFindCommand(),
   runCommand(),
   runsCommand(),
+  sweepCommand(),
+  sweepsCommand(),
   evalCommand(),
   predictCommand(),
   codesCommand(),

@@ -242,6 +242,8 @@ export const TrainOutput = z.object({
   totalParameters: z.int(),
   /** Absent where nothing was frozen or kept, and in what graft wrote before it kept this. */
   frozen: FrozenFigures.optional(),
+  /** Where a part of a training ended, to go on from; `trajectory` names the training that it is a part of. */
+  paused: z.object({ checkpoint: BlobRef, trajectory: Sha256Field }).optional(),
   /** Absent where it went to its last epoch. */
   stopReason: StopReason.optional(),
   /** What its curves say (core/training/curves.ts). */

@@ -36,6 +36,8 @@ export const TrainJob = z.object({
   augment: AugmentConfig,
   dataOrderSha256: Sha256Field,
   resume: z.object({ path: z.string(), sha256: Sha256Field, counters: TrainCounters }).nullable(),
+  /** Pause after this epoch, with a checkpoint; the whole training where absent. */
+  untilEpoch: z.int().positive().optional(),
 });
 export type TrainJob = z.infer<typeof TrainJob>;
 

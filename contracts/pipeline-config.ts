@@ -201,6 +201,11 @@ export const TrainConfig = z.strictObject({
     .describe('Of order, augmentation, dropout and new weights: the same seed, the same bits.'),
   optimizer: OptimizerConfig.prefault({ kind: 'adam' }).describe('How gradients become updates.'),
   schedule: ScheduleConfig.prefault({ kind: 'constant' }).describe('The learning rate over the steps.'),
+  scheduleEpochs: positiveInt
+    .max(1_000_000)
+    .nullable()
+    .default(null)
+    .describe('Epochs that the schedule spans, after which the rate stays as it is; null for train.epochs.'),
   backboneRate: z
     .number()
     .positive()

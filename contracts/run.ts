@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TrainingLeg } from './leg.ts';
 import {
   BlobRef,
   EpochMetrics,
@@ -11,11 +12,34 @@ import {
 } from './manifests.ts';
 import { GatedMetric, PipelineConfig } from './pipeline-config.ts';
 
+const RunDataset = z.object({
+  name: z.string(),
+  version: z.string(),
+  images: z.int(),
+  quarantined: z.int(),
+  classes: z.array(z.string()),
+});
+
+/** The data of a sweep: all its trials learn from the same pictures, whatever becomes of the source meanwhile. */
+export const PinnedData = z.object({
+  datasetName: z.string(),
+  datasetManifestKey: z.string(),
+  splitManifestKey: z.string(),
+  dataset: RunDataset,
+});
+export type PinnedData = z.infer<typeof PinnedData>;
+
 /** What starts a run. Small: references and numbers only, never secrets or images (architecture §2.1). */
 export const RetrainInput = z.object({
   runId: RunIdField,
   config: PipelineConfig,
   requestedBy: z.string(),
+  /** A part of the training; the whole where absent. */
+  leg: TrainingLeg.optional(),
+  /** Data that were read already; the source is read where absent. */
+  data: PinnedData.optional(),
+  /** A trial of this sweep: it ends with its training, as nothing but the best one sees the test set and the gate. */
+  trialOf: RunIdField.optional(),
 });
 export type RetrainInput = z.infer<typeof RetrainInput>;
 
@@ -65,6 +89,21 @@ export const RunProgress = z.object({
 });
 export type RunProgress = z.infer<typeof RunProgress>;
 
+/** What a training came to. */
+export const RunTraining = z.object({
+  manifestKey: z.string(),
+  steps: z.int(),
+  epochs: z.int(),
+  stoppedEarly: z.boolean(),
+  best: EpochMetrics,
+  last: EpochMetrics,
+  totalParameters: z.int(),
+  trainableParameters: z.int(),
+  weightsBytes: z.int(),
+  seconds: z.number(),
+});
+export type RunTraining = z.infer<typeof RunTraining>;
+
 /** The result of the workflow; `graft run --json` prints it. */
 export const RunReport = z.object({
   runId: RunIdField,
@@ -76,16 +115,10 @@ export const RunReport = z.object({
     .nullable(),
   gate: z.array(GateRule),
   stages: z.array(StageSummary),
-  dataset: z
-    .object({
-      name: z.string(),
-      version: z.string(),
-      images: z.int(),
-      quarantined: z.int(),
-      classes: z.array(z.string()),
-    })
-    .nullable(),
+  dataset: RunDataset.nullable(),
   findings: z.array(Finding),
+  /** What a trial's sweep needs to know of its training. */
+  training: RunTraining.optional(),
 });
 export type RunReport = z.infer<typeof RunReport>;
 

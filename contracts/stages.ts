@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
 import {
@@ -92,7 +93,13 @@ export const PrepareResult = stageResult(
 );
 export type PrepareResult = z.infer<typeof PrepareResult>;
 
-export const TrainInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export const TrainInput = z.object({
+  runId: RunIdField,
+  config: PipelineConfig,
+  prepareManifestKey: z.string(),
+  /** The whole training where absent. */
+  leg: TrainingLeg.optional(),
+});
 export type TrainInput = z.infer<typeof TrainInput>;
 export const TrainStageResult = stageResult(TrainOutput);
 export type TrainStageResult = z.infer<typeof TrainStageResult>;

@@ -13,6 +13,7 @@ import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
 import { createScheduleActivities } from '../activities/schedule/schedule.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
+import { createSweepActivities } from '../activities/sweep-record/sweep-record.ts';
 import { createTrainActivities } from '../activities/train/train.ts';
 import { createValidateActivities } from '../activities/validate/validate.ts';
 import { unwrap } from '../core/result.ts';
@@ -139,6 +140,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
         maxConcurrentActivityTaskExecutions: 8,
         activities: {
           ...createRunActivities(ports),
+          ...createSweepActivities(ports),
           ...createIngestActivities(ports),
           ...createValidateActivities(ports),
           ...createSplitActivities(ports),

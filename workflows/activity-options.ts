@@ -7,6 +7,7 @@ import type {
   NotifyActivities,
   PromotionActivities,
   RunActivities,
+  SweepActivities,
   ScheduleActivities,
   TrainActivities,
 } from '../activities/index.ts';
@@ -33,7 +34,7 @@ export const dataStages = proxyActivities<DataActivities>({
 
 /** Bookkeeping: small reads and writes. */
 export const bookkeeping = proxyActivities<
-  RunActivities & PromotionActivities & Pick<AliasActivities, 'planAliasChange' | 'applyAliasChange'>
+  RunActivities & PromotionActivities & SweepActivities & Pick<AliasActivities, 'planAliasChange' | 'applyAliasChange'>
 >({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '5 minutes',

@@ -1,7 +1,7 @@
 import { rootCause } from '@temporalio/common';
 import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { inputImage } from '../core/backbone-facts.ts';
-import type { RetrainInput, RunReport } from '../contracts/run.ts';
+import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
 import type { Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
@@ -44,12 +44,16 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
 async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void> {
   await bookkeeping.openRun(input);
-  const data = await prepareData(input, progress);
+  const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const { runId, config, leg } = input;
+  const { prepareManifestKey } = data;
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId: input.runId, config: input.config, prepareManifestKey: data.prepareManifestKey }),
+    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}) }),
   );
+  if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
   progress.found(trained.output.findings ?? []);
+  if (input.trialOf !== undefined) return;
   const evaluated = await progress.stage('evaluate', () =>
     evaluation.evaluateModel({
       trainManifestKey: trained.manifestKey,
@@ -66,9 +70,35 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
   });
 }
 
-type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
+/** The pictures that a sweep has read, rendered for this trial's network. */
+async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<DataKeys> {
+  const { dataset, ...keys } = pinned;
+  progress.datasetWas(dataset);
+  return { ...keys, ...(await preparedImages(config, keys, progress)) };
+}
 
-async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+async function preparedImages(
+  { image, model, dataset }: RetrainInput['config'],
+  keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
+  progress: RunTracker,
+): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
+  const { datasetManifestKey, splitManifestKey } = keys;
+  const rendering: PrepareInput = {
+    datasetManifestKey,
+    splitManifestKey,
+    image: inputImage(image, model.backbone),
+    sides: ['train', 'validation', 'test'],
+  };
+  const { manifestKey } = await progress.stage('prepare', async () => {
+    await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
+    return dataStages.prepareImages(rendering);
+  });
+  return { prepareManifestKey: manifestKey };
+}
+
+export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
+
+export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
   const reading = { runId, dataset: config.dataset, datasetName };
   const shares = sharesOf(config.dataset.workers);
@@ -98,22 +128,8 @@ async function prepareData({ runId, config }: RetrainInput, progress: RunTracker
       validateManifestKey: validated.manifestKey,
     }),
   );
-  const rendering: PrepareInput = {
-    datasetManifestKey,
-    splitManifestKey: split.manifestKey,
-    image: inputImage(config.image, config.model.backbone),
-    sides: ['train', 'validation', 'test'],
-  };
-  const prepared = await progress.stage('prepare', async () => {
-    await Promise.all(shares.map((share) => dataStages.renderShare({ ...rendering, share })));
-    return dataStages.prepareImages(rendering);
-  });
-  return {
-    datasetName,
-    datasetManifestKey,
-    splitManifestKey: split.manifestKey,
-    prepareManifestKey: prepared.manifestKey,
-  };
+  const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
+  return { datasetName, ...keys, ...(await preparedImages(config, keys, progress)) };
 }
 
 /** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */

@@ -15,6 +15,7 @@ import type {
   StageSummary,
   TrainingProgress,
 } from '../contracts/run.ts';
+import type { TrainStageResult } from '../contracts/stages.ts';
 import type { Sha256 } from '../core/ids.ts';
 
 interface StageReply {
@@ -32,6 +33,7 @@ export class RunTracker {
   private readonly findings: Finding[] = [];
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
+  private trained: RunReport['training'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
   private model: RunReport['model'] = null;
@@ -63,6 +65,22 @@ export class RunTracker {
 
   datasetIs({ dataset, version, images, quarantined, classes }: IngestOutput): void {
     this.dataset = { name: dataset, version, images, quarantined, classes: [...classes] };
+  }
+
+  datasetWas(dataset: NonNullable<RunReport['dataset']>): void {
+    this.dataset = dataset;
+  }
+
+  /** What a trial is judged by. */
+  trainedTo({ manifestKey, output }: TrainStageResult): void {
+    const { steps, epochs, stoppedEarly, best, last, totalParameters, trainableParameters, weights } = output;
+    const seconds = this.stages.at(-1)?.seconds ?? 0;
+    const figures = { steps, epochs, stoppedEarly, best, last, totalParameters, trainableParameters };
+    this.trained = { manifestKey, ...figures, weightsBytes: weights.sizeBytes, seconds };
+  }
+
+  get datasetRead(): RunReport['dataset'] {
+    return this.dataset;
   }
 
   weightsAre(sha256: Sha256): void {
@@ -117,6 +135,7 @@ export class RunTracker {
       stages: [...this.stages],
       dataset: this.dataset,
       findings: [...this.findings],
+      ...(this.trained ? { training: this.trained } : {}),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { asRunId } from '../core/ids.ts';
 import type { RunId } from '../core/ids.ts';
 
 /** One workflow id per run: a resumed run continues under the same id, and two at once are impossible. */
@@ -5,6 +6,13 @@ export const retrainWorkflowId = (runId: RunId): string => `graft-run-${runId}`;
 
 export const RETRAIN_WORKFLOW = 'retrainWorkflow';
 
+export const SWEEP_WORKFLOW = 'sweepWorkflow';
+
+export const sweepWorkflowId = (sweepId: RunId): string => `graft-sweep-${sweepId}`;
+
+/** A trial's run: its parts are executions of one workflow id, as those of a run that is resumed. */
+export const trialRunId = (sweepId: RunId, trial: number): RunId =>
+  asRunId(`${sweepId}-t${String(trial).padStart(4, '0')}`);
 /** One at a time for an alias: a second is refused while the first runs. */
 export const changeAliasWorkflowId = (model: string, alias: string): string => `graft-alias-${model}-${alias}`;
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BlobRef } from '../../contracts/manifests.ts';
 import { CheckpointManifest } from '../../contracts/run.ts';
 import { TrainCounters } from '../../contracts/run.ts';
 import type { StagedCheckpoint } from '../../contracts/ml-protocol.ts';
@@ -21,6 +22,8 @@ import { refuseStale } from './attempt.ts';
 export interface CheckpointIdentity {
   readonly runId: RunId;
   readonly trainKey: string;
+  /** What an older graft called the same training. */
+  readonly formerKey?: string;
   readonly dataOrderSha256: Sha256;
 }
 
@@ -51,7 +54,9 @@ export async function commitCheckpoint(
   await refuseStale(ports.store, identity.runId, attempt);
   const manifest: CheckpointManifest = {
     kind: 'graft.checkpoint/1',
-    ...identity,
+    runId: identity.runId,
+    trainKey: identity.trainKey,
+    dataOrderSha256: identity.dataOrderSha256,
     attempt,
     createdAt: new Date(ports.clock.nowMs()).toISOString(),
     counters: staged.counters,
@@ -83,7 +88,8 @@ export async function listCheckpoints(
     const name = parseCheckpointName(key.slice(prefixOf(identity.runId).length, -MANIFEST.length - 1));
     const read = name && (await readJson(store, key, parseAs(CheckpointManifest)));
     const manifest = read?.ok === true ? read.value?.value : undefined;
-    if (!name || !manifest || manifest.trainKey !== identity.trainKey) continue;
+    if (!name || !manifest) continue;
+    if (manifest.trainKey !== identity.trainKey && manifest.trainKey !== identity.formerKey) continue;
     if (manifest.dataOrderSha256 !== identity.dataOrderSha256) continue;
     found.push({ key, ...name, isBest: manifest.isBest, manifest });
   }
@@ -112,6 +118,21 @@ export async function findResumePoint(
     }
   }
   return staged;
+}
+
+/** Where another part of a training paused, or an earlier one of this: what it left for whoever goes on from there. */
+export async function pausePoint(ports: { readonly files: LocalFiles }, checkpoint: BlobRef): Promise<ResumePoint> {
+  const path = await ports.files.fetch(checkpoint);
+  const decoded = decodeSafetensors(await readFile(path), path);
+  const counters = decoded.ok ? parseCounters(decoded.value.metadata['counters']) : null;
+  if (counters) return { path, sha256: checkpoint.sha256, counters };
+  throw failedError('CHECKPOINT_UNREADABLE', checkpoint.key, 'not a checkpoint of this graft', 'the end of a part');
+}
+
+/** The one of two points that is further. */
+export function furtherOf(a: ResumePoint | null, b: ResumePoint | null): ResumePoint | null {
+  if (a === null || b === null) return a ?? b;
+  return further(b.counters, a.counters) ? b : a;
 }
 
 /** What says that this one checkpoint is gone or damaged; anything else (no network, no rights) must not cost progress. */

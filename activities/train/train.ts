@@ -5,14 +5,12 @@ import { PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, ModelDescription } from '../../contracts/manifests.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
-import type { Strategy, TrainConfig } from '../../contracts/pipeline-config.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { inputError, transientError } from '../../core/errors.ts';
-import type { StageKey } from '../../core/ids.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
@@ -26,16 +24,20 @@ import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
 import { preparedHash } from '../lib/prepared-hash.ts';
-import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
+import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { claimAttempt } from './attempt.ts';
-import { findResumePoint } from './checkpoints.ts';
+import { findResumePoint, furtherOf, pausePoint } from './checkpoints.ts';
 import { adoptCurves, keepCurves } from './curves.ts';
 import { FEATURES_CODE_VERSION, planFeatures } from './features-plan.ts';
 import type { FeaturesPlan } from './features-plan.ts';
 import { frozenCodes } from './frozen-codes.ts';
+import { bringMetrics, planLeg } from './leg.ts';
+import type { LegPlan } from './leg.ts';
 import { ProgressView } from './progress.ts';
 import { superviseTraining } from './training-session.ts';
+import type { TrainingEnd } from './training-session.ts';
+import { telling } from './trajectory.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
 const CODE_VERSION = 3;
@@ -73,15 +75,13 @@ function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): str
   return frozen ? `${line}; ${frozenLine(frozen)}` : line;
 }
 
-interface TrainPlan {
+type TrainPlan = {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
   readonly threads: number;
   /** The codes that it reads; null where it reads pixels. */
   readonly features: FeaturesPlan | null;
-  readonly addressedBy: Readonly<Record<string, Json>>;
-  readonly key: StageKey;
-}
+} & LegPlan;
 
 /** Everything that can change a bit of the result goes into the key; checkpoint and memory policy do not. */
 async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
@@ -89,8 +89,7 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const normalization = checkedNormalization(config);
   const weights =
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
-  const { checkpoint, memoryLimitMb, threads: wanted, featureType, ...keys } = config.train;
-  const training = withoutLaterDefaults(keys, config.model.strategy);
+  const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
   const model: ModelDescription = {
     backbone: config.model.backbone,
@@ -110,29 +109,14 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
     weightsSha256,
-    train: training,
+    train: telling(config.train, config.model.strategy),
     augment,
     features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
     arch,
   } satisfies Record<string, Json>;
-  const key = stageKey('train', CODE_VERSION, addressedBy);
-  return { model, weightsPath: weights?.path ?? null, threads, features, addressedBy, key };
-}
-
-/** Keys that came later are left out where they change nothing: what an older graft trained is still found. */
-function withoutLaterDefaults<T extends Pick<TrainConfig, 'stopWhen' | 'onNonFinite' | 'budget' | 'linear'>>(
-  train: T,
-  strategy: Strategy,
-) {
-  const { stopWhen, onNonFinite, budget, linear, ...rest } = train;
-  return {
-    ...rest,
-    ...(Object.keys(stopWhen).length > 0 ? { stopWhen } : {}),
-    ...(onNonFinite.kind === 'fail' ? {} : { onNonFinite }),
-    ...(budget === null ? {} : { budget }),
-    ...(isLinear(strategy) ? { linear } : {}),
-  };
+  const whole = { model, weightsPath: weights?.path ?? null, threads, features };
+  return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
@@ -163,11 +147,13 @@ async function train(
   const dataOrderSha256 = sha256Of(
     canonicalJson({ order: 'feistel-philox/1', seed, data: plan.addressedBy['prepared'] ?? null }),
   );
-  const identity = { runId, trainKey: plan.key, dataOrderSha256 };
+  const identity = { runId, trainKey: plan.trajectory, formerKey: plan.key, dataOrderSha256 };
   const workDir = await ports.files.scratch('runs', runId, plan.key.slice(0, 16));
-  const resume = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
+  const own = await findResumePoint(ports, identity, join(workDir, runFiles.checkpoints), (key, reason) => {
     activity.warn(`checkpoint ${key} is skipped: ${reason}`);
   });
+  const resume = furtherOf(own, plan.from && (await pausePoint(ports, plan.from)));
+  if (resume) await bringMetrics(ports.store, runId, workDir, plan.curves);
   const reachedStep = await readReachedStep(workDir);
   const { attempt } = await claimAttempt(ports, runId, {
     resumedFromStep: resume?.counters.step ?? 0,
@@ -195,18 +181,43 @@ async function train(
     augment: config.augment,
     dataOrderSha256,
     resume,
+    ...(plan.untilEpoch === null ? {} : { untilEpoch: plan.untilEpoch }),
   };
   const signal = activity.signal;
   const end = await superviseTraining({ ports, identity, attempt, threads: plan.threads, job, signal, onProgress });
   if (end.kind === 'stopped') throw stopped(activity, runId);
-  const { result, environment } = end;
-  const { weightsPath, weightsSha256, sizeBytes, ...figures } = result;
-  const options = { sha256: weightsSha256, signal };
-  const weights = await uploadFile(ports.store, `${partsPrefix}model.safetensors`, weightsPath, options);
-  const frozen = sides.kept ? { frozen: frozenFigures(sides.kept, result.epochs) } : {};
-  const kept = await keepCurves(ports, workDir, partsPrefix);
-  const parts = [weights, ...(kept.curves ? [kept.curves.metrics, kept.curves.histograms] : [])];
-  return { output: { weights, model: plan.model, environment, ...figures, ...frozen, ...kept }, parts };
+  return keepResult({ ports, workDir, plan, end, kept: sides.kept, partsPrefix, signal });
+}
+
+interface Trained {
+  readonly ports: TrainPorts;
+  readonly workDir: string;
+  readonly plan: TrainPlan;
+  readonly end: Extract<TrainingEnd, { kind: 'trained' }>;
+  readonly kept: KeptCodes | null;
+  readonly partsPrefix: string;
+  readonly signal: AbortSignal;
+}
+
+/** Uploads the weights, and for a part of a training the state at its end. */
+async function keepResult(trained: Trained): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
+  const { ports, workDir, plan, end, kept, partsPrefix, signal } = trained;
+  const { store } = ports;
+  const { weightsPath, weightsSha256, sizeBytes: _, ...figures } = end.result;
+  const weights = await uploadFile(store, `${partsPrefix}model.safetensors`, weightsPath, {
+    sha256: weightsSha256,
+    signal,
+  });
+  const frozen = kept ? { frozen: frozenFigures(kept, figures.epochs) } : {};
+  const { curves } = await keepCurves(ports, workDir, partsPrefix);
+  const told = { ...frozen, ...(curves ? { curves } : {}) };
+  const output = { weights, model: plan.model, environment: end.environment, ...figures, ...told };
+  const parts = [weights, ...(curves ? [curves.metrics, curves.histograms] : [])];
+  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) return { output, parts };
+  const { path, sha256 } = end.latest;
+  // A copy of its own: the run's checkpoints make room for newer ones.
+  const checkpoint = await uploadFile(store, `${partsPrefix}pause.safetensors`, path, { sha256, signal });
+  return { output: { ...output, paused: { checkpoint, trajectory: plan.trajectory } }, parts: [...parts, checkpoint] };
 }
 
 interface SidesRequest {

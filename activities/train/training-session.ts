@@ -26,7 +26,13 @@ export interface TrainingRun {
 }
 
 export type TrainingEnd =
-  | { readonly kind: 'trained'; readonly result: TrainResult; readonly environment: TrainEnvironment }
+  | {
+      readonly kind: 'trained';
+      readonly result: TrainResult;
+      readonly environment: TrainEnvironment;
+      /** The last checkpoint that was written, on the local disk. */
+      readonly latest: StagedCheckpoint | null;
+    }
   | { readonly kind: 'stopped' };
 
 /** Runs the trainer until it is done or stopped; starts it anew where its memory grew beyond the limit. */
@@ -74,7 +80,7 @@ class TrainingSession {
       await this.finishUploads();
       await this.uploadMetrics();
       if (last.kind === 'trained' && this.environment) {
-        return { kind: 'trained', result: last.result, environment: this.environment };
+        return { kind: 'trained', result: last.result, environment: this.environment, latest: this.latest };
       }
       if (last.kind === 'stopped' && last.reason === 'memory' && this.latest)
         return { kind: 'recycle', from: this.latest };

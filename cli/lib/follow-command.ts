@@ -62,7 +62,11 @@ function completed(report: RunReport, { runId, output, requirePromotion }: Follo
 }
 
 /** What is known of a run that did not complete, in the shape of one that did. */
-function failedReport(runId: RunId, report: RunReport | null, kind: string): { readonly [key: string]: Json } {
+function failedReport(
+  runId: RunId,
+  report: RunReport | null,
+  kind: string,
+): { readonly [key: string]: Json | undefined } {
   const status = kind === 'cancelled' ? 'cancelled' : 'failed';
   const nothing = {
     weightsSha256: null,

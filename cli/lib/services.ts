@@ -11,6 +11,8 @@ import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
 import { createRunsClient } from './runs-client.ts';
 import type { RunsClient } from './runs-client.ts';
+import { createSweepsClient } from './sweeps-client.ts';
+import type { SweepsClient } from './sweeps-client.ts';
 import { createSchedulesClient } from './schedules-client.ts';
 import type { SchedulesClient } from './schedules-client.ts';
 
@@ -41,6 +43,7 @@ export async function startServices(output: Output): Promise<void> {
 /** What commands about runs stand on. */
 export interface Services {
   readonly runs: RunsClient;
+  readonly sweeps: SweepsClient;
   readonly schedules: SchedulesClient;
   readonly store: ObjectStore;
   readonly temporal: TemporalClient;
@@ -53,7 +56,7 @@ export async function withServices<T>(work: (services: Services) => Promise<T>):
   const temporal = await connectTemporal(options);
   try {
     const clients = { runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal) };
-    return await work({ ...clients, store, temporal });
+    return await work({ ...clients, sweeps: createSweepsClient(temporal), store, temporal });
   } catch (error) {
     throw temporalFault(error, options) ?? error;
   } finally {

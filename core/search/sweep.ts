@@ -60,7 +60,8 @@ export type LegEnd =
   /** Its trial was stopped, or the sweep. */
   | { readonly kind: 'stopped' };
 
-export type EndReason = 'finished' | 'target' | 'patience' | 'epochs' | 'cost' | 'time' | 'asked' | 'failures';
+export type EndReason =
+  'finished' | 'target' | 'patience' | 'epochs' | 'cost' | 'time' | 'asked' | 'failures' | 'cancelled';
 
 /** All that a sweep knows; JSON, carried from one workflow execution into the next. */
 export interface SweepState {
@@ -73,6 +74,8 @@ export interface SweepState {
   /** Trial, epoch and source of every leg that was decided: what two sweeps are compared by. */
   readonly decisions: readonly (readonly [trial: number, toEpoch: number, copyOf: number | null])[];
   readonly paused: boolean;
+  /** Nothing is decided until it is let go: the workflow execution that carries it is about to end. */
+  readonly held: boolean;
   readonly ended: EndReason | null;
   readonly spent: { readonly epochs: number; readonly seconds: number };
   readonly progress: { readonly best: number | null; readonly without: number };
@@ -101,6 +104,7 @@ export function openSweep(search: SearchState, rules: SweepRules): SweepState {
     early: [],
     decisions: [],
     paused: false,
+    held: false,
     ended: null,
     spent: { epochs: 0, seconds: 0 },
     progress: { best: null, without: 0 },
@@ -111,7 +115,7 @@ export function openSweep(search: SearchState, rules: SweepRules): SweepState {
 export function fill(state: SweepState): SweepStep {
   const starts: Leg[] = [];
   let now = state;
-  while (now.ended === null && !now.paused && now.running.length < now.rules.concurrency) {
+  while (now.ended === null && !now.paused && !now.held && now.running.length < now.rules.concurrency) {
     const { state: search, action } = advance(now.search, { kind: 'free' });
     now = { ...now, search };
     if (action?.kind === 'finish' && now.running.length === 0) now = { ...now, ended: 'finished' };

@@ -55,6 +55,11 @@ export interface PlateauSchedule {
   readonly minShare: number;
 }
 
+/** Whether the rate at a step hangs on how many steps there are. */
+export function spansTraining({ kind }: Pick<Schedule, 'kind'>): boolean {
+  return kind === 'cosine' || kind === 'one-cycle';
+}
+
 /**
  * The learning rate of step `step` (0-based) of `totalSteps`, with `base` as the configured rate.
  *

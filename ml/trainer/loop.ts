@@ -57,6 +57,8 @@ class TrainingLoop {
   private readonly log: MetricsLog;
   private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
+  /** Steps that the schedule spans: all of them, unless the training was extended. */
+  private readonly scheduleSteps: number;
   private readonly reachedFile: number;
   private readonly watch: BudgetWatch;
   private counters: TrainCounters;
@@ -67,19 +69,23 @@ class TrainingLoop {
   private durableStep: number;
   private writeError: { readonly error: unknown } | null = null;
   private saved: { step: number; ms: number };
+  /** The epoch at whose end this process saved last. */
+  private savedEpoch = -1;
   private reported = { ms: 0, images: 0 };
   private images = 0;
   private lossSum = 0;
 
   constructor(parts: LoopParts, start: TrainCounters) {
     const { job, inputs, host } = parts;
-    const { epochs, batchSize } = job.config;
+    const { epochs, batchSize, scheduleEpochs } = job.config;
     this.parts = parts;
     this.counters = start;
     this.durableStep = start.step;
     this.watch = budgetWatch(job.config.budget, host);
     this.best = parts.best;
-    this.totalSteps = epochs * Math.ceil(inputs.train.rows / batchSize);
+    const perEpoch = Math.ceil(inputs.train.rows / batchSize);
+    this.totalSteps = epochs * perEpoch;
+    this.scheduleSteps = (scheduleEpochs ?? epochs) * perEpoch;
     this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
     this.histograms = openHistogramLog(job.workDir, epochs, start, () => host.nowMs());
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
@@ -95,10 +101,15 @@ class TrainingLoop {
 
   async run(): Promise<LoopEnd> {
     const { job } = this.parts;
-    while (this.counters.epoch < job.config.epochs && !this.counters.stopped) {
+    const { epochs } = job.config;
+    const until = Math.min(epochs, job.untilEpoch ?? epochs);
+    while (this.counters.epoch < until && !this.counters.stopped) {
       const stop = await this.guarded(async () => (await this.epoch()) ?? (await this.endOfEpoch()));
       if (stop) return { kind: 'stopped', counters: this.counters, reason: stop };
     }
+    // A part of a training ends with a checkpoint to go on from, written by this process or not.
+    const isPause = until < epochs && !this.counters.stopped;
+    if (isPause && this.savedEpoch !== this.counters.epoch) await this.save(false);
     await this.written();
     return { kind: 'finished', counters: this.counters, best: this.best };
   }
@@ -146,7 +157,7 @@ class TrainingLoop {
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
     const learningRate = this.learningRate(step);
-    const momentum = momentumAt(job.config.schedule, step, this.totalSteps);
+    const momentum = momentumAt(job.config.schedule, step, this.scheduleSteps);
     try {
       const outcome = learner.step(batch, { epoch, step, learningRate, momentum });
       this.counters = this.watch.spent(
@@ -199,6 +210,7 @@ class TrainingLoop {
     await this.written();
     const snapshot = { state: learner.state(), best: this.best, counters: this.counters, isBest };
     this.saved = { step: this.counters.step, ms: host.nowMs() };
+    this.savedEpoch = this.counters.cursor === 0 ? this.counters.epoch : -1;
     this.writing = this.writer
       .stage(join(job.workDir, runFiles.checkpoints), snapshot)
       .then((staged) => {
@@ -253,7 +265,7 @@ class TrainingLoop {
   private learningRate(step: number): number {
     const { schedule, optimizer } = this.parts.job.config;
     const { plateau, rateFactor } = this.counters;
-    return learningRateAt(schedule, optimizer.learningRate, step, this.totalSteps) * plateau.factor * rateFactor;
+    return learningRateAt(schedule, optimizer.learningRate, step, this.scheduleSteps) * plateau.factor * rateFactor;
   }
 
   private noteReached(): void {

@@ -9,10 +9,12 @@ import type {
   PromotionActivities,
   RunActivities,
   ScheduleActivities,
+  SweepActivities,
   TrainActivities,
 } from '../../activities/index.ts';
 
 export type AllActivities = DataActivities &
+  SweepActivities &
   RunActivities &
   TrainActivities &
   EvaluateActivities &
@@ -75,6 +77,8 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
   return {
     openRun: async () => undefined,
     closeRun: async () => undefined,
+    openSweep: async () => undefined,
+    reportSweep: async () => undefined,
     readShare: async () => ({ partitions: 1 }),
     renderShare: async () => ({ shards: 1 }),
     ingestDataset: async () => ({

@@ -1,0 +1,79 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { PipelineConfig } from '../contracts/pipeline-config.ts';
+import { inputError } from '../core/errors.ts';
+import { spansTraining } from '../core/training/schedule.ts';
+import { findRun } from './lib/find-run.ts';
+import { followCommand } from './lib/follow-command.ts';
+import { requester } from './lib/requester.ts';
+import { startServices, withServices } from './lib/services.ts';
+import { readRunRecord, readRunReport } from './lib/stored-run.ts';
+import { outputOf, withCommonOptions } from './output.ts';
+import type { Output } from './output.ts';
+
+interface ExtendFlags {
+  readonly epochs: number;
+  readonly detach?: boolean;
+  readonly requirePromotion?: boolean;
+}
+
+/** `graft runs extend RUN --epochs N`: more of the same training. */
+export function extendCommand(): Command {
+  const command = withCommonOptions(
+    new Command('extend')
+      .description('Go on with a run that has ended until more epochs are done, exactly as if it had not stopped.')
+      .argument('<run>', 'a run id, the unambiguous beginning of one, or latest')
+      .requiredOption('--epochs <count>', 'how many epochs it shall have in all', wholeNumber)
+      .option('--detach', 'start it and leave it running')
+      .option('--require-promotion', 'exit with 4 when the gate refuses the new model')
+      .addHelpText('after', '\nExamples:\n  graft runs extend latest --epochs 40'),
+  );
+  return command.action((text: string, flags: ExtendFlags) => extend(text, flags, outputOf(command)));
+}
+
+async function extend(text: string, { epochs, detach, requirePromotion }: ExtendFlags, output: Output): Promise<void> {
+  await startServices(output);
+  await withServices(async (services) => {
+    const { runs, store } = services;
+    const { runId, info } = await findRun(text, runs, store);
+    const report = await readRunReport(store, runId);
+    const status = info?.status ?? report?.status;
+    const where = `run ${runId}`;
+    if (status === 'running') {
+      throw inputError('RUN_RUNNING', where, 'it is running', 'a run that has ended', `graft runs watch ${runId}`);
+    }
+    const record = await readRunRecord(store, runId);
+    if (!record) throw inputError('RUN_RECORD', where, 'no run.json is stored', 'a run that began', 'graft run FILE');
+    const config = extended(record.config, epochs, where, output);
+    await runs.start({ runId, config, requestedBy: requester() });
+    output.say(`run ${runId} goes on to epoch ${epochs}`);
+    if (detach) output.result({ runId, status: 'running' });
+    else await followCommand(services, { runId, output, requirePromotion: requirePromotion === true });
+  });
+}
+
+/**
+ * The same training with more epochs. A schedule that spans the training goes on spanning the epochs that it began with:
+ * else every step that was done would have had another rate.
+ */
+export function extended(
+  config: PipelineConfig,
+  epochs: number,
+  where: string,
+  output: Pick<Output, 'warn'>,
+): PipelineConfig {
+  const { train } = config;
+  if (epochs <= train.epochs) {
+    throw inputError('RUN_EXTEND', where, `${epochs} epochs`, `more than its ${train.epochs}`, 'raise --epochs');
+  }
+  if (!spansTraining(train.schedule)) return { ...config, train: { ...train, epochs } };
+  output.warn(
+    `WARNING: RUN_EXTEND_RATE: ${where} — its ${train.schedule.kind} schedule ended with epoch ${train.scheduleEpochs ?? train.epochs}: the learning rate stays where it ended`,
+  );
+  return { ...config, train: { ...train, epochs, scheduleEpochs: train.scheduleEpochs ?? train.epochs } };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('a whole number above 0 is needed.');
+}
