@@ -130,6 +130,17 @@ describe('an archive', () => {
     await refused('flipped.zip', flipped).toMatchObject({ code: 'ARCHIVE_CORRUPT' });
   });
 
+  it('whose packed bytes are damaged anywhere is refused, and not waited for', async () => {
+    const zip = zipSync({ 'a/1.jpg': text('one'), 'b/2.jpg': text('two'.repeat(99)) });
+    for (let at = 30; at < 110; at++) {
+      const bytes = Buffer.from(zip);
+      bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+      await open(`${at}.zip`, bytes).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^(?:ARCHIVE_|DATASET_)/), kind: 'input' });
+      });
+    }
+  });
+
   it('with names equal but for case or Unicode form is ARCHIVE_DUPLICATE', async () => {
     for (const [a, b] of [
       ['a/x.jpg', 'A/X.jpg'],

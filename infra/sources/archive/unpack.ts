@@ -87,7 +87,7 @@ class TargetFolder {
     this.signal = signal;
   }
 
-  async write(relative: string, body: AsyncIterable<unknown>): Promise<void> {
+  async write(relative: string, body: AsyncIterable<unknown>, stop?: AbortSignal): Promise<void> {
     this.signal?.throwIfAborted();
     const path = join(this.target, relative);
     const parent = dirname(path);
@@ -104,7 +104,11 @@ class TargetFolder {
       }
     };
     // Never over something: two members of one name were refused, and the folder is new.
-    await pipeline(Readable.from(counted(), { objectMode: false }), createWriteStream(path, { flags: 'wx' }));
+    await pipeline(
+      Readable.from(counted(), { objectMode: false }),
+      createWriteStream(path, { flags: 'wx' }),
+      stop ? { signal: stop } : {},
+    );
   }
 }
 
@@ -133,8 +137,8 @@ async function unpackZip(path: string, folder: TargetFolder, guard: MemberGuard)
       const to = guard.place(fileName);
       if (to === null) continue;
       const body = await zip.openReadStreamPromise(entry);
-      // A stream that nobody reads any more may still find its end too early: said already, and no reason to fall over.
-      body.on('error', () => undefined);
+      // yauzl tells of bad bytes by an event alone, maybe before or after anybody listens: the stream keeps it for its reader.
+      body.on('error', (error) => body.destroy(error));
       await folder.write(to, crc32Check(body, crc32, fileName));
     }
   } finally {
@@ -145,6 +149,7 @@ async function unpackZip(path: string, folder: TargetFolder, guard: MemberGuard)
 const FILES = new Set(['File', 'OldFile', 'ContiguousFile']);
 
 async function unpackTar(path: string, packed: boolean, folder: TargetFolder, guard: MemberGuard): Promise<void> {
+  const stop = new AbortController();
   let failure: unknown = null;
   let written: Promise<void> = Promise.resolve();
   const parser = new tar.Parser({
@@ -168,7 +173,7 @@ async function unpackTar(path: string, packed: boolean, folder: TargetFolder, gu
     if (!FILES.has(entry.type)) throw guard.link(entry.path, entry.type);
     const to = guard.place(entry.path);
     if (to === null) entry.resume();
-    else await folder.write(to, entry);
+    else await folder.write(to, entry, stop.signal);
   };
   parser.on('error', (error: unknown) => (failure ??= error));
   const sink = new Writable({
@@ -183,7 +188,14 @@ async function unpackTar(path: string, packed: boolean, folder: TargetFolder, gu
     },
   });
   const source = createReadStream(path);
-  await (packed ? pipeline(source, createGunzip(), sink) : pipeline(source, sink));
+  try {
+    await (packed ? pipeline(source, createGunzip(), sink) : pipeline(source, sink));
+  } catch (error) {
+    // The member under way will never end; nothing is to be written any more once this is thrown.
+    stop.abort();
+    await written;
+    throw failure ?? error;
+  }
   await written;
   if (failure !== null) throw failure;
 }
