@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { defaultScales } from '../../core/detection/box-coder.ts';
 import type { CodeScales } from '../../core/detection/box-coder.ts';
+import { fourOf } from '../losses/localization.ts';
 
 /** As core/detection/box-coder.ts `decodeBoxes`, in the graph: codes [..., anchors, 4] → boxes of the same shape. */
 export function decodeInGraph(codes: tf.Tensor, anchors: tf.Tensor, scales: CodeScales = defaultScales): tf.Tensor {
   return tf.tidy(() => {
-    const [top, left, bottom, right] = fourth(anchors);
-    const [ty, tx, th, tw] = fourth(codes);
+    const [top, left, bottom, right] = fourOf(anchors);
+    const [ty, tx, th, tw] = fourOf(codes);
     const [height, width] = [bottom.sub(top), right.sub(left)];
     const y = ty
       .div(scales[0])
@@ -20,10 +21,4 @@ export function decodeInGraph(codes: tf.Tensor, anchors: tf.Tensor, scales: Code
     const halfWidth = tw.div(scales[3]).exp().mul(width).mul(0.5);
     return tf.stack([y.sub(halfHeight), x.sub(halfWidth), y.add(halfHeight), x.add(halfWidth)], -1);
   });
-}
-
-function fourth(x: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor] {
-  const [a, b, c, d] = tf.unstack(x, -1);
-  if (!a || !b || !c || !d) throw new Error(`not four numbers: [${x.shape.join(', ')}]`);
-  return [a, b, c, d];
 }

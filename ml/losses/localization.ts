@@ -18,8 +18,8 @@ export function huber(predicted: tf.Tensor, target: tf.Tensor, delta = 1): tf.Te
  */
 export function generalizedIou(predicted: tf.Tensor, target: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const [top, left, bottom, right] = sides(predicted);
-    const [otherTop, otherLeft, otherBottom, otherRight] = sides(target);
+    const [top, left, bottom, right] = fourOf(predicted);
+    const [otherTop, otherLeft, otherBottom, otherRight] = fourOf(target);
     const area = tf.relu(bottom.sub(top)).mul(tf.relu(right.sub(left)));
     const otherArea = tf.relu(otherBottom.sub(otherTop)).mul(tf.relu(otherRight.sub(otherLeft)));
     const height = tf.relu(tf.minimum(bottom, otherBottom).sub(tf.maximum(top, otherTop)));
@@ -37,9 +37,9 @@ export function generalizedIou(predicted: tf.Tensor, target: tf.Tensor): tf.Tens
 /** Keeps the quotients of boxes without area finite. */
 const SMALLEST = 1e-7;
 
-/** The four last entries, each [...]. */
-function sides(boxes: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor] {
-  const [top, left, bottom, right] = tf.unstack(boxes, -1);
-  if (!top || !left || !bottom || !right) throw new Error(`boxes of shape [${boxes.shape.join(', ')}]`);
-  return [top, left, bottom, right];
+/** The four entries of the last axis, each [...]: the edges of boxes, or their codes. */
+export function fourOf(x: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor] {
+  const [a, b, c, d] = tf.unstack(x, -1);
+  if (!a || !b || !c || !d) throw new Error(`not four numbers: [${x.shape.join(', ')}]`);
+  return [a, b, c, d];
 }

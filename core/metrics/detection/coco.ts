@@ -1,4 +1,4 @@
-import { byCategory, byImage } from './boxes.ts';
+import { byCategory, byImage, mean } from './boxes.ts';
 import type { DetectedBox, DetectionSet, TruthBox } from './boxes.ts';
 import { AREA_RANGES, HIT, linspace, matchClass, MISSED, MOST_DETECTIONS, withIous } from './coco-matching.ts';
 import type { AreaName, Matched } from './coco-matching.ts';
@@ -121,14 +121,18 @@ function accumulate({ ranks, fates, positives }: Matched, mostDetections: number
   return { precision, recall };
 }
 
-/** Precision made non-increasing from the right, read where recall first reaches each of the 101 points; 0 beyond. */
-export function readAtRecalls(recalls: readonly number[], precisions: number[]): Float64Array {
+/** Precision made non-increasing from the right (in place), read where recall first reaches each of the points; 0 beyond. */
+export function readAtRecalls(
+  recalls: readonly number[],
+  precisions: number[],
+  points: readonly number[] = recallPoints,
+): Float64Array {
   for (let i = precisions.length - 1; i > 0; i--) {
     precisions[i - 1] = Math.max(precisions[i - 1] ?? 0, precisions[i] ?? 0);
   }
-  const read = new Float64Array(recallPoints.length);
+  const read = new Float64Array(points.length);
   let place = 0;
-  for (const [index, point] of recallPoints.entries()) {
+  for (const [index, point] of points.entries()) {
     while (place < recalls.length && (recalls[place] ?? 0) < point) place++;
     read[index] = precisions[place] ?? 0;
   }
@@ -139,8 +143,4 @@ function precisionsOf(curves: Curves | null, threshold?: number): number[] {
   if (curves === null) return [];
   const wanted = threshold === undefined ? curves.precision : curves.precision.slice(threshold, threshold + 1);
   return wanted.flatMap((values) => [...values]);
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? -1 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

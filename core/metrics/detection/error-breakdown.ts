@@ -1,5 +1,6 @@
-import { boxIou, bySureness, groupBy } from './boxes.ts';
+import { boxIou, bySureness, groupBy, mean } from './boxes.ts';
 import type { DetectedBox, DetectionSet, TruthBox } from './boxes.ts';
+import { readAtRecalls } from './coco.ts';
 
 /** Why precision is lost (Bolya et al., “TIDE: A General Toolbox for Identifying Object Detection Errors”, ECCV 2020). */
 export const errorKinds = ['classification', 'localization', 'both', 'duplicate', 'background', 'missed'] as const;
@@ -20,6 +21,7 @@ export interface ErrorBreakdown {
 const FOUND_IOU = 0.5;
 const BACKGROUND_IOU = 0.1;
 const MOST_DETECTIONS = 100;
+/** tidecv divides by 100 where NumPy’s linspace multiplies: the last bits differ, and with them whether a recall is reached. */
 const recallPoints = Array.from({ length: 101 }, (_, i) => i / 100);
 
 /** A detection on the precision–recall curve of its class. */
@@ -215,13 +217,5 @@ function classPrecision(points: readonly Point[], positives: number): number {
     recalls.push(hits / positives);
     precisions.push(hits / (index + 1));
   }
-  for (let i = precisions.length - 1; i > 0; i--) {
-    precisions[i - 1] = Math.max(precisions[i - 1] ?? 0, precisions[i] ?? 0);
-  }
-  let [sum, place] = [0, 0];
-  for (const recall of recallPoints) {
-    while (place < recalls.length && (recalls[place] ?? 0) < recall) place++;
-    sum += precisions[place] ?? 0;
-  }
-  return sum / recallPoints.length;
+  return mean([...readAtRecalls(recalls, precisions, recallPoints)]);
 }

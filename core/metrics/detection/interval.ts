@@ -1,5 +1,5 @@
 import { stream } from '../../rng.ts';
-import { byCategory, byImage } from './boxes.ts';
+import { byCategory, byImage, mean } from './boxes.ts';
 import type { DetectionSet } from './boxes.ts';
 import { readAtRecalls } from './coco.ts';
 import { AREA_RANGES, HIT, iouThresholds, matchClass, MISSED, withIous } from './coco-matching.ts';
@@ -137,8 +137,4 @@ function intervalsOf(all: readonly Precisions[], level: number): PrecisionInterv
     return { value, low: 2 * value - at((1 + level) / 2), high: 2 * value - at((1 - level) / 2) };
   };
   return { AP: interval(({ AP }) => AP), AP50: interval(({ AP50 }) => AP50) };
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? -1 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,4 +1,4 @@
-import { boxIou, byCategory, bySureness, groupBy } from './boxes.ts';
+import { boxIou, byCategory, bySureness, groupBy, mean } from './boxes.ts';
 import type { DetectedBox, DetectionSet, TruthBox } from './boxes.ts';
 
 /** Pascal VOC’s average precision at IoU .5. −1 where a class has no object that counts. */
@@ -28,7 +28,7 @@ export function evaluateVoc(set: DetectionSet): VocEvaluation {
     classFigures(truths[category] ?? [], detections[category] ?? []),
   );
   const known = perClass.filter(({ voc10 }) => voc10 >= 0);
-  return { voc07: meanOf(known.map(({ voc07 }) => voc07)), voc10: meanOf(known.map(({ voc10 }) => voc10)), perClass };
+  return { voc07: mean(known.map(({ voc07 }) => voc07)), voc10: mean(known.map(({ voc10 }) => voc10)), perClass };
 }
 
 interface PrecisionRecall {
@@ -95,8 +95,4 @@ function areaUnder({ precision, recall }: PrecisionRecall): number {
     area += ((recall[index] ?? 0) - (recall[index - 1] ?? 0)) * envelope;
   }
   return area;
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? -1 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
