@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { workOf } from './work.ts';
+import type { WorkShape } from './work.ts';
 
-const shape = {
-  ...{ backbone: 'resnet50-v1.5', strategy: 'scratch', lastN: 1, cut: null, classes: 1000 },
-  ...{ heightPx: 224, widthPx: 224 },
-} as const;
+const shape: WorkShape = {
+  backbone: 'resnet50-v1.5',
+  strategy: 'scratch',
+  lastN: 1,
+  cut: null,
+  classes: 1000,
+  heightPx: 224,
+  widthPx: 224,
+};
 
 describe('workOf', () => {
   it('counts what is published of ResNet50 V1.5: 4.1 G multiply-adds, 25.6 M parameters', () => {
