@@ -101,7 +101,7 @@ export const Run = z.object({
 });
 export type Run = z.infer<typeof Run>;
 
-/** GET /api/runs/:id/metrics. Every series is thinned to about so many points, spikes kept. */
+/** GET /api/runs/:id/metrics. Every series is thinned to about so many points, their shape kept. */
 export const MetricsQuery = z.object({ points: z.coerce.number().int().min(10).max(20_000).default(2_000) });
 export type MetricsQuery = z.infer<typeof MetricsQuery>;
 
