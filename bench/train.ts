@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackboneId } from '../contracts/pipeline-config.ts';
+import type { Kernels } from './lib/graft-child.ts';
 import { FROZEN_EPOCHS, measureGraft, timedTraining } from './lib/graft-train.ts';
 import { benchOptions, say } from './lib/options.ts';
 import { chosenPeers, measurePeer, peers, peerVersions, versionNotes, whyNot } from './lib/peers.ts';
@@ -52,21 +53,21 @@ async function competitorsOf(each: TrainCase): Promise<Competitor[]> {
   const repeats = strategy === 'full' ? REPEATS : options.quick ? 1 : FROZEN_REPEATS;
   const shape = { dir, strategy, sidePx, rows: ROWS, repeats, classes: CLASSES, train: timedTraining };
   const training = { backbone: id, strategy, sidePx, classes: CLASSES, batchSize: BATCH_SIZE, imagesPath };
-  const graft: Competitor = {
-    title: 'graft',
+  const graft = (title: string, kernels: Kernels): Competitor => ({
+    title,
     whyNot: backbone.success ? null : 'graft has no such backbone',
     measure: async () => {
       // Features that an earlier round left would be found again.
       for (const name of ['run', 'features']) await rm(join(dir, name), { recursive: true, force: true });
-      return measureGraft(await benchJob({ ...shape, backbone: BackboneId.parse(id) }), timing);
+      return measureGraft(await benchJob({ ...shape, backbone: BackboneId.parse(id) }), timing, kernels);
     },
-  };
+  });
   const others = rivals.map((peer) => ({
     title: peer.title,
     whyNot: whyNot(peer, versions),
     measure: () => measurePeer(peer, training, timing),
   }));
-  return [graft, ...others];
+  return [graft('graft', 'own'), graft('graft, TensorFlow’s kernels', 'tensorflow'), ...others];
 }
 
 /** Every round goes through all of them, forwards and backwards in turn: a slow spell of the machine hits each. */

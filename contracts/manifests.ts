@@ -196,6 +196,8 @@ export const TrainEnvironment = z.object({
   oneDnn: z.boolean(),
   /** Whether steps ran as compiled graphs or operation by operation. */
   engine: z.enum(['compiled', 'eager']).default('eager'),
+  /** For which processors graft's own kernels were compiled (`x86-64-v4`); null where TensorFlow's computed alone. */
+  kernels: z.string().nullable().default(null),
   arch: z.string(),
 });
 export type TrainEnvironment = z.infer<typeof TrainEnvironment>;

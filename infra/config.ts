@@ -55,6 +55,8 @@ export interface Settings {
   readonly temporalPort: number | null;
   readonly s3Port: number | null;
   readonly device: DeviceRequest;
+  /** Whether training may use graft's own kernels; false: TensorFlow's alone. */
+  readonly ownKernels: boolean;
   /** A file that a worker makes once it works: for supervisors. Absolute. */
   readonly readyFile: string | null;
   /** Threads that TensorFlow may use, ≥ 1. Results are bit-identical for a fixed number. */
@@ -104,6 +106,7 @@ const Environment = z.object({
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
+  GRAFT_KERNELS: z.enum(['own', 'tensorflow']).optional(),
   GRAFT_URL_ALLOW: Text.optional(),
   GRAFT_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PATH: z.string().optional(),
@@ -130,6 +133,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     temporalPort: env.GRAFT_TEMPORAL_PORT ?? null,
     s3Port: env.GRAFT_S3_PORT ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
+    ownKernels: env.GRAFT_KERNELS !== 'tensorflow',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',

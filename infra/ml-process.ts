@@ -28,6 +28,7 @@ async function run(job: MlJob, threads: number): Promise<void> {
       threads: native.threads,
       oneDnn: native.backend !== 'cpu-js',
       engine: native.backend === 'cpu-js' ? 'eager' : 'compiled',
+      kernels: native.kernels,
       arch: process.arch,
     },
   });

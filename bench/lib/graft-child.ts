@@ -5,7 +5,12 @@ import type { MlSession } from '../../infra/ports/ml-runner.ts';
 import { codesJob, featuresJobOf } from '../../test/lib/codes-job.ts';
 import { peakMemoryMb } from './peak-memory.ts';
 
-const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }) });
+/** Which kernels compute a step where both can: graft's own, or TensorFlow's alone (GRAFT_KERNELS). */
+export type Kernels = 'own' | 'tensorflow';
+
+const runnerWith = (kernels: Kernels) =>
+  createMlRunner({ env: childEnvironment({ GRAFT_KERNELS: kernels }, { secrets: false }) });
+const runner = runnerWith('own');
 /** How many threads graft's child gets, and the peers too: the cores that this process may use. */
 export const threads = runner.defaultThreads;
 
@@ -22,9 +27,9 @@ export interface WatchedChild {
 }
 
 /** A job in graft's own child process, as the worker starts it, with an eye on its memory. */
-export function startJob(job: MlJob): WatchedChild {
+export function startJob(job: MlJob, kernels: Kernels = 'own'): WatchedChild {
   const startedMs = performance.now();
-  const session = runner.start(job, { threads });
+  const session = runnerWith(kernels).start(job, { threads });
   let peak: number | null = null;
   const look = (): void => {
     peak = peakMemoryMb(session.pid) ?? peak;

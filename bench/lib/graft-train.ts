@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { behindPrefix, startJob } from './graft-child.ts';
+import type { Kernels } from './graft-child.ts';
 import { weightedMedian } from './statistics.ts';
 import { BATCH_SIZE } from './timing.ts';
 import type { Measured, Timing } from './timing.ts';
@@ -15,9 +16,9 @@ const WARM_UP_PASSES = 2;
  * warm-up, each as often as it has steps. A report is the mean of half a second or of one step, whichever is longer, and
  * has everything in it: input, step, log. Behind a frozen part it is the rate over ten epochs with the one pass.
  */
-export async function measureGraft(job: TrainJob, timing: Timing): Promise<Measured> {
+export async function measureGraft(job: TrainJob, timing: Timing, kernels: Kernels = 'own'): Promise<Measured> {
   const { job: ready, passes } = await behindPrefix(job, join(job.workDir, 'features'));
-  const child = startJob(ready);
+  const child = startJob(ready, kernels);
   const reports: { value: number; weight: number }[] = [];
   let before = 0;
   let timedFromMs: number | null = null;

@@ -78,11 +78,14 @@ export async function findCompiler(settings: Pick<Settings, 'searchPath'>): Prom
   return null;
 }
 
-export interface CompileOptions {
-  readonly variant: TensorFlowVariant;
+export interface ToolChain {
   readonly compiler: string;
   readonly settings: Pick<Settings, 'searchPath'>;
   readonly signal?: AbortSignal;
+}
+
+export interface CompileOptions extends ToolChain {
+  readonly variant: TensorFlowVariant;
   readonly includeFolder: string;
 }
 
@@ -100,7 +103,11 @@ export async function compileAddons(dir: string, options: CompileOptions): Promi
   ]);
 }
 
-async function compile(target: string, args: readonly string[], options: CompileOptions): Promise<void> {
+/**
+ * Compiles and links one addon into its place, which it takes after a child process has loaded it.
+ * Throws ADDON_COMPILE and ADDON_LOAD (failed).
+ */
+export async function compile(target: string, args: readonly string[], options: ToolChain): Promise<void> {
   // In the target's own folder, so that its rpath holds for the trial too.
   const trial = temporaryBeside(target).replace(/\.tmp$/, '.tmp.node');
   await makeFolder(dirname(target));
@@ -131,7 +138,8 @@ function commonArguments(): string[] {
   return ['-std=c++17', '-O2', '-shared', '-fPIC', ...defines, `-I${join(headers, 'include')}`];
 }
 
-function linking(dir: string): string[] {
+/** What an addon in `lib/napi-v8` is linked with. */
+export function linking(dir: string): string[] {
   const libraries = join(dir, LIBRARY_FOLDER);
   const search = [`-L${libraries}`, '-ltensorflow'];
   return isMac

@@ -11,6 +11,7 @@ import { nodePackageOf, packageFolder } from './addon.ts';
 import { hushed } from './hush.ts';
 import { chooseDevice, lookAtMachine } from './devices.ts';
 import type { DeviceChoice } from './devices.ts';
+import { findKernels, loadKernels } from './kernels.ts';
 import type { OnProvision } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findTensorFlow } from './tensorflow-cache.ts';
@@ -30,6 +31,8 @@ export interface LoadedTensorFlow {
   readonly threads: number;
   /** The folder of the native libraries; null for the JavaScript backend. */
   readonly dir: string | null;
+  /** For which processors graft's own kernels were compiled; null where TensorFlow's compute alone. */
+  readonly kernels: string | null;
 }
 
 export interface LoadOptions {
@@ -88,6 +91,7 @@ async function loadNative(
   const tf = await import('@tensorflow/tfjs');
   const facts = requireBinding(tf, install, known.verboseNative ? unhushed : hushed);
   const device = facts.usesGpu ? 'gpu' : 'cpu';
+  const kernels = device === 'cpu' && known.ownKernels ? await addKernels(tf, install, known, options) : null;
   const unused =
     variant === 'gpu' && device === 'cpu' ? ', but TensorFlow can’t use it (CUDA 12 libraries missing?)' : '';
   return {
@@ -97,7 +101,22 @@ async function loadNative(
     why: `${choice.why}${unused}`,
     threads,
     dir: install.dir,
+    kernels,
   };
+}
+
+/** graft's own kernels (kernels/), for ml/native/kernels.ts to find; without them training is slower and else the same. */
+async function addKernels(
+  tf: typeof Tfjs,
+  install: TensorFlowInstall,
+  known: Settings,
+  options: LoadOptions,
+): Promise<string | null> {
+  const kernels = await findKernels(install, known, options.provision !== false);
+  if (kernels === null || !loadKernels(kernels)) return null;
+  tf.env().registerFlag('GRAFT_KERNELS', () => true);
+  tf.env().set('GRAFT_KERNELS', true);
+  return kernels.processor;
 }
 
 const Binding = z.object({ TF_Version: z.string() });
@@ -165,6 +184,7 @@ async function useJavaScript(why: string, options: LoadOptions): Promise<LoadedT
     why,
     threads: 1,
     dir: null,
+    kernels: null,
   };
 }
 

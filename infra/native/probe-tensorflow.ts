@@ -14,6 +14,7 @@ const Loaded: z.ZodType<LoadedTensorFlow> = z.object({
   why: z.string(),
   threads: z.number(),
   dir: z.string().nullable(),
+  kernels: z.string().nullable(),
 });
 
 const Failed = z.object({ failed: z.string() });

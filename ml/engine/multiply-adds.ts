@@ -18,6 +18,7 @@ function ofOperation({ name, attributes, inputShapes, outputShapes }: RecordedOp
     case 'Conv2D':
       return outputs * elementCount(b.slice(0, 3));
     case 'DepthwiseConv2dNative':
+    case 'GraftDepthwise':
       return outputs * elementCount(b.slice(0, 2));
     case 'MatMul': {
       const transposed = attributes.find((attribute) => attribute.name === 'transpose_a')?.value === true;

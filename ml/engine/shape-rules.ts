@@ -54,6 +54,17 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
     // The last is what a GPU's kernel keeps for its gradient; a CPU's keeps nothing there.
     return [x, channels, channels, channels, channels, [0]];
   },
+  GraftBatchNorm: ({ inputs }) => {
+    const [x, gamma] = inputs.map(({ shape }) => shape);
+    return [x ?? [], ...[1, 2, 3, 4].map(() => gamma ?? [])];
+  },
+  GraftBatchNormGrad: ({ inputs }) => [inputs[1]?.shape ?? [], inputs[2]?.shape ?? [], inputs[2]?.shape ?? []],
+  GraftDepthwise: ({ inputs, constant }) => {
+    const [batch = 1, , , channels = 1] = inputs[0]?.shape ?? [];
+    return [[batch, ...constant(2), channels]];
+  },
+  GraftDepthwiseInputGrad: sameAs(2),
+  GraftDepthwiseKernelGrad: sameAs(2),
   FusedBatchNormGradV3: ({ inputs }) => {
     const x = inputs[1]?.shape ?? [];
     const channels = [x.at(-1) ?? 1];

@@ -64,12 +64,12 @@ export function convBn(options: ConvBnOptions): Layer {
         const z = conv(x, folded, { stride, padding, depthwise, padApart: depthwise });
         return activate(biasAdd(z, offset), activation);
       }
-      const product = conv(x, weights, { stride, padding, depthwise });
+      const product = conv(x, weights, { stride, padding, depthwise, inTraining: true });
       const z = bias ? biasAdd(product, ctx.param(bias.name)) : product;
-      const normalized = batchNormTraining(z, p, batchNorm.epsilon, batchNorm.momentum);
+      const normalized = batchNormTraining(z, p, { ...batchNorm, activation });
       ctx.setStatistic(movingMean.name, normalized.movingMean);
       ctx.setStatistic(movingVariance.name, normalized.movingVariance);
-      return activate(normalized.y, activation);
+      return normalized.y;
     },
   };
 }

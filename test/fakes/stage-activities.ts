@@ -117,6 +117,7 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
           device: 'cpu',
           threads: 2,
           oneDnn: true,
+          kernels: null,
           engine: 'compiled',
           arch: 'x64',
         },

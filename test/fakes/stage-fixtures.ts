@@ -150,6 +150,7 @@ export async function putTrained(
       device: 'cpu',
       threads: 2,
       oneDnn: true,
+      kernels: null,
       engine: 'compiled',
       arch: 'x64',
     },

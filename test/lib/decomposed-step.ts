@@ -3,7 +3,7 @@ import type { Program, ProgramState } from '../../ml/engine/index.ts';
 import { slotsOf, updateEagerly } from '../../ml/engine/rules.ts';
 import type { Block } from '../../ml/nn/module.ts';
 import { activate } from '../../ml/nn/ops/activation.ts';
-import { batchNormTraining, plainBatchNorm } from '../../ml/nn/ops/batch-norm.ts';
+import { fusedBatchNorm, plainBatchNorm } from '../../ml/nn/ops/batch-norm.ts';
 import { conv } from '../../ml/nn/ops/conv.ts';
 import { imageBatch } from '../../ml/trainer/images.ts';
 import type { Model } from '../../ml/trainer/model.ts';
@@ -86,7 +86,7 @@ function network(
         movingMean: state.get(statistic('moving_mean')),
         movingVariance: state.get(statistic('moving_variance')),
       };
-      const normalized = (plainNorm ? plainBatchNorm : batchNormTraining)(z, parts, 1e-5, 0.9);
+      const normalized = (plainNorm ? plainBatchNorm : fusedBatchNorm)(z, parts, 1e-5, 0.9);
       state.set(statistic('moving_mean'), normalized.movingMean);
       state.set(statistic('moving_variance'), normalized.movingVariance);
       value = activate(normalized.y, layer.endsWith('/project') ? 'linear' : 'relu6');

@@ -1,5 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { hasOwnKernels } from '../../native/kernels.ts';
+import type { Activation } from './activation.ts';
+import { activate } from './activation.ts';
 import { isNative, NATIVE_BACKEND, runNative } from './native.ts';
+import { isFusible, ownBatchNorm } from './own-batch-norm.ts';
 
 /** Vectors of one value a channel. */
 export interface BatchNormParams {
@@ -16,23 +20,34 @@ export function batchNormAffine(p: BatchNormParams, epsilon: number): { scale: t
 }
 
 export interface NormalizedBatch {
+  /** Behind the activation. */
   readonly y: tf.Tensor;
   readonly movingMean: tf.Tensor;
   readonly movingVariance: tf.Tensor;
 }
 
+/** `momentum` is what the moving averages keep of their old value. */
+export interface BatchNormTraining {
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly activation: Activation;
+}
+
 /**
  * BatchNorm with the statistics of the batch (Ioffe and Szegedy 1502.03167, algorithm 1) of x [batch, height, width,
- * channels]. `momentum` is what the moving averages keep of their old value. As in TensorFlow and PyTorch, the moving
- * variance takes the unbiased variance, the normalization the biased one. Gradients flow to x, gamma and beta.
+ * channels], and the activation behind it. As in TensorFlow and PyTorch, the moving variance takes the unbiased variance, the
+ * normalization the biased one. Gradients flow to x, gamma and beta.
  */
-export function batchNormTraining(
-  x: tf.Tensor,
-  p: BatchNormParams,
-  epsilon: number,
-  momentum: number,
-): NormalizedBatch {
-  return isNative() ? fusedBatchNorm(x, p, epsilon, momentum) : plainBatchNorm(x, p, epsilon, momentum);
+export function batchNormTraining(x: tf.Tensor, p: BatchNormParams, options: BatchNormTraining): NormalizedBatch {
+  const { epsilon, momentum, activation } = options;
+  if (hasOwnKernels()) {
+    const fused = isFusible(activation);
+    const normalized = ownBatchNorm(x, p, { epsilon, momentum, activation: fused ? activation : 'linear' });
+    return fused ? normalized : { ...normalized, y: activate(normalized.y, activation) };
+  }
+  const plain = isNative() ? fusedBatchNorm : plainBatchNorm;
+  const normalized = plain(x, p, epsilon, momentum);
+  return { ...normalized, y: activate(normalized.y, activation) };
 }
 
 /** The formula in tfjs's own operations: what the fused kernel is tested against. */
@@ -51,7 +66,8 @@ export function plainBatchNorm(x: tf.Tensor, p: BatchNormParams, epsilon: number
 
 const FUSED = 'GraftFusedBatchNorm';
 
-function fusedBatchNorm(x: tf.Tensor, p: BatchNormParams, epsilon: number, momentum: number): NormalizedBatch {
+/** The same by TensorFlow's own kernel. */
+export function fusedBatchNorm(x: tf.Tensor, p: BatchNormParams, epsilon: number, momentum: number): NormalizedBatch {
   const inputs = { x, gamma: p.gamma, beta: p.beta, movingMean: p.movingMean, movingVariance: p.movingVariance };
   const outputs = tf.engine().runKernel<tf.Tensor[]>(FUSED, inputs, { epsilon, momentum });
   const [y, movingMean, movingVariance] = outputs;

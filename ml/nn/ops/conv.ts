@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
+import { fitsOwnDepthwise, ownDepthwise } from './own-depthwise.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
 import type { Padding } from './padding.ts';
 import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
@@ -15,12 +16,15 @@ export interface ConvOptions {
    * loses its explicit padding (a crash in 2.21: core/grappler/optimizers/remapper.cc copies all attributes but this one).
    */
   readonly padApart?: boolean;
+  /** In a training step graft's own kernels may compute it; elsewhere TensorFlow fuses its own with what is behind them. */
+  readonly inTraining?: boolean;
 }
 
 /** Cross-correlation of x [batch, height, width, in] with a kernel [h, w, in, out], or [h, w, in, 1] when depthwise. */
 export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.Tensor {
   const { stride, padding, depthwise, padApart = false } = options;
   if (!isRank4(x) || !isRank4(kernel)) throw new Error(`[${x.shape.join(', ')}] by [${kernel.shape.join(', ')}]`);
+  if (depthwise && options.inTraining === true && fitsOwnDepthwise(kernel)) return ownDepthwise(x, kernel, options);
   const [windowHeight, windowWidth] = kernel.shape;
   const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowHeight, windowWidth], stride);
   if (isNative()) {

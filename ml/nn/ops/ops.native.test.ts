@@ -4,7 +4,7 @@ import { stream } from '../../../core/rng.ts';
 import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
 import { activate } from './activation.ts';
 import type { BatchNormParams } from './batch-norm.ts';
-import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
+import { fusedBatchNorm, plainBatchNorm } from './batch-norm.ts';
 import { biasAdd } from './bias-add.ts';
 import type { Padding } from './conv.ts';
 import { conv } from './conv.ts';
@@ -42,7 +42,7 @@ function gradients(f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]
   })(inputs);
 }
 
-describe('batchNormTraining', () => {
+describe('BatchNorm of a batch', () => {
   const params = (channels: number): BatchNormParams => ({
     gamma: values('gamma', [channels], 0.3, 1),
     beta: values('beta', [channels]),
@@ -57,7 +57,7 @@ describe('batchNormTraining', () => {
   ])('TensorFlow’s fused kernel gives the formula: batch %i, %i × %i, %i channels', (...shape) => {
     const x = values('x', shape, 3, 1);
     const p = params(shape[3]);
-    const fused = batchNormTraining(x, p, 1e-3, 0.9);
+    const fused = fusedBatchNorm(x, p, 1e-3, 0.9);
     const plain = plainBatchNorm(x, p, 1e-3, 0.9);
     expect(distance(fused.y, plain.y)).toBeLessThan(1e-5);
     expect(distance(fused.movingMean, plain.movingMean)).toBeLessThan(1e-5);
@@ -72,7 +72,7 @@ describe('batchNormTraining', () => {
         (x_, gamma, beta) => normalize(x_!, { ...p, gamma: gamma!, beta: beta! }, 1e-3, 0.9).y,
         [x, p.gamma, p.beta],
       );
-    const [fused, plain] = [through(batchNormTraining), through(plainBatchNorm)];
+    const [fused, plain] = [through(fusedBatchNorm), through(plainBatchNorm)];
     for (const [index, gradient] of fused.entries()) expect(distance(gradient, plain[index]!)).toBeLessThan(1e-5);
   });
 });

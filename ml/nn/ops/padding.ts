@@ -31,6 +31,16 @@ function edgesOf(padding: Padding, sidePx: number, windowPx: number, stride: num
   }
 }
 
+/** Pixels above, below, left and right that a window of these sides reaches beyond a picture. */
+export function edgesAround(
+  padding: Padding,
+  [heightPx, widthPx]: readonly [number, number],
+  [windowHeight, windowWidth]: readonly [number, number],
+  stride: number,
+): readonly [number, number, number, number] {
+  return [...edgesOf(padding, heightPx, windowHeight, stride), ...edgesOf(padding, widthPx, windowWidth, stride)];
+}
+
 /** How TensorFlow is told: `pads` are above, below, left, right, and zero but for EXPLICIT. */
 export interface NativePadding {
   readonly mode: 'SAME' | 'VALID' | 'EXPLICIT';
@@ -40,15 +50,11 @@ export interface NativePadding {
 /** SAME wherever it comes to the same pixels: TensorFlow's kernels for it are the faster and the better tested ones. */
 export function nativePadding(
   padding: Padding,
-  [heightPx, widthPx]: readonly [number, number],
-  [windowHeight, windowWidth]: readonly [number, number],
+  sides: readonly [number, number],
+  window: readonly [number, number],
   stride: number,
 ): NativePadding {
-  const edges = (rule: Padding): readonly [number, number, number, number] => [
-    ...edgesOf(rule, heightPx, windowHeight, stride),
-    ...edgesOf(rule, widthPx, windowWidth, stride),
-  ];
-  const [pads, same] = [edges(padding), edges('same')];
+  const [pads, same] = [edgesAround(padding, sides, window, stride), edgesAround('same', sides, window, stride)];
   if (pads.every((pixels, index) => pixels === same[index])) return { mode: 'SAME', pads: [0, 0, 0, 0] };
   return { mode: pads.every((pixels) => pixels === 0) ? 'VALID' : 'EXPLICIT', pads };
 }

@@ -1,0 +1,17 @@
+// Makes the operations of this folder known to the TensorFlow of the process that loads it.
+
+#include <node_api.h>
+
+#include "operations.h"
+
+extern "C" {
+
+static napi_value init(napi_env env, napi_value exports) {
+  napi_value ready;
+  napi_get_boolean(env, graft::addBatchNorm() && graft::addDepthwise(), &ready);
+  napi_set_named_property(env, exports, "ready", ready);
+  return exports;
+}
+
+NAPI_MODULE(kernels, init)
+}

@@ -1,0 +1,12 @@
+// The operations of this folder. Each adds itself to the TensorFlow of this process; false where that fails.
+#ifndef GRAFT_KERNELS_OPERATIONS_H_
+#define GRAFT_KERNELS_OPERATIONS_H_
+
+namespace graft {
+
+bool addBatchNorm();
+bool addDepthwise();
+
+}  // namespace graft
+
+#endif  // GRAFT_KERNELS_OPERATIONS_H_

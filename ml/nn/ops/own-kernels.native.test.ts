@@ -1,0 +1,158 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { stream } from '../../../core/rng.ts';
+import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
+import { hasOwnKernels } from '../../native/kernels.ts';
+import type { Activation } from './activation.ts';
+import type { BatchNormParams, BatchNormTraining } from './batch-norm.ts';
+import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
+import type { Padding } from './conv.ts';
+import { conv } from './conv.ts';
+
+beforeAll(async () => {
+  const { kernels } = await loadTensorFlow();
+  // A Linux machine with AVX2, an arm64 one: where they can't be had, the other tests hold for what computes instead.
+  expect(kernels).not.toBeNull();
+  expect(hasOwnKernels()).toBe(true);
+});
+
+function values(name: string, shape: number[], scale = 1, shift = 0): tf.Tensor {
+  const random = stream(5, name);
+  const count = shape.reduce((product, size) => product * size, 1);
+  return tf.tensor(
+    Float32Array.from({ length: count }, (_, i) => random.normal(0, i) * scale + shift),
+    shape,
+  );
+}
+
+/** Largest difference, relative to the largest value. */
+function distance(a: tf.Tensor, b: tf.Tensor): number {
+  expect(a.shape).toEqual(b.shape);
+  return tf.tidy(() => {
+    const scale = tf.maximum(tf.max(tf.abs(b)), 1e-6);
+    return tf.div(tf.max(tf.abs(tf.sub(a, b))), scale).dataSync()[0]!;
+  });
+}
+
+/** Gradients of Σ w ∘ f(inputs) with fixed random w. */
+function gradients(f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] {
+  return tf.grads((...given: tf.Tensor[]) => {
+    const y = f(...given);
+    return tf.sum(tf.mul(y, values('w', y.shape)));
+  })(inputs);
+}
+
+function params(channels: number): BatchNormParams {
+  return {
+    gamma: values('gamma', [channels], 0.3, 1),
+    beta: values('beta', [channels]),
+    movingMean: values('mean', [channels]),
+    movingVariance: tf.abs(values('variance', [channels], 1, 2)),
+  };
+}
+
+/** tfjs's own formulas; relu6 as a clip, whose gradient is one strictly inside. */
+function plainly(x: tf.Tensor, p: BatchNormParams, { epsilon, momentum, activation }: BatchNormTraining) {
+  const normalized = plainBatchNorm(x, p, epsilon, momentum);
+  const activated = (y: tf.Tensor): tf.Tensor => {
+    switch (activation) {
+      case 'relu':
+        return tf.relu(y);
+      case 'relu6':
+        return tf.clipByValue(y, 0, 6);
+      case 'swish':
+        return tf.mul(y, tf.sigmoid(y));
+      default:
+        return y;
+    }
+  };
+  return { ...normalized, y: activated(normalized.y) };
+}
+
+const activations: Activation[] = ['linear', 'relu', 'relu6', 'swish'];
+/** Channels that are no multiple of a vector's length, few rows, and more than one block sums. */
+const shapes: number[][] = [
+  [4, 5, 7, 3],
+  [2, 1, 1, 8],
+  [1, 1, 3, 5],
+  [8, 16, 16, 24],
+  [6, 40, 40, 17],
+];
+
+describe('BatchNorm with its activation', () => {
+  it.each(activations.flatMap((activation) => shapes.map((shape) => [activation, shape] as const)))(
+    '%s of %j: values, moving averages and gradients are those of the formula',
+    (activation, shape) => {
+      const options: BatchNormTraining = { epsilon: 1e-3, momentum: 0.9, activation };
+      const channels = shape.at(-1)!;
+      const x = values('x', shape, 3, 1);
+      const p = params(channels);
+      const [own, plain] = [batchNormTraining(x, p, options), plainly(x, p, options)];
+      expect(distance(own.y, plain.y)).toBeLessThan(1e-5);
+      expect(distance(own.movingMean, plain.movingMean)).toBeLessThan(1e-5);
+      expect(distance(own.movingVariance, plain.movingVariance)).toBeLessThan(1e-5);
+      const through = (normalize: typeof batchNormTraining) =>
+        gradients(
+          (x_, gamma, beta) => normalize(x_!, { ...p, gamma: gamma!, beta: beta! }, options).y,
+          [x, p.gamma, p.beta],
+        );
+      const wanted = through(plainly);
+      for (const [index, gradient] of through(batchNormTraining).entries()) {
+        expect(distance(gradient, wanted[index]!)).toBeLessThan(2e-5);
+      }
+    },
+  );
+
+  it('keeps the variance of values far from zero', () => {
+    const x = values('far', [16, 8, 8, 16], 0.01, 100);
+    const options: BatchNormTraining = { epsilon: 1e-6, momentum: 0, activation: 'linear' };
+    const { movingVariance } = batchNormTraining(x, params(16), options);
+    const data = x.dataSync();
+    const channel = Array.from({ length: data.length / 16 }, (_, i) => data[i * 16]!);
+    const mean = channel.reduce((sum, each) => sum + each, 0) / channel.length;
+    const variance = channel.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (channel.length - 1);
+    expect(movingVariance.dataSync()[0]! / variance).toBeCloseTo(1, 4);
+  });
+
+  it('what is no number stays none', () => {
+    const x = tf.tensor4d([1, Number.NaN, 2, 3], [1, 2, 2, 1]);
+    const { y } = batchNormTraining(x, params(1), { epsilon: 1e-3, momentum: 0.9, activation: 'relu6' });
+    expect([...y.dataSync()].every(Number.isNaN)).toBe(true);
+  });
+
+  it('leaves a gradient alone that somebody else still reads', () => {
+    const [x, p] = [values('x', [2, 4, 4, 8]), params(8)];
+    const options: BatchNormTraining = { epsilon: 1e-3, momentum: 0.9, activation: 'relu' };
+    const w = values('w', [2, 4, 4, 8]);
+    const before = w.dataSync().slice();
+    tf.grad((each: tf.Tensor) => tf.sum(tf.mul(w, batchNormTraining(each, p, options).y)))(x);
+    expect(w.dataSync()).toEqual(before);
+  });
+});
+
+describe('depthwise convolution of a training step', () => {
+  const cases: [Padding, number, number, number, number][] = [];
+  for (const padding of ['same', 'symmetric', 'valid', 'after'] as const) {
+    for (const kernelPx of [1, 3, 5, 7]) {
+      for (const stride of [1, 2, 3]) {
+        for (const [sidePx, channels] of [[12, 33], [7, 24], [9, 3]] as const) cases.push([padding, kernelPx, stride, sidePx, channels]); // prettier-ignore
+      }
+    }
+  }
+
+  it.each(cases)('%s, kernel %i, stride %i, side %i, %i channels: as TensorFlow’s', (...args) => {
+    const [padding, kernelPx, stride, sidePx, channels] = args;
+    const x = values('x', [2, sidePx, sidePx + 2, channels]);
+    const kernel = values('k', [kernelPx, kernelPx, channels, 1], 0.3);
+    const through =
+      (inTraining: boolean) =>
+      (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+        conv(a, b, { stride, padding, depthwise: true, inTraining });
+    const [own, theirs] = [through(true), through(false)];
+    expect(distance(own(x, kernel), theirs(x, kernel))).toBeLessThan(1e-5);
+    const wanted = gradients((a, b) => theirs(a!, b!), [x, kernel]);
+    const seen = gradients((a, b) => own(a!, b!), [x, kernel]);
+    expect(distance(seen[0]!, wanted[0]!)).toBeLessThan(1e-5);
+    expect(distance(seen[1]!, wanted[1]!)).toBeLessThan(1e-5);
+  });
+});
