@@ -2,12 +2,11 @@ import { Command } from 'commander';
 import type { ApprovalAnswer, ApprovalVerdict } from '../contracts/approval.ts';
 import { inputError } from '../core/errors.ts';
 import type { RunId } from '../core/ids.ts';
-import { answerApproval, answerByLink } from '../infra/approvals/answer.ts';
+import { answerApproval, answerByLink } from '../infra/clients/approvals.ts';
 import { APPROVAL_SECRET } from '../infra/approvals/link.ts';
 import { notifyVariable } from '../infra/config.ts';
-import { retrainWorkflowId } from '../workflows/workflow-ids.ts';
-import { findRun } from './lib/find-run.ts';
-import { requester } from './lib/requester.ts';
+import { findRun } from '../infra/clients/find-run.ts';
+import { requester } from '../infra/clients/requester.ts';
 import { withServices } from './lib/services.ts';
 import type { Services } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';
@@ -69,7 +68,7 @@ async function answer(
   text: string | undefined,
   { reason = '', link }: AnswerFlags,
 ): Promise<{ readonly runId: RunId; readonly verdict: ApprovalVerdict }> {
-  const services = { temporal, store, workflowId: retrainWorkflowId };
+  const services = { temporal, store };
   if ((text === undefined) === (link === undefined)) {
     const seen = text === undefined ? 'neither a run nor --link' : 'a run and --link';
     throw inputError('USAGE', `graft ${decision}`, seen, 'one of them', `graft ${decision} latest`);

@@ -14,7 +14,7 @@ export const cancelRunSignal = defineSignal<[{ reason: string }]>('cancelRun');
 /** Sent by the training activity, thinned so that a run's history stays small however long it is. */
 export const trainingProgressSignal = defineSignal<[TrainingProgress]>(TRAINING_PROGRESS_SIGNAL);
 
-/** A person's word on a promotion that waits (infra/approvals/answer.ts sends it). */
+/** A person's word on a promotion that waits (infra/clients/approvals.ts sends it). */
 export const approvalUpdate = defineUpdate<ApprovalVerdict, [ApprovalAnswer]>(APPROVAL_UPDATE);
 
 /** How a sweep stands; answered by a running and by a closed one. */

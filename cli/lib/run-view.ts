@@ -5,7 +5,7 @@ import type { ApprovalWait } from '../../contracts/approval.ts';
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
-import type { Observation, PendingWork } from './runs-client.ts';
+import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
 import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });

@@ -5,7 +5,7 @@ import type { ApprovalAnswer, ApprovalRecord } from '../../contracts/approval.ts
 import type { NotifyMessage } from '../../contracts/notify-config.ts';
 import type { PromoteInput } from '../../contracts/stages.ts';
 import { asRunId } from '../../core/ids.ts';
-import { answerApproval, answerByLink } from '../../infra/approvals/answer.ts';
+import { answerApproval, answerByLink } from '../../infra/clients/approvals.ts';
 import { approvalToken } from '../../infra/approvals/link.ts';
 import { cancelRunSignal, progressQuery } from '../../workflows/messages.ts';
 import type { retrainWorkflow } from '../../workflows/index.ts';
@@ -43,7 +43,7 @@ function recording() {
     const answer = await promoteModel(input);
     return { ...answer, output: { ...answer.output, promoted: input.approval?.promote ?? true } };
   };
-  const services = { temporal: { client: bench.client }, store, workflowId: retrainWorkflowId };
+  const services = { temporal: { client: bench.client }, store };
   const say = (run: string, answer: Partial<ApprovalAnswer>) =>
     answerApproval(services, asRunId(run), {
       decision: 'approve',

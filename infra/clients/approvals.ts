@@ -8,17 +8,16 @@ import { inputError, transientError } from '../../core/errors.ts';
 import type { RunId } from '../../core/ids.ts';
 import { alreadyGiven, notWaiting } from '../../core/promotion/approval.ts';
 import type { Refusal } from '../../core/promotion/approval.ts';
-import { APPROVAL_UPDATE } from '../../core/signal-names.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { applicationError } from '../temporal/application-error.ts';
+import { approvalUpdate } from '../../workflows/messages.ts';
+import { retrainWorkflowId } from '../../workflows/workflow-ids.ts';
 import type { TemporalClient } from '../temporal/connect.ts';
-import { readApprovalToken } from './link.ts';
+import { readApprovalToken } from '../approvals/link.ts';
 
 export interface ApprovalServices {
   readonly temporal: Pick<TemporalClient, 'client'>;
   readonly store: ObjectStore;
-  /** `retrainWorkflowId(runId)` of workflows/workflow-ids.ts. */
-  readonly workflowId: (runId: RunId) => string;
 }
 
 /** A worker takes the answer up within a second; without one nobody does. */
@@ -35,13 +34,13 @@ export async function answerApproval(
   runId: RunId,
   answer: ApprovalAnswer,
 ): Promise<ApprovalVerdict> {
-  const { temporal, workflowId, store } = services;
+  const { temporal, store } = services;
   const { workflow, connection } = temporal.client;
   try {
     const checked = ApprovalAnswer.parse(answer);
-    const handle = workflow.getHandle(workflowId(runId));
+    const handle = workflow.getHandle(retrainWorkflowId(runId));
     const verdict: unknown = await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () =>
-      handle.executeUpdate(APPROVAL_UPDATE, { args: [checked] }),
+      handle.executeUpdate(approvalUpdate, { args: [checked] }),
     );
     return ApprovalVerdict.parse(verdict);
   } catch (error) {
