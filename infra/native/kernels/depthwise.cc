@@ -97,15 +97,22 @@ struct Correlation {
   int side, stride, top, left;
 };
 
-// `Pixels` neighbours in a row whose windows lie inside the picture.
+// The rows of a window that lie inside the picture.
+struct Rows {
+  int begin, end;
+  Rows(const Correlation& p, int64_t first)
+      : begin(static_cast<int>(std::max<int64_t>(0, -first))),
+        end(static_cast<int>(std::min<int64_t>(p.side, p.inHeight - first))) {}
+};
+
+// `Pixels` neighbours in a row, all columns of whose windows lie inside the picture.
 template <int Side, int Stride, int Pixels>
-inline void innerPixels(const Correlation& p, const float* corner, float* out) {
+inline void innerPixels(const Correlation& p, const Rows& rows, const float* corner, float* out) {
   const int64_t row = p.inWidth * p.channels;
   overChannels(p.channels, [&](auto width, int64_t c) {
     constexpr int W = decltype(width)::value;
     Lanes<W> sums[Pixels] = {};
-#pragma GCC unroll 8
-    for (int i = 0; i < Side; ++i) {
+    for (int i = rows.begin; i < rows.end; ++i) {
       Lanes<W> taps[Side];
 #pragma GCC unroll 8
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(p.kernel + (i * Side + j) * p.channels + c);
@@ -138,22 +145,28 @@ void edgePixel(const Correlation& p, const float* in, int64_t y, int64_t x, floa
   sumTerms(terms, p.channels, out);
 }
 
+// Whether the windows of `pixels` neighbours begin and end inside the picture's columns.
+template <int Side, int Stride>
+inline bool isInner(const Correlation& p, int64_t x, int pixels) {
+  const int64_t first = x * Stride - p.left;
+  return x + pixels <= p.outWidth && first >= 0 && first + (pixels - 1) * Stride + Side <= p.inWidth;
+}
+
 template <int Side, int Stride>
 void correlateRow(const Correlation& p, const float* in, int64_t y, float* out) {
-  constexpr int kPixels = 4;
   const int64_t firstRow = y * Stride - p.top;
-  const bool inside = firstRow >= 0 && firstRow + Side <= p.inHeight;
+  const Rows rows(p, firstRow);
   for (int64_t x = 0; x < p.outWidth;) {
-    const int64_t first = x * Stride - p.left;
-    const float* corner = in + (firstRow * p.inWidth + first) * p.channels;
-    if (inside && first >= 0 && x + kPixels <= p.outWidth && first + (kPixels - 1) * Stride + Side <= p.inWidth) {
-      innerPixels<Side, Stride, kPixels>(p, corner, out + x * p.channels);
-      x += kPixels;
-    } else if (inside && first >= 0 && first + Side <= p.inWidth) {
-      innerPixels<Side, Stride, 1>(p, corner, out + x * p.channels);
-      ++x;
+    const float* corner = in + (firstRow * p.inWidth + x * Stride - p.left) * p.channels;
+    float* to = out + x * p.channels;
+    if (isInner<Side, Stride>(p, x, 4)) {
+      innerPixels<Side, Stride, 4>(p, rows, corner, to);
+      x += 4;
+    } else if (isInner<Side, Stride>(p, x, 2)) {
+      innerPixels<Side, Stride, 2>(p, rows, corner, to);
+      x += 2;
     } else {
-      edgePixel(p, in, y, x, out + x * p.channels);
+      edgePixel(p, in, y, x, to);
       ++x;
     }
   }
@@ -213,15 +226,14 @@ void gather(const Correlation& p, int64_t batch) {
 
 // Adds to sums [side, side, channels] what `Pixels` neighbouring outputs give.
 template <int Side, int Stride, int Pixels>
-inline void addInner(const Correlation& p, const float* corner, const float* dy, float* sums) {
+inline void addInner(const Correlation& p, const Rows& rows, const float* corner, const float* dy, float* sums) {
   const int64_t row = p.inWidth * p.channels;
   overChannels(p.channels, [&](auto width, int64_t c) {
     constexpr int W = decltype(width)::value;
     Lanes<W> gradients[Pixels];
 #pragma GCC unroll 8
     for (int t = 0; t < Pixels; ++t) gradients[t] = at<W>(dy + t * p.channels + c);
-#pragma GCC unroll 8
-    for (int i = 0; i < Side; ++i) {
+    for (int i = rows.begin; i < rows.end; ++i) {
       Lanes<W> taps[Side];
 #pragma GCC unroll 8
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(sums + (i * Side + j) * p.channels + c);
@@ -259,17 +271,19 @@ void addEdge(const Correlation& p, const float* in, int64_t y, int64_t x, const 
 
 template <int Side, int Stride>
 void addRow(const Correlation& p, const float* in, int64_t y, const float* dy, float* sums) {
-  constexpr int kPixels = 4;
   const int64_t firstRow = y * Stride - p.top;
-  const bool inside = firstRow >= 0 && firstRow + Side <= p.inHeight;
+  const Rows rows(p, firstRow);
   for (int64_t x = 0; x < p.outWidth;) {
-    const int64_t first = x * Stride - p.left;
-    const float* corner = in + (firstRow * p.inWidth + first) * p.channels;
-    if (inside && first >= 0 && x + kPixels <= p.outWidth && first + (kPixels - 1) * Stride + Side <= p.inWidth) {
-      addInner<Side, Stride, kPixels>(p, corner, dy + x * p.channels, sums);
-      x += kPixels;
+    const float* corner = in + (firstRow * p.inWidth + x * Stride - p.left) * p.channels;
+    const float* from = dy + x * p.channels;
+    if (isInner<Side, Stride>(p, x, 4)) {
+      addInner<Side, Stride, 4>(p, rows, corner, from, sums);
+      x += 4;
+    } else if (isInner<Side, Stride>(p, x, 2)) {
+      addInner<Side, Stride, 2>(p, rows, corner, from, sums);
+      x += 2;
     } else {
-      addEdge(p, in, y, x, dy + x * p.channels, sums);
+      addEdge(p, in, y, x, from, sums);
       ++x;
     }
   }
