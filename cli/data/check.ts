@@ -24,7 +24,7 @@ export function checkCommand(): Command {
   const command = withCommonOptions(
     new Command('check')
       .description('Say whether a data set is fit to train on.')
-      .argument('<source>', 'a data set, or a graft.yaml')
+      .argument('<source>', 'a data set, a graft.yaml, or NAME@VERSION')
       .option('--report <file>', 'write the whole report as one HTML page')
       .addHelpText('after', HELP),
   );

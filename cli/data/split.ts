@@ -20,7 +20,7 @@ export function splitCommand(): Command {
   const command = withCommonOptions(
     new Command('split')
       .description('Show how a data set would be split, and write it down.')
-      .argument('<source>', 'a data set, or a graft.yaml')
+      .argument('<source>', 'a data set, a graft.yaml, or NAME@VERSION')
       .option('--out <file>', 'write path and side of every picture as CSV')
       .addHelpText('after', HELP),
   );

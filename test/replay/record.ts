@@ -13,7 +13,7 @@ import { cancelRunSignal, trainingProgressSignal } from '../../workflows/message
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { importInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
@@ -66,6 +66,16 @@ const others: Readonly<Record<string, { activities: AllActivities; input: unknow
     cancel: true,
   },
   'scheduledRetrainWorkflow-failed': { activities: fakeActivities({ ingestDataset: wrongInput }), input: scheduled },
+  'importDatasetWorkflow-completed': { activities: fakeActivities(), input: importInput('recorded') },
+  'importDatasetWorkflow-cancelled': {
+    activities: fakeActivities({ ingestDataset: untilCancelled }),
+    input: importInput('recorded'),
+    cancel: true,
+  },
+  'importDatasetWorkflow-failed': {
+    activities: fakeActivities({ ingestDataset: wrongInput }),
+    input: importInput('recorded'),
+  },
   'notifyWorkflow-completed': { activities: fakeActivities(), input: notified },
   'notifyWorkflow-undelivered': { activities: fakeActivities({ deliverNotification: wrongInput }), input: notified },
   'notifyWorkflow-cancelled': {
