@@ -11,7 +11,7 @@ import { newRunId } from '../../core/run-id.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { loadPipelineFile } from '../../infra/pipeline-file/load.ts';
 import { importDataset } from '../lib/import-client.ts';
-import { requester } from '../lib/requester.ts';
+import { requester } from '../../infra/clients/requester.ts';
 import { findingLine } from '../lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from '../lib/services.ts';
 import { slugOf } from '../lib/slug.ts';

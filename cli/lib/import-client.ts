@@ -9,9 +9,9 @@ import { IMPORT_WORKFLOW, importWorkflowId, taskQueues } from '../../workflows/w
 import type { Output } from '../output.ts';
 import { noWorkerText } from './follow.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { explainFailure } from './run-failure.ts';
+import { explainFailure } from '../../infra/clients/run-failure.ts';
 import { RunView } from './run-view.ts';
-import { pendingWork } from './runs-client.ts';
+import { pendingWork } from '../../infra/clients/runs-client.ts';
 import type { Services } from './services.ts';
 
 const LOOK_EVERY_MS = 1_000;
