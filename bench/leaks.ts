@@ -52,11 +52,10 @@ async function tilesOf(path: string): Promise<Original[]> {
     if (!/\.(?:jpe?g|png|webp)$/i.test(name)) continue;
     const pixels = sharp(join(path, name)).removeAlpha().toColourspace('srgb').raw();
     const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
-    const whole = (): Sharp => sharp(data, { raw: { ...info, channels: 3 } });
     for (let top = 0; top + TILE <= info.height; top += TILE) {
       for (let left = 0; left + TILE <= info.width; left += TILE) {
         const picture = (): Sharp => sharp(cut(data, info.width, left, top), raw);
-        const { channels } = await whole().extract({ left, top, width: TILE, height: TILE }).stats();
+        const { channels } = await picture().stats();
         if (channels.some(({ stdev }) => stdev > 12)) tiles.push({ picture, width: TILE, height: TILE });
       }
     }

@@ -54,7 +54,7 @@ async function datasetSource({ config, file, place }: Context): Promise<Resolved
   }
   const path = resolve(dirname(file), source);
   const kind = await kindOf(path);
-  if (kind === 'folder' && format !== 'csv') return { path, problems: [] };
+  if (kind === 'folder' && format !== 'csv' && format !== 'jsonl') return { path, problems: [] };
   if (kind === 'file' && format !== 'folder') return { path, problems: [] };
   if (kind === 'folder' || kind === 'file') {
     const parts = {
