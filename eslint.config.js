@@ -155,7 +155,7 @@ export default tseslint.config(
   },
   {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', '**/*.test.ts'],
+    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', '**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -165,6 +165,29 @@ export default tseslint.config(
             allowTypeImports: f === 'workflows',
             message: `infra adapters may not import ${f}.`,
           })),
+        },
+      ],
+    },
+  },
+  {
+    // What the command line and the dashboard ask of Temporal and of the store.
+    files: ['infra/clients/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...['activities', 'ml', 'cli', 'web'].map((f) => ({
+              regex: into(f),
+              message: `clients may not import ${f}.`,
+            })),
+            {
+              regex: into('workflows', ['workflows/messages', 'workflows/workflow-ids']),
+              allowTypeImports: true,
+              message: 'clients may import workflows/messages and workflows/workflow-ids only.',
+            },
+          ],
         },
       ],
     },
