@@ -129,8 +129,7 @@ function SideFoot() {
       </label>
       {session.data === undefined ? null : (
         <p className="small muted break">
-          {session.data.user}
-          {session.data.canAct ? '' : ' (looks on)'} · graft {session.data.version}
+          {session.data.user}, {session.data.role} · graft {session.data.graftVersion}
         </p>
       )}
     </div>

@@ -9,8 +9,8 @@ export interface Cell {
 
 interface ConfusionProps {
   readonly classes: readonly string[];
-  /** Row: the true class; column: the predicted one. */
-  readonly matrix: readonly (readonly number[])[];
+  /** What is not 0: [true class, predicted class, how often]. */
+  readonly cells: readonly (readonly [number, number, number])[];
   readonly chosen: Cell | null;
   readonly onChoose: (cell: Cell) => void;
 }
@@ -19,11 +19,12 @@ interface ConfusionProps {
 const AT_MOST = 24;
 
 /** A matrix whose cells are buttons: each opens the images behind it. */
-export function Confusion({ classes, matrix, chosen, onChoose }: ConfusionProps) {
+export function Confusion({ classes, cells, chosen, onChoose }: ConfusionProps) {
   const [all, setAll] = useState(false);
+  const counts = useMemo(() => countsOf(cells), [cells]);
   const order = useMemo(
-    () => (classes.length <= AT_MOST || all ? classes.map((_, i) => i) : worst(matrix)),
-    [classes, matrix, all],
+    () => (classes.length <= AT_MOST || all ? classes.map((_, index) => index) : mostMistaken(cells)),
+    [classes, cells, all],
   );
   return (
     <>
@@ -60,7 +61,7 @@ export function Confusion({ classes, matrix, chosen, onChoose }: ConfusionProps)
           </thead>
           <tbody>
             {order.map((row) => (
-              <MatrixRow key={row} row={row} order={order} {...{ classes, matrix, chosen, onChoose }} />
+              <MatrixRow key={row} {...{ row, order, counts, classes, chosen, onChoose }} />
             ))}
           </tbody>
         </table>
@@ -69,23 +70,39 @@ export function Confusion({ classes, matrix, chosen, onChoose }: ConfusionProps)
   );
 }
 
-function MatrixRow({
-  row,
-  order,
-  classes,
-  matrix,
-  chosen,
-  onChoose,
-}: ConfusionProps & { readonly row: number; readonly order: readonly number[] }) {
-  const values = matrix[row] ?? [];
-  const total = values.reduce((sum, value) => sum + value, 0);
+interface Counts {
+  readonly at: (truth: number, predicted: number) => number;
+  /** Of a true class. */
+  readonly total: (truth: number) => number;
+}
+
+function countsOf(cells: ConfusionProps['cells']): Counts {
+  const rows = new Map<number, Map<number, number>>();
+  for (const [truth, predicted, times] of cells) {
+    const row = rows.get(truth) ?? new Map<number, number>();
+    rows.set(truth, row.set(predicted, times));
+  }
+  return {
+    at: (truth, predicted) => rows.get(truth)?.get(predicted) ?? 0,
+    total: (truth) => [...(rows.get(truth)?.values() ?? [])].reduce((sum, value) => sum + value, 0),
+  };
+}
+
+interface RowProps extends Pick<ConfusionProps, 'classes' | 'chosen' | 'onChoose'> {
+  readonly row: number;
+  readonly order: readonly number[];
+  readonly counts: Counts;
+}
+
+function MatrixRow({ row, order, counts, classes, chosen, onChoose }: RowProps) {
+  const total = counts.total(row);
   return (
     <tr>
       <th scope="row" title={classes[row]}>
         <span>{classes[row]}</span>
       </th>
       {order.map((column) => {
-        const value = values[column] ?? 0;
+        const value = counts.at(row, column);
         const share = total === 0 ? 0 : value / total;
         const what = `${count(value)} of ${count(total)} ${classes[row] ?? ''} taken for ${classes[column] ?? ''}, ${percent(share)}`;
         const isChosen = chosen?.truth === row && chosen.predicted === column;
@@ -114,17 +131,16 @@ function MatrixRow({
 }
 
 /** The classes with most off the diagonal, in their own order. */
-function worst(matrix: readonly (readonly number[])[]): number[] {
-  const mistakes = matrix.map((row, index) => ({
-    index,
-    wrong:
-      row.reduce((sum, value) => sum + value, 0) -
-      2 * (row[index] ?? 0) +
-      matrix.reduce((sum, other) => sum + (other[index] ?? 0), 0),
-  }));
-  return mistakes
-    .sort((a, b) => b.wrong - a.wrong || a.index - b.index)
+function mostMistaken(cells: ConfusionProps['cells']): number[] {
+  const wrong = new Map<number, number>();
+  for (const [truth, predicted, times] of cells) {
+    if (truth === predicted) continue;
+    wrong.set(truth, (wrong.get(truth) ?? 0) + times);
+    wrong.set(predicted, (wrong.get(predicted) ?? 0) + times);
+  }
+  return [...wrong]
+    .sort(([a, most], [b, more]) => more - most || a - b)
     .slice(0, AT_MOST)
-    .map(({ index }) => index)
+    .map(([index]) => index)
     .sort((a, b) => a - b);
 }

@@ -6,9 +6,16 @@ export interface RungTrial {
   readonly state: string;
 }
 
-/** How far each trial was let go: a column for each number of epochs, a dot for each trial, filled where it went on. */
-export function Rungs({ trials, best }: { readonly trials: readonly RungTrial[]; readonly best: number | null }) {
-  const rungs = [...new Set(trials.map(({ epochs }) => epochs))].sort((a, b) => a - b);
+interface RungsProps {
+  readonly trials: readonly RungTrial[];
+  /** Epochs at which trials were judged. */
+  readonly judged: readonly number[];
+  readonly best: number | null;
+}
+
+/** How far each trial was let go: a rung for each number of epochs they are judged at, and who came there. */
+export function Rungs({ trials, judged, best }: RungsProps) {
+  const rungs = [...new Set(judged)].sort((a, b) => a - b);
   return (
     <div className="rungs">
       {rungs.map((epochs) => {

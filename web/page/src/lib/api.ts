@@ -83,12 +83,16 @@ async function parsed<T>(response: Response): Promise<T> {
 async function problemOf(response: Response): Promise<ApiProblem> {
   try {
     const body: unknown = await response.json();
-    if (typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string') {
-      const code = 'code' in body && typeof body.code === 'string' ? body.code : 'REFUSED';
-      return new ApiProblem(response.status, code, body.message);
-    }
+    if (isApiError(body)) return new ApiProblem(response.status, body.error.code, body.error.message);
   } catch {
     // Not JSON: the status says what there is to say.
   }
   return new ApiProblem(response.status, `HTTP_${String(response.status)}`, response.statusText);
+}
+
+function isApiError(body: unknown): body is { error: { code: string; message: string } } {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return false;
+  const { error } = body;
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('message' in error)) return false;
+  return typeof error.code === 'string' && typeof error.message === 'string';
 }

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import type { ReactNode } from 'react';
 import { postJson } from '../lib/api.ts';
-import { useSession } from '../lib/session.ts';
+import { useMayAct } from '../lib/session.ts';
 import { Dialog } from './dialog.tsx';
 import { Problem } from './parts.tsx';
 import { say } from './toasts.tsx';
@@ -32,8 +32,7 @@ interface ActionProps {
 /** A button that asks first, then posts, then has all that the page shows asked for again. */
 export function Action(props: ActionProps) {
   const [open, setOpen] = useState(false);
-  const session = useSession();
-  const mayAct = session.data?.canAct ?? false;
+  const mayAct = useMayAct();
   return (
     <>
       <button

@@ -20,6 +20,8 @@ export interface Picture {
   readonly alt: string;
   readonly boxes?: readonly DrawnBox[];
   readonly caption: ReactNode;
+  /** In the place of `src`: where the address has to be found first. */
+  readonly picture?: ReactNode;
 }
 
 /** Pictures in a grid, each asked for when it comes into sight. */
@@ -28,7 +30,7 @@ export const Pictures = ({ label, pictures }: { readonly label: string; readonly
     {pictures.map((picture) => (
       <li key={picture.key}>
         <figure>
-          <Framed {...picture} />
+          {picture.picture ?? <Framed {...picture} />}
           <figcaption>{picture.caption}</figcaption>
         </figure>
       </li>
@@ -37,7 +39,7 @@ export const Pictures = ({ label, pictures }: { readonly label: string; readonly
 );
 
 /** A picture with what is drawn on it. Its file is a stranger's: only ever an image, whatever it says of itself. */
-export function Framed({ src, alt, boxes = [] }: Picture) {
+export function Framed({ src, alt, boxes = [] }: Pick<Picture, 'src' | 'alt' | 'boxes'>) {
   const [broken, setBroken] = useState(false);
   if (src === null || broken) {
     return (

@@ -1,65 +1,42 @@
 import { Fragment } from 'react';
-import type { StageName } from '../../../../contracts/manifests.ts';
-import type { StageSummary } from '../../../../contracts/run.ts';
-import { duration } from '../lib/format.ts';
+import type { StageView } from '../../../../contracts/web.ts';
+import { duration, percent } from '../lib/format.ts';
+import { Meter } from './parts.tsx';
 import { Status } from './status.tsx';
 import './stage-graph.css';
 
-const order: readonly (readonly [StageName, string])[] = [
-  ['ingest', 'Ingest'],
-  ['validate', 'Validate'],
-  ['split', 'Split'],
-  ['prepare', 'Prepare'],
-  ['train', 'Train'],
-  ['evaluate', 'Evaluate'],
-  ['gate', 'Gate'],
-  ['promote', 'Promote'],
-];
-
 interface GraphProps {
-  readonly stages: readonly StageSummary[];
-  /** Under way, or where it ended. */
-  readonly current: StageName | null;
-  readonly status: string;
+  readonly stages: readonly StageView[];
+  /** Whether a person is asked before the last stage. */
   readonly waiting: boolean;
 }
 
-/** The eight stages in their order: done or taken from the cache, under way, failed, or still to come. */
-export function StageGraph({ stages, current, status, waiting }: GraphProps) {
+/** The stages in their order: done or taken from the cache, under way, failed, or still to come. */
+export const StageGraph = ({ stages, waiting }: GraphProps) => (
+  <ol className="stage-graph">
+    {stages.map((stage, index) => (
+      <Fragment key={stage.name}>
+        {index === 0 ? null : <li aria-hidden className="stage-arrow" />}
+        <Stage stage={stage} waiting={waiting && stage.name === 'promote' && stage.state === 'waiting'} />
+      </Fragment>
+    ))}
+  </ol>
+);
+
+function Stage({ stage, waiting }: { readonly stage: StageView; readonly waiting: boolean }) {
+  const { name, state, seconds, summary, done, attempt, problem } = stage;
+  const shown = waiting ? 'waiting' : state === 'waiting' ? 'pending' : state;
   return (
-    <ol className="stage-graph">
-      {order.map(([name, word], index) => {
-        const done = stages.find((stage) => stage.name === name);
-        const state = done
-          ? done.cached
-            ? 'cached'
-            : 'done'
-          : name === current
-            ? stateOf(status, waiting)
-            : 'pending';
-        return (
-          <Fragment key={name}>
-            {index === 0 ? null : <li aria-hidden className="stage-arrow" />}
-            <li className={`stage stage-${state}`}>
-              <span className="row">
-                <strong>{word}</strong>
-                <span className="muted small stage-time">{done && !done.cached ? duration(done.seconds) : ''}</span>
-              </span>
-              <Status state={state} {...(state === 'waiting' ? { word: 'Waits' } : {})} />
-              <span className="small muted break">{done?.summary ?? ''}</span>
-            </li>
-          </Fragment>
-        );
-      })}
-    </ol>
+    <li className={`stage stage-${shown}`}>
+      <span className="row">
+        <strong className="stage-name">{name}</strong>
+        <span className="muted small">{seconds === null || state === 'cached' ? '' : duration(seconds)}</span>
+      </span>
+      <Status state={shown} {...(waiting ? { word: 'Asks you' } : {})} />
+      {state === 'running' && done !== null ? <Meter share={done} label={`${name}: ${percent(done)}`} /> : null}
+      {summary === null ? null : <span className="small muted break">{summary}</span>}
+      {attempt !== null && attempt > 1 ? <span className="small">try {attempt}</span> : null}
+      {problem === null ? null : <span className="small stage-problem break">{problem}</span>}
+    </li>
   );
 }
-
-const stateOf = (status: string, waiting: boolean): string =>
-  waiting
-    ? 'waiting'
-    : status === 'failed' || status === 'cancelled'
-      ? status
-      : status === 'running'
-        ? 'running'
-        : 'pending';
