@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import { lock } from 'proper-lockfile';
 import { GraftError, messageOf } from '../core/errors.ts';
 
@@ -93,11 +95,22 @@ async function buildPage(sources: string): Promise<void> {
       // Nothing inline: the page's content security policy refuses data: scripts and styles.
       build: { outDir: fresh, emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
     });
+    await compressBelow(fresh);
     await writeFile(join(fresh, MARKER), sources);
     await mkdir(dirname(pageDist), { recursive: true });
     await rm(pageDist, { recursive: true, force: true });
     await rename(fresh, pageDist);
   } finally {
     await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Once here, and not for every reader: the server sends `x.js.br` or `x.js.gz` to whoever takes it. */
+async function compressBelow(folder: string): Promise<void> {
+  const texts = (await filesBelow(folder)).filter((file) => ['.js', '.css', '.svg', '.html'].includes(extname(file)));
+  for (const file of texts) {
+    const content = await readFile(file);
+    await writeFile(`${file}.br`, await promisify(brotliCompress)(content));
+    await writeFile(`${file}.gz`, await promisify(gzip)(content, { level: 9 }));
   }
 }

@@ -16,10 +16,12 @@ import type { LucideIcon } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import { NavLink, useLocation } from 'react-router';
+import { ApiProblem } from './lib/api.ts';
 import { useAway } from './lib/away.ts';
 import { useSession } from './lib/session.ts';
 import { useThemeWish, wishTheme } from './lib/theme.ts';
 import type { ThemeWish } from './lib/theme.ts';
+import { Card, Empty } from './ui/parts.tsx';
 import { Toasts } from './ui/toasts.tsx';
 
 const places: readonly (readonly [path: string, name: string, icon: LucideIcon])[] = [
@@ -78,7 +80,7 @@ export function Frame({ children }: { readonly children: ReactNode }) {
       <div>
         <AwayBar />
         <main id="main" ref={main} className="main" tabIndex={-1}>
-          {children}
+          <SignedIn>{children}</SignedIn>
         </main>
       </div>
       <Toasts />
@@ -100,6 +102,20 @@ const PageNav = ({ onGo }: { readonly onGo: () => void }) => (
     </ul>
   </nav>
 );
+
+/** Nobody is signed in, or the session has run out: said once, in place of a page full of refusals. */
+function SignedIn({ children }: { readonly children: ReactNode }) {
+  const { error } = useSession();
+  if (!(error instanceof ApiProblem && error.status === 401)) return children;
+  return (
+    <Card title="Sign in">
+      <Empty title={error.code === 'SIGN_IN' ? 'You are not signed in, or your session has run out' : error.code}>
+        Open the address that <code>graft up</code> shows: it carries the token, once. This page goes on by itself after
+        that, in this browser.
+      </Empty>
+    </Card>
+  );
+}
 
 function SideFoot() {
   const session = useSession();

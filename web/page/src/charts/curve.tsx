@@ -25,7 +25,7 @@ export interface CurveProps {
   readonly logX?: boolean;
   readonly logY?: boolean;
   readonly height?: number;
-  /** Marked on the first line: checkpoints. */
+  /** Marked on the first line that is not faint: checkpoints. */
   readonly marks?: readonly number[];
   /** Vertical lines with a name: suggestions. */
   readonly rules?: readonly { readonly x: number; readonly name: string }[];
@@ -128,7 +128,7 @@ function seriesOf(line: CurveLine, stroke: string): uPlot.Series {
 function drawMarks(chart: uPlot, props: CurveProps, fill: string, ink: string, font: string): void {
   const { ctx, bbox } = chart;
   const { marks = [], rules = [], lines } = props;
-  const [first] = lines;
+  const first = lines.find(({ faint }) => faint !== true);
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);

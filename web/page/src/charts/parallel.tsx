@@ -1,4 +1,5 @@
 import { short } from '../lib/format.ts';
+import { Scroll } from '../ui/scroll.tsx';
 import './parallel.css';
 
 export interface Axis {
@@ -37,7 +38,7 @@ export function Parallel({ axes, paths, chosen, onChoose }: ParallelProps) {
     a.id === chosen ? 1 : b.id === chosen ? -1 : (a.rank ?? -1) - (b.rank ?? -1),
   );
   return (
-    <div className="parallel-scroll">
+    <Scroll label="Parallel coordinates">
       <svg
         viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`}
         className="parallel"
@@ -73,7 +74,7 @@ export function Parallel({ axes, paths, chosen, onChoose }: ParallelProps) {
           />
         ))}
       </svg>
-    </div>
+    </Scroll>
   );
 }
 

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { apiPath } from './api.ts';
 
 /** Longer than this without a word, and the stream is opened again: a proxy may have let it die silently. */
-const SILENT_MS = 45_000;
+const SILENT_MS = 120_000;
 const AGAIN_MS = 1_500;
 
 /**

@@ -1,6 +1,6 @@
 import { QueryClient, keepPreviousData, useQuery } from '@tanstack/react-query';
 import type { UseQueryResult } from '@tanstack/react-query';
-import { getJson, isPassing } from './api.ts';
+import { ApiProblem, getJson, isPassing } from './api.ts';
 
 /** How often what has no stream of its own is asked for again. */
 export const CALM_MS = 5_000;
@@ -22,6 +22,9 @@ export const queryClient = new QueryClient({
   },
 });
 
+/** What waiting helps with: something away, or a person who signs in meanwhile. */
+const mayMend = (error: unknown): boolean => isPassing(error) || (error instanceof ApiProblem && error.status === 401);
+
 interface Wish {
   readonly query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
   /** Asked for again so often; never where absent. */
@@ -38,7 +41,7 @@ export function useApi<T>(path: string, wish: Wish = {}): UseQueryResult<T> {
     queryFn: ({ signal }) => getJson<T>(path, wish.query, signal),
     enabled: wish.enabled ?? true,
     // A server that comes back is noticed here too, whatever the page had wished for.
-    refetchInterval: (query) => (isPassing(query.state.error) ? 2_000 : (wish.everyMs ?? false)),
+    refetchInterval: (query) => (mayMend(query.state.error) ? 2_000 : (wish.everyMs ?? false)),
     ...(wish.keep === true ? { placeholderData: keepPreviousData } : {}),
   });
 }

@@ -100,26 +100,28 @@ function SweepCharts({ sweep: { report, axes, importance, rungs } }: { readonly 
   const { trials, best } = report;
   return (
     <div className="columns">
-      <Card title="Which setting matters">
-        {importance === null ? (
-          <Empty title="Too few results to tell">Eight trials with a result are needed.</Empty>
-        ) : (
-          <Bars
-            label="Importance"
-            max={1}
-            bars={importance.map(({ name, share }) => ({ name, value: share, text: percent(share, 0) }))}
+      <div className="stack">
+        <Card title="Which setting matters">
+          {importance === null ? (
+            <Empty title="Too few results to tell">Eight trials with a result are needed.</Empty>
+          ) : (
+            <Bars
+              label="Importance"
+              max={1}
+              bars={importance.map(({ name, share }) => ({ name, value: share, text: percent(share, 0) }))}
+            />
+          )}
+        </Card>
+        <Card title="How far trials were let go">
+          <Rungs
+            trials={trials.map(({ trial, epochs, state }) => ({ id: trial, epochs, state }))}
+            judged={rungs.map(({ epoch }) => epoch)}
+            best={best?.trial ?? null}
           />
-        )}
-      </Card>
+        </Card>
+      </div>
       <Card title="One setting against the result">
         <SweepScatter axes={axes} report={report} />
-      </Card>
-      <Card title="How far trials were let go">
-        <Rungs
-          trials={trials.map(({ trial, epochs, state }) => ({ id: trial, epochs, state }))}
-          judged={rungs.map(({ epoch }) => epoch)}
-          best={best?.trial ?? null}
-        />
       </Card>
     </div>
   );

@@ -5,7 +5,6 @@ import { figure } from '../lib/format.ts';
 import { Action } from './action.tsx';
 import { Empty, When } from './parts.tsx';
 import { Rules } from './rules.tsx';
-import { Status } from './status.tsx';
 import { TableHead } from './table-head.tsx';
 
 /** Promotions that wait for a person, with what the gate said, to be decided on the spot. */
@@ -22,7 +21,6 @@ export function ApprovalList({ approvals }: { readonly approvals: readonly Appro
       {approvals.map((approval) => (
         <li key={approval.runId}>
           <div className="row approval-head">
-            <Status state="waiting" />
             <Link to={`/runs/${approval.runId}`} className="break">
               {approval.runId}
             </Link>

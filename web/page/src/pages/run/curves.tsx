@@ -121,10 +121,10 @@ function Charts({ data, run, view }: { readonly data: RunMetrics; readonly run: 
     step === undefined
       ? []
       : [
-          { label: 'smoothed', x: step.x, y: logY ? positive(smoothed) : smoothed, colour: 1 },
           ...(smoothing > 0
             ? [{ label: 'batch', x: step.x, y: logY ? positive(step.y) : step.y, colour: 1, faint: true }]
             : []),
+          { label: 'smoothed', x: step.x, y: logY ? positive(smoothed) : smoothed, colour: 1 },
         ];
   const marks = run.checkpoints.map((checkpoint) => checkpoint.step);
   const shared = { xLabel: 'step', logX };
