@@ -135,6 +135,24 @@ test('a data set can be imported without a run, which then finds it read', async
   }
 });
 
+test('a learning curve says what more images would bring, and what is too little for one', async () => {
+  interface Checked {
+    readonly learningCurve: { backbone: string; curve: { points: { images: number }[]; heldOut: number } };
+  }
+  const { learningCurve } = await cli.json<Checked>('data', 'check', 'shapes.yaml', '--learning-curve');
+  expect(learningCurve.backbone).toBe('tiny-cnn');
+  expect(learningCurve.curve.heldOut + (learningCurve.curve.points.at(-1)?.images ?? 0)).toBe(120);
+  expect(learningCurve).toMatchObject({ curve: { verdict: expect.stringMatching(/more|little|enough|unsure/) } });
+  for (const label of ['circle', 'square']) {
+    await mkdir(join(dir, 'few', label), { recursive: true });
+    await writeFile(join(dir, 'few', label, '1.png'), await readFile(join(images, label, '0000.png')));
+  }
+  await writeFile(join(dir, 'few.yaml'), pipeline().replace('./images', './few'));
+  const few = await cli.run('data', 'check', 'few.yaml', '--learning-curve', '--json');
+  expect([few.exitCode, few.stdout]).toEqual([2, '']);
+  expect(few.stderr).toMatch(/LEARNING_CURVE|DATASET_SPLIT/);
+});
+
 describe('wrong input ends with exit code 2 and says what to do', () => {
   test.each([
     ['an unknown key', pipeline('promot: {}\n'), /CONFIG_KEY.*promot.*promote/s],
