@@ -4,14 +4,13 @@ import type { TrainingProgress } from '../../contracts/run.ts';
 /** Which stage an activity belongs to, for the time when no worker answers the workflow's query. */
 export const stageOf: Readonly<Record<string, StageName>> = {
   ingestDataset: 'ingest',
-  ingestShare: 'ingest',
   validateDataset: 'validate',
   splitDataset: 'split',
   prepareImages: 'prepare',
-  prepareShare: 'prepare',
   trainModel: 'train',
   evaluateModel: 'evaluate',
   decidePromotion: 'gate',
+  prepareApproval: 'promote',
   promoteModel: 'promote',
 };
 
