@@ -1,7 +1,8 @@
 import type { PipelineConfig } from '../../../contracts/pipeline-config.ts';
 import type { RunReport } from '../../../contracts/run.ts';
 import type { ApprovalRow, Run, RunAction, RunLive, RunRow } from '../../../contracts/web.ts';
-import { GraftError, inputError } from '../../../core/errors.ts';
+import { inputError } from '../../../core/errors.ts';
+import type { GraftError } from '../../../core/errors.ts';
 import { isRunId } from '../../../core/ids.ts';
 import type { RunId } from '../../../core/ids.ts';
 import { noWorkerText } from '../../../infra/clients/no-worker.ts';

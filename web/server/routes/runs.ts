@@ -110,25 +110,30 @@ function changes({ backend }: Pick<Context, 'backend'>): Route[] {
         return DONE;
       },
     }),
-    route({
-      ...noInput,
-      method: 'POST',
-      path: '/api/runs/:id/extend',
-      summary: 'Goes on with a run that has ended until more epochs are done.',
-      body: Extend,
-      answer: Extended,
-      handle: async ({ params, body, user }) => {
-        const runId = requireRunId(params['id']);
-        const { runs } = await backend.clients();
-        if ((await runs.describe(runId))?.status === 'running') {
-          throw inputError('RUN_RUNNING', `run ${runId}`, 'it is running', 'a run that has ended', 'wait for its end');
-        }
-        const record = await readRunRecord(store, runId);
-        if (!record) throw runNotFound(runId);
-        const { config, warning } = extendedConfig(record.config, body.epochs, `run ${runId}`);
-        await runs.start({ runId, config, requestedBy: user.name });
-        return { ...DONE, warning };
-      },
-    }),
+    extendRoute(backend),
   ];
+}
+
+function extendRoute(backend: Context['backend']): Route {
+  const { store } = backend;
+  return route({
+    ...noInput,
+    method: 'POST',
+    path: '/api/runs/:id/extend',
+    summary: 'Goes on with a run that has ended until more epochs are done.',
+    body: Extend,
+    answer: Extended,
+    handle: async ({ params, body, user }) => {
+      const runId = requireRunId(params['id']);
+      const { runs } = await backend.clients();
+      if ((await runs.describe(runId))?.status === 'running') {
+        throw inputError('RUN_RUNNING', `run ${runId}`, 'it is running', 'a run that has ended', 'wait for its end');
+      }
+      const record = await readRunRecord(store, runId);
+      if (!record) throw runNotFound(runId);
+      const { config, warning } = extendedConfig(record.config, body.epochs, `run ${runId}`);
+      await runs.start({ runId, config, requestedBy: user.name });
+      return { ...DONE, warning };
+    },
+  });
 }
