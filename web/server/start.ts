@@ -1,8 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { errnoOf, inputError, messageOf } from '../../core/errors.ts';
 import { requester } from '../../infra/clients/requester.ts';
 import { scanRuns } from '../../infra/clients/runs-client.ts';
 import type { Connections } from '../../infra/config.ts';
+import { ensurePage, pageDist } from '../page-build.ts';
 import { createApp } from './app.ts';
 import { Auth } from './auth.ts';
 import type { ProxySignIn } from './auth.ts';
@@ -21,6 +21,7 @@ export interface DashboardOptions {
   readonly proxy: ProxySignIn | null;
   readonly secure: boolean;
   readonly log: (text: string) => void;
+  /** The built page; built here, where it is missing or old, if absent. */
   readonly dist?: string;
 }
 
@@ -29,8 +30,6 @@ export interface Dashboard {
   readonly url: string;
   close(): Promise<void>;
 }
-
-export const PAGE_DIST = fileURLToPath(new URL('../page/dist', import.meta.url));
 
 /** Serves the dashboard until it is closed. WEB_PORT (input) where the port is taken. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
@@ -42,12 +41,14 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const app = await createApp({
     context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
     auth: new Auth({ ...{ token, proxy, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
-    ...{ hosts, secure, log, dist: options.dist ?? PAGE_DIST },
+    ...{ hosts, secure, log, dist: options.dist ?? pageDist },
   });
   try {
     const url = await app.listen({ host, port: options.port });
     const port = Number(new URL(url).port);
     for (const name of allowedHosts(host, port, allowHosts)) hosts.add(name);
+    // Meanwhile it answers, and says at its page's address that the page is being built.
+    if (options.dist === undefined) ensurePage({ onStep: log }).catch((error: unknown) => log(messageOf(error)));
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
       close: async () => {
