@@ -281,6 +281,8 @@ export const EvaluateOutput = z.object({
   /** safetensors: `logits` float32 [rows, classes], `labels` int32 [rows], in the order of the test shards. */
   logits: BlobRef,
   findings: z.array(Finding),
+  /** The newest of the test images by themselves; absent where nobody asked. */
+  newest: ClassificationMetrics.omit({ perClass: true, confusion: true }).optional(),
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 

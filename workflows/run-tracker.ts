@@ -1,6 +1,6 @@
 import { upsertMemo } from '@temporalio/workflow';
 import type {
-  ClassificationMetrics,
+  EvaluateOutput,
   Finding,
   GateRule,
   IngestOutput,
@@ -36,6 +36,7 @@ export class RunTracker {
   private trained: RunReport['training'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
+  private newest: RunReport['newest'];
   private model: RunReport['model'] = null;
 
   constructor(input: RetrainInput) {
@@ -87,7 +88,8 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored(metrics: ClassificationMetrics, findings: readonly Finding[]): void {
+  scored({ metrics, findings, newest }: Pick<EvaluateOutput, 'metrics' | 'findings' | 'newest'>): void {
+    this.newest = newest;
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
     this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
     this.found(findings);
@@ -135,6 +137,7 @@ export class RunTracker {
       stages: [...this.stages],
       dataset: this.dataset,
       findings: [...this.findings],
+      ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
     };
   }

@@ -24,6 +24,7 @@ const report: SweepReport = {
     reason: null,
   })),
   legs: 4,
+  decisions: [],
   executions: 1,
   promotion: null,
   error: null,

@@ -31,6 +31,7 @@ export interface WorkflowBench {
     name: string,
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
+    change?: ConfigChange,
   ): Promise<T>;
   /** Moves an alias by hand while workers with these activities poll. */
   withAliasChange<T>(
@@ -46,14 +47,20 @@ export const aliasChange = (requestId: string): AliasChangeInput => ({
   ...{ allowClassMapChange: false, skipCheck: false },
 });
 
-export function retrainInput(name: string): RetrainInput {
+/** Keys of graft.yaml's `model` and `dataset`. */
+export interface ConfigChange {
+  readonly model?: object;
+  readonly dataset?: object;
+}
+
+export function retrainInput(name: string, change: ConfigChange = {}): RetrainInput {
   return {
     runId: asRunId(name),
     requestedBy: 'tester',
     config: PipelineConfig.parse({
       name: 'pets',
-      dataset: { source: './pets' },
-      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch' },
+      dataset: { source: './pets', ...change.dataset },
+      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch', ...change.model },
     }),
   };
 }
@@ -91,9 +98,9 @@ export async function workflowBench(): Promise<WorkflowBench> {
     address: server.address,
     bundlePath,
     withWorkers,
-    withRun: (name, activities, body) =>
+    withRun: (name, activities, body, change) =>
       withWorkers(activities, async () => {
-        const input = retrainInput(name);
+        const input = retrainInput(name, change);
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),

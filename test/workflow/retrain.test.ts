@@ -36,6 +36,28 @@ describe('a run', () => {
     expect(closed).toEqual([report]);
   });
 
+  test('begins with the champion, learns from the window, and is scored on the newest, where that is wanted', async () => {
+    const calls: Record<string, unknown> = {};
+    const activities = fakeActivities();
+    for (const name of ['planRetraining', 'prepareImages', 'trainModel', 'evaluateModel'] as const) {
+      const answer = activities[name] as (input: unknown) => Promise<never>;
+      activities[name] = (input: unknown) => ((calls[name] = input), answer(input));
+    }
+    const change = { model: { weights: 'champion', strategy: 'full' }, dataset: { recent: { days: 30 } } };
+    const report = await bench.withRun('from-champion', activities, (handle) => handle.result(), change);
+    expect(report.status).toBe('completed');
+    expect(calls).toMatchObject({
+      planRetraining: {
+        champion: { model: 'pets', alias: 'champion' },
+        network: { backbone: 'tiny-cnn', cut: null },
+        recent: { days: 30 },
+      },
+      prepareImages: { only: { key: 'recent' } },
+      trainModel: { start: { version: 1, weights: { key: 'champion' } } },
+      evaluateModel: { newest: { key: 'newest' } },
+    });
+  });
+
   test('is judged again where another run was promoted meanwhile', async () => {
     const activities = fakeActivities();
     const { promoteModel } = activities;

@@ -70,7 +70,9 @@ describe('a sweep', { timeout: 400_000 }, () => {
 
   test('decides the same with four at once, whoever is quick, and hands over to new executions', async () => {
     const slow = (runId: string): number => (runId.charCodeAt(runId.length - 1) % 3) * 60;
-    const options = { concurrency: 4, budget: 16, historyLimit: 60 };
+    // TPE looks at every result: what is known when decides.
+    const method = methods['asha with tpe']!;
+    const options = { method, concurrency: 4, budget: 16, historyLimit: 60 };
     const input = sweepInput('parallel', options);
     const histories: number[] = [];
     const report = await withSweep(input, sweepActivities({ failing: 0.3, pauseMs: slow }), async (handle) => {
@@ -81,6 +83,7 @@ describe('a sweep', { timeout: 400_000 }, () => {
       return result;
     });
     const { state } = simulate(input.state, simulated(0.3));
+    expect(report.decisions).toEqual(state.decisions);
     expect(decisionsOf(report.trials)).toEqual(decisionsOf(state.search.trials));
     expect(report.trials.filter((trial) => trial.state === 'failed').length).toBeGreaterThan(1);
     expect(report.executions).toBeGreaterThan(2);
