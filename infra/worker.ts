@@ -9,6 +9,7 @@ import type { TrainPorts } from '../activities/ports.ts';
 import { createNotifyActivities } from '../activities/notify/notify.ts';
 import { createPlanActivities } from '../activities/plan/plan-retraining.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
+import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
@@ -150,6 +151,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),
           ...createPromoteActivities(ports),
+          ...createApprovalActivities(ports),
           ...createAliasActivities(ports),
           ...createScheduleActivities(ports),
           ...createNotifyActivities({ store: ports.store, notifier: workerNotifier() }),

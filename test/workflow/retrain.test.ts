@@ -6,7 +6,7 @@ import type { RunReport } from '../../contracts/run.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from '../../workflows/messages.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
-import { workflowBench } from '../lib/workflow-bench.ts';
+import { retrainInput, workflowBench } from '../lib/workflow-bench.ts';
 import type { WorkflowBench } from '../lib/workflow-bench.ts';
 
 const STAGES = ['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote'] as const;
@@ -44,7 +44,8 @@ describe('a run', () => {
       activities[name] = (input: unknown) => ((calls[name] = input), answer(input));
     }
     const change = { model: { weights: 'champion', strategy: 'full' }, dataset: { recent: { days: 30 } } };
-    const report = await bench.withRun('from-champion', activities, (handle) => handle.result(), change);
+    const input = retrainInput('from-champion', change);
+    const report = await bench.withRun(input, activities, (handle) => handle.result());
     expect(report.status).toBe('completed');
     expect(calls).toMatchObject({
       planRetraining: {

@@ -8,7 +8,7 @@ import { asRunId, isRunId } from '../../core/ids.ts';
 import type { RunId } from '../../core/ids.ts';
 import { RunProgress, RunReport, RunStatus } from '../../contracts/run.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
 import { cancelRunSignal, progressQuery } from '../../workflows/messages.ts';
 import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 import type { QueueRole } from '../../workflows/workflow-ids.ts';
@@ -25,6 +25,10 @@ const Memo = z.object({
     })
     .optional(),
 });
+
+/** Whether a run is under way: it runs, or waits for somebody. */
+export const isUnderWay = (status: RunStatus | undefined): boolean =>
+  status === 'running' || status === 'waiting-for-approval';
 
 /** A run as Temporal's lists show it. */
 export interface RunInfo {
@@ -191,6 +195,7 @@ function statusOf(name: WorkflowExecutionInfo['status']['name'], outcome: RunSta
     case 'TIMED_OUT':
       return 'failed';
     case 'RUNNING':
+      return outcome === 'waiting-for-approval' ? outcome : 'running';
     case 'PAUSED':
     case 'CONTINUED_AS_NEW':
     case 'UNSPECIFIED':
