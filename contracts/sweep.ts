@@ -27,6 +27,8 @@ export const SweepInput = z.object({
   sweepId: RunIdField,
   base: PipelineConfig,
   state: z.custom<SweepState>(),
+  /** The advisor's pick is tried first, once the data are known. */
+  advised: z.boolean().optional(),
   /** Hand the best trial to the gate and promote it. */
   promote: z.boolean(),
   /** Ends the sweep; null for no limit of time. */

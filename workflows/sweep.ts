@@ -20,6 +20,7 @@ import { bookkeeping } from './activity-options.ts';
 import { sweepQuery, sweepUpdate } from './messages.ts';
 import { prepareData } from './retrain.ts';
 import { RunTracker } from './run-tracker.ts';
+import { withAdvice } from './sweep-advice.ts';
 import { sweepReport } from './sweep-report.ts';
 import { TrialLegs } from './trial-legs.ts';
 
@@ -73,6 +74,7 @@ class Sweep {
     const { started } = this.input;
     if (!started) await bookkeeping.openSweep(this.input);
     this.data ??= await this.readData();
+    if (this.input.advised === true && !started) this.state = withAdvice(this.state, this.input.base, this.data);
     this.legs = new TrialLegs(this.input, this.data, { ...started?.trainings });
     this.take(release(this.state));
     while (this.state.ended === null || this.state.running.length > 0) {

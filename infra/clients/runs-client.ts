@@ -16,6 +16,9 @@ import type { QueueRole } from '../../workflows/workflow-ids.ts';
 const Memo = z.object({
   name: z.string().optional(),
   requestedBy: z.string().optional(),
+  sweepId: z.string().optional(),
+  /** False for the best trial's way through the gate. */
+  trial: z.boolean().optional(),
   outcome: z
     .object({
       status: RunStatus,
@@ -40,6 +43,8 @@ export interface RunInfo {
   readonly accuracy: number | null;
   readonly version: number | null;
   readonly promoted: boolean;
+  /** Of a trial: the sweep that it belongs to. */
+  readonly trialOf?: string;
 }
 
 /** An activity that is under way, or waits for its next try. */
@@ -68,8 +73,8 @@ export interface RunsClient {
   start(input: RetrainInput): Promise<void>;
   /** Null where Temporal knows no such run. */
   describe(runId: RunId): Promise<RunInfo | null>;
-  /** The newest first; `prefix` is of run ids. */
-  list(limit: number, prefix?: string): Promise<RunInfo[]>;
+  /** The newest first; `prefix` is of run ids. The trials of sweeps are left out on demand. */
+  list(limit: number, prefix?: string, trials?: 'with-trials' | 'without-trials'): Promise<RunInfo[]>;
   observe(runId: RunId): Promise<Observation>;
   /** Waits for the end. Throws what the workflow failed with. */
   result(runId: RunId): Promise<RunReport>;
@@ -112,7 +117,7 @@ export function createRunsClient({ client, namespace }: TemporalClient): RunsCli
         throw error;
       }
     },
-    list: (limit, prefix) => quickly(() => list(client, limit, prefix)),
+    list: (limit, prefix, trials) => quickly(() => list(client, limit, prefix, trials)),
     observe: async (runId) => {
       const handle = handleOf(runId);
       const [progress, described] = await Promise.all([
@@ -150,7 +155,12 @@ async function start(client: TemporalClient['client'], input: RetrainInput): Pro
   }
 }
 
-async function list(client: TemporalClient['client'], limit: number, prefix = ''): Promise<RunInfo[]> {
+async function list(
+  client: TemporalClient['client'],
+  limit: number,
+  prefix = '',
+  trials: 'with-trials' | 'without-trials' = 'with-trials',
+): Promise<RunInfo[]> {
   // Visibility has no STARTS_WITH on every store it runs on, so ids are sifted here as well.
   const wanted = `${ID_PREFIX}${prefix}`;
   const query = `WorkflowType = '${RETRAIN_WORKFLOW}'${prefix === '' ? '' : ` AND WorkflowId STARTS_WITH '${wanted}'`}`;
@@ -163,7 +173,8 @@ async function list(client: TemporalClient['client'], limit: number, prefix = ''
     if (run && (!known || known.startedAt < run.startedAt)) newest.set(run.runId, run);
     if (++seen >= LIST_CAP) break;
   }
-  return [...newest.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+  const wantedRuns = [...newest.values()].filter(({ trialOf }) => trials === 'with-trials' || trialOf === undefined);
+  return wantedRuns.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
 }
 
 function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
@@ -171,6 +182,7 @@ function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
   if (!isRunId(runId)) return null;
   const memo = Memo.safeParse(info.memo ?? {});
   const outcome = memo.success ? memo.data.outcome : undefined;
+  const sweepId = memo.success && memo.data.trial !== false ? memo.data.sweepId : undefined;
   return {
     runId,
     status: statusOf(info.status.name, outcome?.status),
@@ -180,6 +192,7 @@ function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
     accuracy: outcome?.accuracy ?? null,
     version: outcome?.version ?? null,
     promoted: outcome?.promoted ?? false,
+    ...(sweepId === undefined ? {} : { trialOf: sweepId }),
   };
 }
 

@@ -110,12 +110,4 @@ concurrency: 3`
   ])('with %s is refused', async (_, text, message) => {
     expect(await refused(text)).toContain(message);
   });
-
-  it('of the preset tries the base’s own choice first', async () => {
-    const text = 'preset: strategies\nspace: { model.strategy: { choice: [head, full] } }';
-    const result = await load(text.replace('space: {', 'space: { model.lastN: { int: [1, 4] },'));
-    expect(result.ok && result.value.input.state.search.space.parameters.map(({ name }) => name)).toContain(
-      'model.backbone',
-    );
-  });
 });

@@ -62,13 +62,15 @@ function assemble(
   base: PipelineConfig,
   place: (path: Path) => string,
 ): Result<LoadedSweep, GraftError> {
-  const preset = config.preset === 'strategies' ? strategiesPreset(base) : { space: {}, constraints: [], first: [] };
+  const preset =
+    config.preset === 'strategies' ? strategiesPreset(base, config.space) : { space: {}, constraints: [], first: [] };
   const written = { ...preset.space, ...config.space };
   const { space, problems } = readSpace(written, [...preset.constraints, ...config.constraints], { place });
   if (problems.length > 0) return failWith(problems);
   const method = methodOf(config.search);
   const wrong = [...unsuited(method, space, { place }), ...checkValues(base, space, place)];
-  const first: Values[] = [...preset.first, ...config.first];
+  // A space with keys of the file's own may have no place for the preset's.
+  const first: Values[] = [...preset.first.filter((values) => isOf(space, values)), ...config.first];
   for (const [index, values] of config.first.entries()) {
     if (isOf(space, values)) continue;
     const seen = `${shown(values)} is not in the space`;
@@ -95,7 +97,8 @@ function assemble(
   const { concurrency, retries, failuresAtMost, promote } = config;
   const sweepRules = { concurrency, inOrder: config.decisions === 'in-order', stop: rules, retries, failuresAtMost };
   const state = openSweep({ ...search, wanted: first }, sweepRules);
-  return ok({ name: config.name ?? base.name.slice(0, 42), input: { base, state, promote, hours } });
+  const advised = config.preset === 'strategies' ? { advised: true } : {};
+  return ok({ name: config.name ?? base.name.slice(0, 42), input: { base, state, promote, hours, ...advised } });
 }
 
 function methodOf(search: SearchConfig): SearchMethod {
