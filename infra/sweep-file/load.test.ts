@@ -94,6 +94,11 @@ concurrency: 3`
       'SPACE_CONTRADICTION',
     ],
     ['a metric that no trial reports', `space: { ${rate} }\nsearch: { metric: validation.f2 }`, 'CONFIG_VALUE'],
+    [
+      'more than can be carried on',
+      `space: { train.optimizer.kind: { choice: [adam, ${'x'.repeat(900)}] } }\nsearch: { trials: 2000 }`,
+      'SWEEP_SIZE',
+    ],
     ['a grid without an end', `space: { ${rate} }\nsearch: { kind: grid }`, 'SEARCH_UNSUITED'],
     [
       'a condition under pbt',
