@@ -62,7 +62,7 @@ try {
   const { state } = simulate(input.state, simulated(FAILING));
   // The best one's training to its end and its way through the gate is one run more.
   const executions = await executionsOf(bench, result.legs + result.executions + 1);
-  const differing = state.decisions.findIndex((one, at) => String(one) !== String(result.decisions[at]));
+  const differing = state.decisions.findIndex((one, at) => String(one) !== String(result.decisions?.[at]));
   const trialsDiffer = state.search.trials.filter(({ id, state: end, values, reports }) => {
     const here = result.trials[id];
     const metric = reports.at(-1)?.values[0] ?? null;

@@ -76,8 +76,8 @@ export const SweepReport = z.object({
   objectives: z.array(z.object({ metric: z.string(), goal: z.enum(['minimize', 'maximize']) })),
   trials: z.array(TrialReport),
   legs: z.int(),
-  /** Every part of a training in the order of decision: trial, until which epoch, whose weights it took over. */
-  decisions: z.array(z.tuple([z.int(), z.int(), z.int().nullable()])).default([]),
+  /** Every part of a training in the order of decision: trial, until which epoch, whose weights it took over; absent in older reports. */
+  decisions: z.array(z.tuple([z.int(), z.int(), z.int().nullable()])).optional(),
   /** Workflow executions so far. */
   executions: z.int(),
   /** The best trial's run through evaluation, gate and promotion. */

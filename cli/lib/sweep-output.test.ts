@@ -24,7 +24,6 @@ const report: SweepReport = {
     reason: null,
   })),
   legs: 4,
-  decisions: [],
   executions: 1,
   promotion: null,
   error: null,

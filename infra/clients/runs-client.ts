@@ -101,7 +101,7 @@ const TASK_QUEUE_TYPE_WORKFLOW = 1;
 const TASK_QUEUE_TYPE_ACTIVITY = 2;
 const PENDING_ACTIVITY_STATE_STARTED = 2;
 
-export function createRunsClient({ client, namespace }: TemporalClient): RunsClient {
+export function createRunsClient({ client, namespace }: Pick<TemporalClient, 'client' | 'namespace'>): RunsClient {
   const { workflow, connection, workflowService } = client;
   const quickly = <T>(call: () => Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> =>
     connection.withDeadline(Date.now() + timeoutMs, call);
