@@ -75,7 +75,8 @@ export interface RunsClient {
   describe(runId: RunId): Promise<RunInfo | null>;
   /** The newest first; `prefix` is of run ids. The trials of sweeps are left out on demand. */
   list(limit: number, prefix?: string, trials?: 'with-trials' | 'without-trials'): Promise<RunInfo[]>;
-  observe(runId: RunId): Promise<Observation>;
+  /** `progress: false` asks Temporal alone, and not the workflow. */
+  observe(runId: RunId, options?: { readonly progress?: boolean }): Promise<Observation>;
   /** Waits for the end. Throws what the workflow failed with. */
   result(runId: RunId): Promise<RunReport>;
   cancel(runId: RunId, reason: string): Promise<void>;
@@ -118,10 +119,12 @@ export function createRunsClient({ client, namespace }: Pick<TemporalClient, 'cl
       }
     },
     list: (limit, prefix, trials) => quickly(() => list(client, limit, prefix, trials)),
-    observe: async (runId) => {
+    observe: async (runId, options) => {
       const handle = handleOf(runId);
       const [progress, described] = await Promise.all([
-        quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
+        options?.progress === false
+          ? null
+          : quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
         quickly(() => handle.describe()),
       ]);
       const parsed = RunProgress.safeParse(progress);
@@ -175,6 +178,18 @@ async function list(
   }
   const wantedRuns = [...newest.values()].filter(({ trialOf }) => trials === 'with-trials' || trialOf === undefined);
   return wantedRuns.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+}
+
+/** Every execution of a run that began or ended since then, of all runs where null; a resumed run has several. */
+export async function scanRuns({ client }: TemporalClient, since: Date | null): Promise<RunInfo[]> {
+  const time =
+    since === null ? '' : ` AND (StartTime >= '${since.toISOString()}' OR CloseTime >= '${since.toISOString()}')`;
+  const found: RunInfo[] = [];
+  for await (const info of client.workflow.list({ query: `WorkflowType = '${RETRAIN_WORKFLOW}'${time}` })) {
+    const run = runInfo(info);
+    if (run) found.push(run);
+  }
+  return found;
 }
 
 function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
