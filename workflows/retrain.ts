@@ -61,7 +61,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
       runId: input.runId,
     }),
   );
-  progress.scored(evaluated.output.metrics, evaluated.output.findings);
+  progress.scored(evaluated.output);
   await judge(input, progress, {
     runId: input.runId,
     ...data,
@@ -78,7 +78,7 @@ async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress
 }
 
 async function preparedImages(
-  { image, model, dataset }: RetrainInput['config'],
+  { image, model, dataset, task }: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
@@ -88,6 +88,8 @@ async function preparedImages(
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    // Absent for classification: what older runs were given.
+    ...(task === 'detection' ? { task } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -100,7 +102,8 @@ export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'sp
 
 export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName };
+  const task = config.task === 'detection' ? { task: config.task } : {};
+  const reading = { runId, dataset: config.dataset, datasetName, ...task };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));
