@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DetectionMetrics } from './detection-metrics.ts';
+import { ApprovalVerdict } from './approval.ts';
 import { BlobRef, ClassificationMetrics, GateRule, ModelDescription, RunIdField, Sha256Field } from './manifests.ts';
 
 /** `models/<name>/versions/<n>/manifest.json`: everything needed to use, explain and reproduce a model version. */
@@ -61,6 +62,8 @@ export const LedgerEntry = z.object({
     requestId: z.string().optional(),
     /** What the check of known inputs found before the move. */
     check: z.string().optional(),
+    /** Who allowed it, where a person was asked. */
+    approval: ApprovalVerdict.optional(),
   }),
 });
 export type LedgerEntry = z.infer<typeof LedgerEntry>;
