@@ -1,3 +1,4 @@
+import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
 import { errorKinds } from '../../core/metrics/detection/error-breakdown.ts';
 import type { ErrorBreakdown } from '../../core/metrics/detection/error-breakdown.ts';
 import type { DetectionReport } from '../../core/metrics/detection/report.ts';
@@ -28,6 +29,30 @@ export function showDetectionReport(report: DetectionReport, output: Output): vo
     ]),
   );
   showErrors(report.errors, output);
+}
+
+/** Of a detector that graft has trained: all of the report, and what would be shown to people. */
+export function showDetectionMetrics(metrics: DetectionMetrics, output: Output): void {
+  showDetectionReport(metrics, output);
+  const { AP50 } = metrics.intervals;
+  const range = `${figure(Math.max(0, AP50.low))} to ${figure(Math.min(1, AP50.high))}`;
+  output.say(`on other images like these mAP@.5 lies between ${range} (95 %)`);
+  const names = [...metrics.perClass.map(({ label }) => label), 'background'];
+  output.say(`what is what, of detections from score ${metrics.scoreThreshold} on (row: true, column: found):`);
+  output.table(
+    ['', ...names],
+    metrics.confusion.map((row, index) => [
+      names[index] ?? '',
+      ...row.map((value) => (value === 0 ? '·' : count(value))),
+    ]),
+  );
+  const [first] = metrics.worst;
+  if (!first) return;
+  output.say('most is wrong in:');
+  output.table(
+    ['picture', 'missed', 'wrong'],
+    metrics.worst.slice(0, 5).map(({ path, missed, wrong }) => [path, count(missed), count(wrong)]),
+  );
 }
 
 const cell = (value: number | string): string => (typeof value === 'number' ? shown(value) : value);
