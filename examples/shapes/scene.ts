@@ -20,7 +20,9 @@ export interface SceneOptions {
 }
 
 /** An object of which less can be seen is not asked for. */
-const VISIBLE = 0.35;
+const VISIBLE = 0.5;
+/** Least distance of an object's colour from what is behind its centre, so that eyes can tell. */
+const CONTRAST = 70;
 /** Samples along each side of a pixel, so that edges are soft. */
 const FINE = 3;
 
@@ -31,7 +33,13 @@ const FINE = 3;
 export function drawScene(index: number, { sidePx, seed, gray }: SceneOptions): Scene {
   const random = stream(seed, 'examples/shapes');
   let draws = 0;
-  const uniform = (): number => random.uniform(index, draws++);
+  // Four draws come at a time.
+  let words = random.words(index, 0);
+  const uniform = (): number => {
+    const at = draws++ & 3;
+    if (at === 0) words = random.words(index, draws >> 2);
+    return (words[at] ?? 0) / 0x1_0000_0000;
+  };
   const between = (low: number, high: number): number => low + uniform() * (high - low);
   const night = uniform() < 0.3;
   const canvas = background(sidePx, uniform, night);
@@ -46,8 +54,13 @@ export function drawScene(index: number, { sidePx, seed, gray }: SceneOptions): 
       between(0.3 * radius, sidePx - 0.3 * radius),
     ] as const;
     const turn = uniform() * Math.PI * 2;
-    const tone = between(night ? 90 : 20, night ? 250 : 235);
-    const colour: Colour = [tint(tone, uniform()), tint(tone, uniform()), tint(tone, uniform())];
+    const behind = colourAt(canvas, centre, sidePx);
+    const drawColour = (): Colour => {
+      const tone = between(night ? 90 : 20, night ? 250 : 235);
+      return [tint(tone, uniform()), tint(tone, uniform()), tint(tone, uniform())];
+    };
+    let colour = drawColour();
+    for (let tries = 0; tries < 20 && distance(colour, behind) < CONTRAST; tries++) colour = drawColour();
     const shape = { label, radius, centre, turn, colour, shade: between(-0.35, 0.35) };
     placed.push({ label, ...paint(canvas, owner, object, shape, sidePx) });
   }
@@ -64,6 +77,14 @@ export function drawScene(index: number, { sidePx, seed, gray }: SceneOptions): 
 }
 
 type Bounds = readonly [xMin: number, yMin: number, xMax: number, yMax: number];
+
+function colourAt(canvas: Float32Array, [x, y]: readonly [number, number], sidePx: number): Colour {
+  const inside = (value: number): number => Math.min(sidePx - 1, Math.max(0, Math.floor(value)));
+  const at = (inside(y) * sidePx + inside(x)) * 3;
+  return [canvas[at] ?? 0, canvas[at + 1] ?? 0, canvas[at + 2] ?? 0];
+}
+
+const distance = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 
 const tint = (tone: number, u: number): number => Math.min(255, Math.max(0, tone + (u - 0.5) * 190));
 
