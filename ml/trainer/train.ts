@@ -107,7 +107,7 @@ export function writeStart(
   { engine }: Pick<Learner, 'engine'>,
   model: Learning,
   values: ReadonlyMap<string, Float32Array>,
-  { config }: TrainJob,
+  { config }: { readonly config: Pick<TrainJob['config'], 'optimizer'> },
 ): void {
   const start = new Map<string, Float32Array>();
   for (const [name, value] of values) {
