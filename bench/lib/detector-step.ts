@@ -86,7 +86,7 @@ for (let step = 0; step < Number(steps) + WARM_UP; step++) {
 }
 learner.engine.dispose();
 rmSync(scratchDir, { recursive: true });
-const of = (list: readonly number[]): number => median(list.slice(WARM_UP));
+const of = (list: readonly number[]): number => median(list.slice(WARM_UP)) ?? Number.NaN;
 const whole = of(stepMs.map((each, step) => each + (inputMs[step] ?? 0)));
 process.stdout.write(
   JSON.stringify({
