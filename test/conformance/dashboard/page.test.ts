@@ -136,6 +136,6 @@ test('light and dark can be chosen against the system, and the choice lasts', as
   await page.getByLabel('Appearance').selectOption('dark');
   await page.reload();
   await settled(page);
-  expect(await page.evaluate(`document.documentElement.dataset['theme']`)).toBe('dark');
+  expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
   await context.close();
 });
