@@ -86,6 +86,8 @@ export const PrepareInput = z.object({
     resize: z.enum(['stretch', 'pad', 'crop']),
   }),
   sides: z.array(Side),
+  /** Classification where absent. */
+  task: Task.optional(),
   /** JSON lines of paths: the only training images that count; all where absent. */
   only: BlobRef.optional(),
 });

@@ -93,7 +93,7 @@ function startOf({ model }: RetrainInput['config'], plan: RetrainingPlan | null)
 }
 
 async function preparedImages(
-  { image, model, dataset }: RetrainInput['config'],
+  { image, model, dataset, task }: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   plan: RetrainingPlan | null,
   progress: RunTracker,
@@ -104,6 +104,8 @@ async function preparedImages(
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    // Absent for classification: what older runs were given.
+    ...(task === 'detection' ? { task } : {}),
     ...(plan?.train ? { only: plan.train.paths } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
@@ -124,7 +126,8 @@ export async function prepareData(
   trials?: { readonly fromChampion: boolean },
 ): Promise<ReadData> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName };
+  const task = config.task === 'detection' ? { task: config.task } : {};
+  const reading = { runId, dataset: config.dataset, datasetName, ...task };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));

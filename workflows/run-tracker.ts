@@ -92,10 +92,12 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored({ metrics, findings, newest }: Pick<EvaluateOutput, 'metrics' | 'findings' | 'newest'>): void {
+  scored({ metrics, findings, detection, newest }: EvaluateOutput): void {
     this.newest = newest;
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
-    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
+    const coco = detection?.metrics.coco;
+    const maps = coco ? { mAP: coco.AP, mAP50: coco.AP50 } : {};
+    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall, ...maps };
     this.found(findings);
   }
 
