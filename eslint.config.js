@@ -120,7 +120,7 @@ export default tseslint.config(
   ...Object.entries(rooms).map(([name, room]) => importRules(name, room)),
   {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', '**/*.test.ts'],
+    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', 'infra/telemetry/**', '**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -136,7 +136,7 @@ export default tseslint.config(
   },
   {
     // What the command line and the dashboard ask of Temporal and of the store.
-    files: ['infra/clients/**/*.ts'],
+    files: ['infra/clients/**/*.ts', 'infra/telemetry/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
