@@ -7,7 +7,8 @@ import type { Context } from '../context.ts';
 import { followRun } from '../read/follow-run.ts';
 import { followSweep } from '../read/follow-sweep.ts';
 import { requireRunId } from '../read/run-view.ts';
-import { openEventStream } from '../streams.ts';
+import { addWeights } from './weights.ts';
+import { openEventStream, readerGone } from '../streams.ts';
 
 /** Streams that may be open at once: each asks Temporal twice a second. */
 const MAX_STREAMS = 64;
@@ -17,9 +18,10 @@ export function addRawRoutes(api: FastifyInstance, context: Context, userOf: (re
   addStreams(api, context, userOf);
   addImages(api, context);
   addReport(api, context);
+  addWeights(api, context);
 }
 
-type Follow = (id: string, signal: AbortSignal) => AsyncIterable<{ readonly kind: string }>;
+type Follow = (id: string, signal: AbortSignal) => AsyncGenerator<{ readonly kind: string }>;
 
 function addStreams(api: FastifyInstance, context: Context, userOf: (request: FastifyRequest) => User): void {
   const { backend } = context;
@@ -34,14 +36,18 @@ function addStreams(api: FastifyInstance, context: Context, userOf: (request: Fa
         throw inputError('TOO_MANY', 'the stream', `${open} are open`, `at most ${MAX_STREAMS}`, 'close other windows');
       }
       open++;
-      const stream = openEventStream(request, reply);
       try {
-        for await (const event of follow(id, stream.signal)) stream.send(event);
+        const events = follow(id, readerGone(reply))[Symbol.asyncIterator]();
+        // What is not there is told as such: nothing has been sent yet.
+        let next = await events.next();
+        const stream = openEventStream(reply);
+        for (; next.done !== true; next = await events.next()) stream.send(next.value);
+        stream.end();
       } catch (error) {
-        stream.send({ kind: 'gone', ...{ problem: messageOf(explain(error)) } });
+        if (!reply.sent) throw error;
+        reply.raw.end(`event: gone\ndata: ${JSON.stringify({ kind: 'gone', problem: messageOf(explain(error)) })}\n\n`);
       } finally {
         open--;
-        stream.end();
       }
     });
   };
