@@ -155,7 +155,14 @@ export default tseslint.config(
   },
   {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', 'infra/telemetry/**', '**/*.test.ts'],
+    ignores: [
+      'infra/worker.ts',
+      'infra/*-process.ts',
+      'infra/embedded/**',
+      'infra/clients/**',
+      'infra/telemetry/**',
+      '**/*.test.ts',
+    ],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',

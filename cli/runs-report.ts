@@ -15,7 +15,10 @@ export function reportCommand(): Command {
       .description('Fetch the report of a run that has ended: one HTML file, and Markdown for a pull request.')
       .argument('<run>', 'a run id, the unambiguous beginning of one, or latest')
       .option('--out <folder>', 'where to', '.')
-      .addHelpText('after', '\nExamples:\n  graft runs report latest\n  graft runs report digits-20261124 --out reports'),
+      .addHelpText(
+        'after',
+        '\nExamples:\n  graft runs report latest\n  graft runs report digits-20261124 --out reports',
+      ),
   );
   return command.action((text: string, { out }: { out: string }) =>
     withServices(async ({ runs, store }) => {

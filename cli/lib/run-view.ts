@@ -103,7 +103,8 @@ export class RunView {
   private chart({ loss }: TrainingProgress): string {
     if (!this.live || loss === null) return '';
     if (this.losses.at(-1) !== loss) this.losses.push(loss);
-    if (this.losses.length > MAX_LOSSES) this.losses.splice(0, this.losses.length, ...this.losses.filter((_, i) => i % 2 === 0));
+    if (this.losses.length > MAX_LOSSES)
+      this.losses.splice(0, this.losses.length, ...this.losses.filter((_, i) => i % 2 === 0));
     return sparkline(this.losses, CHART_WIDTH);
   }
 

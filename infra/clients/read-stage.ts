@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { StageManifest } from '../../contracts/manifests.ts';
 import type { BlobRef, StoredStage } from '../../contracts/manifests.ts';
 import type { ObjectStore } from '../ports/object-store.ts';

@@ -20,6 +20,7 @@ export async function buildPage(dist: string, log: (text: string) => void, signa
     });
     if (isMissing) log('the dashboard’s page is built');
   } catch (error) {
-    if (!signal.aborted) log(`PAGE_BUILD: the page could not be built — ${messageOf(error)} — npm run build:page shows why`);
+    if (!signal.aborted)
+      log(`PAGE_BUILD: the page could not be built — ${messageOf(error)} — npm run build:page shows why`);
   }
 }

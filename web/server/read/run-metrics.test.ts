@@ -24,7 +24,16 @@ describe('the curves of a metrics file', () => {
   it('pass over what is torn, foreign or no number', () => {
     const epoch = { kind: 'epoch', epoch: 1, step: 9, learningRate: 0.1, trainLoss: 2, trainAccuracy: 0.5 };
     const whole = { ...epoch, validationLoss: 3, validationAccuracy: 0.25 };
-    const text = ['{"kind":"step","step":1,"loss":', 'null', '[]', '{"kind":"step","step":"x","loss":1}', line(2, 1), JSON.stringify(whole), '{"kind":"other","step":3}', ''].join('\n');
+    const text = [
+      '{"kind":"step","step":1,"loss":',
+      'null',
+      '[]',
+      '{"kind":"step","step":"x","loss":1}',
+      line(2, 1),
+      JSON.stringify(whole),
+      '{"kind":"other","step":3}',
+      '',
+    ].join('\n');
     const { series, epochs } = metricsOf(text, 100);
     expect(series.map(({ name, x, y }) => [name, x, y])).toEqual([
       ['loss.step', [2], [1]],
