@@ -7,7 +7,9 @@ import { createApp } from './app.ts';
 import { Auth } from './auth.ts';
 import type { ProxySignIn } from './auth.ts';
 import { createBackend } from './backend.ts';
+import { buildPage } from './build-page.ts';
 import { allowedHosts } from './guards.ts';
+import { createPredictor } from './predictor.ts';
 import { RunIndex } from './read/run-index.ts';
 
 export interface DashboardOptions {
@@ -39,19 +41,25 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const backend = createBackend(options.connections);
   const scan = async (since: Date | null) => scanRuns((await backend.clients()).temporal, since);
   const hosts = new Set<string>();
+  const predictor = createPredictor(backend.store);
+  const dist = options.dist ?? PAGE_DIST;
+  const building = new AbortController();
   const app = await createApp({
     context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
     auth: new Auth({ ...{ token, proxy, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
-    ...{ hosts, secure, log, dist: options.dist ?? PAGE_DIST },
+    ...{ hosts, secure, log, predictor, dist },
   });
   try {
     const url = await app.listen({ host, port: options.port });
     const port = Number(new URL(url).port);
     for (const name of allowedHosts(host, port, allowHosts)) hosts.add(name);
+    void buildPage(dist, log, building.signal);
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
       close: async () => {
+        building.abort();
         await app.close();
+        await predictor.close();
         await backend.close();
       },
     };
