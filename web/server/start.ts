@@ -1,13 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import { errnoOf, inputError, messageOf } from '../../core/errors.ts';
 import { requester } from '../../infra/clients/requester.ts';
 import { scanRuns } from '../../infra/clients/runs-client.ts';
 import type { Connections } from '../../infra/config.ts';
+import { ensurePage, pageDist } from '../page-build.ts';
 import { createApp } from './app.ts';
 import { Auth } from './auth.ts';
 import type { ProxySignIn } from './auth.ts';
 import { createBackend } from './backend.ts';
-import { buildPage } from './build-page.ts';
 import { allowedHosts } from './guards.ts';
 import { createPredictor } from './predictor.ts';
 import { RunIndex } from './read/run-index.ts';
@@ -23,6 +22,7 @@ export interface DashboardOptions {
   readonly proxy: ProxySignIn | null;
   readonly secure: boolean;
   readonly log: (text: string) => void;
+  /** The built page; built here, where it is missing or old, if absent. */
   readonly dist?: string;
 }
 
@@ -32,8 +32,6 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-export const PAGE_DIST = fileURLToPath(new URL('../page/dist', import.meta.url));
-
 /** Serves the dashboard until it is closed. WEB_PORT (input) where the port is taken. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { host, token, allowHosts, log, proxy, secure } = options;
@@ -42,22 +40,20 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const scan = async (since: Date | null) => scanRuns((await backend.clients()).temporal, since);
   const hosts = new Set<string>();
   const predictor = createPredictor(backend.store);
-  const dist = options.dist ?? PAGE_DIST;
-  const building = new AbortController();
   const app = await createApp({
     context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
     auth: new Auth({ ...{ token, proxy, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
-    ...{ hosts, secure, log, predictor, dist },
+    ...{ hosts, secure, log, predictor, dist: options.dist ?? pageDist },
   });
   try {
     const url = await app.listen({ host, port: options.port });
     const port = Number(new URL(url).port);
     for (const name of allowedHosts(host, port, allowHosts)) hosts.add(name);
-    void buildPage(dist, log, building.signal);
+    // Meanwhile it answers, and says at its page's address that the page is being built.
+    if (options.dist === undefined) ensurePage({ onStep: log }).catch((error: unknown) => log(messageOf(error)));
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
       close: async () => {
-        building.abort();
         await app.close();
         await predictor.close();
         await backend.close();
