@@ -120,7 +120,7 @@ export default tseslint.config(
   ...Object.entries(rooms).map(([name, room]) => importRules(name, room)),
   {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', '**/*.test.ts'],
+    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', '**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -130,6 +130,29 @@ export default tseslint.config(
             allowTypeImports: f === 'workflows',
             message: `infra adapters may not import ${f}.`,
           })),
+        },
+      ],
+    },
+  },
+  {
+    // What the command line and the dashboard ask of Temporal and of the store.
+    files: ['infra/clients/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...['activities', 'ml', 'cli', 'web'].map((f) => ({
+              regex: into(f),
+              message: `clients may not import ${f}.`,
+            })),
+            {
+              regex: into('workflows', ['workflows/messages', 'workflows/workflow-ids']),
+              allowTypeImports: true,
+              message: 'clients may import workflows/messages and workflows/workflow-ids only.',
+            },
+          ],
         },
       ],
     },

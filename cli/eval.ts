@@ -14,7 +14,7 @@ import { openDatasetSource, sourcesSetup } from '../infra/sources/open-source.ts
 import { evalDetections } from './lib/eval-detections.ts';
 import type { DetectionFiles } from './lib/eval-detections.ts';
 import { showMetrics } from './lib/metrics-view.ts';
-import { resolveModel } from './lib/registry.ts';
+import { resolveModel } from '../infra/clients/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { BadPicture, Picture, Scoring, Shard } from './lib/scoring.ts';
 import { withStore } from './lib/services.ts';

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { ExportFormat, ExportPrecision } from '../contracts/export.ts';
 import type { ExportManifest } from '../contracts/export.ts';
 import { exportModel } from './lib/export-model.ts';
-import { resolveModel } from './lib/registry.ts';
+import { resolveModel } from '../infra/clients/registry.ts';
 import { withScoring } from './lib/scoring.ts';
 import { withStore } from './lib/services.ts';
 import { figure } from './lib/units.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { ModelVersion } from '../contracts/registry.ts';
-import { listModels, readModel } from './lib/registry.ts';
+import { listModels, readModel } from '../infra/clients/registry.ts';
 import { withStore } from './lib/services.ts';
 import { figure, moment } from './lib/units.ts';
 import { promoteCommand, rollbackCommand } from './models/change.ts';

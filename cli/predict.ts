@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { GraftError, inputError } from '../core/errors.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
 import { expandPaths } from './lib/pictures.ts';
-import { resolveModel } from './lib/registry.ts';
+import { resolveModel } from '../infra/clients/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { BadPicture, Picture, Scoring, Shard } from './lib/scoring.ts';
 import { withStore } from './lib/services.ts';

@@ -4,7 +4,7 @@ import { unwrap } from '../core/result.ts';
 import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
-import { requester } from './lib/requester.ts';
+import { requester } from '../infra/clients/requester.ts';
 import { findingLine } from './lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';

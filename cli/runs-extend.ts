@@ -2,11 +2,11 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { PipelineConfig } from '../contracts/pipeline-config.ts';
 import { inputError } from '../core/errors.ts';
 import { spansTraining } from '../core/training/schedule.ts';
-import { findRun } from './lib/find-run.ts';
+import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
-import { requester } from './lib/requester.ts';
+import { requester } from '../infra/clients/requester.ts';
 import { startServices, withServices } from './lib/services.ts';
-import { readRunRecord, readRunReport } from './lib/stored-run.ts';
+import { readRunRecord, readRunReport } from '../infra/clients/stored-run.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
 

@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { inputError } from '../core/errors.ts';
 import { extendCommand } from './runs-extend.ts';
-import { findRun } from './lib/find-run.ts';
+import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
-import type { RunInfo } from './lib/runs-client.ts';
+import type { RunInfo } from '../infra/clients/runs-client.ts';
 import { showRun } from './lib/show-run.ts';
 import { startServices, withServices } from './lib/services.ts';
-import { readRunRecord, readRunReport } from './lib/stored-run.ts';
+import { readRunRecord, readRunReport } from '../infra/clients/stored-run.ts';
 import { duration, figure, moment } from './lib/units.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';

@@ -9,7 +9,7 @@ import { createMlRunner } from '../infra/ml/ml-runner.ts';
 import type { ObjectStore } from '../infra/ports/object-store.ts';
 import { startServer } from '../infra/serve/serve.ts';
 import type { RunningServer } from '../infra/serve/serve.ts';
-import { resolveModel } from './lib/registry.ts';
+import { resolveModel } from '../infra/clients/registry.ts';
 import { withStore } from './lib/services.ts';
 import { exitCode, outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { unwrap } from '../core/result.ts';
 import { loadSweepFile } from '../infra/sweep-file/load.ts';
 import { newRunId } from '../core/run-id.ts';
-import { requester } from './lib/requester.ts';
+import { requester } from '../infra/clients/requester.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
 import { followSweep } from './lib/sweep-view.ts';
 import { outputOf, withCommonOptions } from './output.ts';

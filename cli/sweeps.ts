@@ -14,7 +14,7 @@ import type { Services } from './lib/services.ts';
 import { sweepCsv } from './lib/sweep-csv.ts';
 import { sweepHtml } from './lib/sweep-html.ts';
 import { followSweep, showSweep } from './lib/sweep-view.ts';
-import { findSweep } from './lib/sweeps-client.ts';
+import { findSweep } from '../infra/clients/sweeps-client.ts';
 import { duration, moment } from './lib/units.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 

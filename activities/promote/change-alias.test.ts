@@ -9,7 +9,7 @@ import { PromoteConfig } from '../../contracts/pipeline-config.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { float32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import { asRunId } from '../../core/ids.ts';
-import { checkModel, entriesOf, readLedger } from '../../cli/lib/ledger.ts';
+import { checkModel, entriesOf, readLedger } from '../../infra/clients/ledger.ts';
 import { createKillSwitch, survives } from '../../test/fakes/kill-switch.ts';
 import type { KillSwitch } from '../../test/fakes/kill-switch.ts';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';

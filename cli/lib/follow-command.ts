@@ -8,7 +8,7 @@ import { follow } from './follow.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { RunView, showReport, whereToLook } from './run-view.ts';
 import type { Services } from './services.ts';
-import { readRunReport } from './stored-run.ts';
+import { readRunReport } from '../../infra/clients/stored-run.ts';
 import { duration } from './units.ts';
 
 export interface FollowCommand {

@@ -8,7 +8,7 @@ import type { QueueRole } from '../../workflows/workflow-ids.ts';
 import { createOutput } from '../output.ts';
 import { follow } from './follow.ts';
 import { RunView } from './run-view.ts';
-import type { Observation, RunsClient } from './runs-client.ts';
+import type { Observation, RunsClient } from '../../infra/clients/runs-client.ts';
 
 const runId = asRunId('digits-1');
 const report: RunReport = {

@@ -5,9 +5,9 @@ import type { RunReport } from '../../contracts/run.ts';
 import { isTemporalAway } from '../../infra/temporal/faults.ts';
 import type { QueueRole } from '../../workflows/workflow-ids.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
-import { cancelledError, explainFailure } from './run-failure.ts';
+import { cancelledError, explainFailure } from '../../infra/clients/run-failure.ts';
 import type { RunView } from './run-view.ts';
-import type { RunsClient } from './runs-client.ts';
+import type { RunsClient } from '../../infra/clients/runs-client.ts';
 
 export type FollowEnd =
   | { readonly kind: 'completed'; readonly report: RunReport }

@@ -5,7 +5,7 @@ import { asRunId, asSha256 } from '../../core/ids.ts';
 import type { RunProgress, RunReport, StageSummary, TrainingProgress } from '../../contracts/run.ts';
 import { createOutput } from '../output.ts';
 import { RunView, showReport, whereToLook } from './run-view.ts';
-import type { PendingWork } from './runs-client.ts';
+import type { PendingWork } from '../../infra/clients/runs-client.ts';
 
 const runId = asRunId('digits-1');
 

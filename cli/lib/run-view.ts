@@ -4,7 +4,7 @@ import type { Finding, GateRule, StageName } from '../../contracts/manifests.ts'
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
-import type { Observation, PendingWork } from './runs-client.ts';
+import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
 import { count, duration, figure } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });

@@ -3,18 +3,9 @@ import type { Command } from 'commander';
 import type { ScheduleOptions } from '@temporalio/client';
 import type { RetrainTrigger } from '../../contracts/schedule.ts';
 import { inputError } from '../../core/errors.ts';
+import { overlapPolicies } from '../../infra/clients/schedules-client.ts';
+import type { Overlap } from '../../infra/clients/schedules-client.ts';
 import { checkTimeZone, nextCronTime } from '../../infra/temporal/cron.ts';
-
-/** What --overlap says, and what Temporal calls it. */
-export const overlapPolicies = {
-  skip: 'SKIP',
-  'buffer-one': 'BUFFER_ONE',
-  'buffer-all': 'BUFFER_ALL',
-  'cancel-other': 'CANCEL_OTHER',
-  'terminate-other': 'TERMINATE_OTHER',
-  'allow-all': 'ALLOW_ALL',
-} as const;
-export type Overlap = keyof typeof overlapPolicies;
 
 /** As commander gives them: what was not said is absent. */
 export interface ScheduleFlags {

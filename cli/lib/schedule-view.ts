@@ -1,6 +1,6 @@
 import type { RetrainTrigger } from '../../contracts/schedule.ts';
 import { unreachable } from '../../core/errors.ts';
-import type { ScheduleView, Tick } from './schedules-client.ts';
+import type { ScheduleView, Tick } from '../../infra/clients/schedules-client.ts';
 import { duration, moment } from './units.ts';
 
 /** A row: schedule, when, next, last, outcome. */

@@ -9,12 +9,12 @@ import type { TemporalClient } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
 import type { Output } from '../output.ts';
 import { provisionView } from './provision-view.ts';
-import { createRunsClient } from './runs-client.ts';
-import type { RunsClient } from './runs-client.ts';
-import { createSweepsClient } from './sweeps-client.ts';
-import type { SweepsClient } from './sweeps-client.ts';
-import { createSchedulesClient } from './schedules-client.ts';
-import type { SchedulesClient } from './schedules-client.ts';
+import { createRunsClient } from '../../infra/clients/runs-client.ts';
+import type { RunsClient } from '../../infra/clients/runs-client.ts';
+import { createSweepsClient } from '../../infra/clients/sweeps-client.ts';
+import type { SweepsClient } from '../../infra/clients/sweeps-client.ts';
+import { createSchedulesClient } from '../../infra/clients/schedules-client.ts';
+import type { SchedulesClient } from '../../infra/clients/schedules-client.ts';
 
 /** Starts the embedded services where nothing else is configured and they are not up; says so in one line. */
 export async function startServices(output: Output): Promise<void> {

@@ -1,10 +1,10 @@
 import type { RunReport } from '../../contracts/run.ts';
 import type { Output } from '../output.ts';
-import type { FoundRun } from './find-run.ts';
+import type { FoundRun } from '../../infra/clients/find-run.ts';
 import { RunView, showReport, stageLine } from './run-view.ts';
 import type { Services } from './services.ts';
-import { readStoredRun } from './stored-run.ts';
-import type { StoredRun } from './stored-run.ts';
+import { readStoredRun } from '../../infra/clients/stored-run.ts';
+import type { StoredRun } from '../../infra/clients/stored-run.ts';
 import { duration, moment, sizeOf } from './units.ts';
 
 /** `graft runs show`: what Temporal and storage know of a run, put together. */

@@ -6,8 +6,8 @@ import { isTemporalAway } from '../../infra/temporal/faults.ts';
 import { exitCode } from '../output.ts';
 import type { Output } from '../output.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { explainFailure } from './run-failure.ts';
-import type { SweepsClient } from './sweeps-client.ts';
+import { explainFailure } from '../../infra/clients/run-failure.ts';
+import type { SweepsClient } from '../../infra/clients/sweeps-client.ts';
 import { duration, figure, plural } from './units.ts';
 
 /** `train.optimizer.learningRate=0.003` with the shortest name that tells. */

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Json } from '../../core/canonical-json.ts';
 import { changedFields } from '../../core/promotion/differences.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
-import { resolveModel } from '../lib/registry.ts';
+import { resolveModel } from '../../infra/clients/registry.ts';
 import { withStore } from '../lib/services.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { inputError } from '../../core/errors.ts';
 import { liveAt } from '../../core/promotion/ledger.ts';
-import { entriesOf, readLedger } from '../lib/ledger.ts';
-import { readModel } from '../lib/registry.ts';
+import { entriesOf, readLedger } from '../../infra/clients/ledger.ts';
+import { readModel } from '../../infra/clients/registry.ts';
 import { withStore } from '../lib/services.ts';
 import { moment } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';

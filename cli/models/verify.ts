@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Command } from 'commander';
-import { checkModel } from '../lib/ledger.ts';
-import { readModel } from '../lib/registry.ts';
+import { checkModel } from '../../infra/clients/ledger.ts';
+import { readModel } from '../../infra/clients/registry.ts';
 import { withStore } from '../lib/services.ts';
 import { plural } from '../lib/units.ts';
 import { exitCode, formatAmount, outputOf, withCommonOptions } from '../output.ts';

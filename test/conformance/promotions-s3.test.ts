@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moveAlias } from '../../activities/promote/move-alias.ts';
 import type { MoveOutcome } from '../../activities/promote/move-alias.ts';
-import { checkModel, entriesOf, readLedger } from '../../cli/lib/ledger.ts';
+import { checkModel, entriesOf, readLedger } from '../../infra/clients/ledger.ts';
 import { asRunId } from '../../core/ids.ts';
 import { unwrap } from '../../core/result.ts';
 import { ensureBucket } from '../../infra/s3/ensure-bucket.ts';

@@ -1,10 +1,11 @@
 /** Schedules on a real Temporal server, with activities that answer at once or wait to be let go. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createScheduleActivities } from '../../activities/schedule/schedule.ts';
-import { createSchedulesClient } from '../../cli/lib/schedules-client.ts';
-import type { SchedulesClient, ScheduleView } from '../../cli/lib/schedules-client.ts';
+import { createSchedulesClient } from '../../infra/clients/schedules-client.ts';
+import type { Overlap } from '../../infra/clients/schedules-client.ts';
+import type { SchedulesClient, ScheduleView } from '../../infra/clients/schedules-client.ts';
 import { specOf } from '../../cli/lib/schedule-options.ts';
-import type { Overlap, ScheduleFlags } from '../../cli/lib/schedule-options.ts';
+import type { ScheduleFlags } from '../../cli/lib/schedule-options.ts';
 import type { RetrainTrigger } from '../../contracts/schedule.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
 import type { TemporalClient } from '../../infra/temporal/connect.ts';

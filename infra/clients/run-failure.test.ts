@@ -8,7 +8,7 @@ import {
 } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { inputError } from '../../core/errors.ts';
-import { exitCodeOf } from '../output.ts';
+import { exitCodeOf } from '../../cli/output.ts';
 import { explainFailure } from './run-failure.ts';
 
 const failed = (cause: Error): WorkflowFailedError =>

@@ -1,8 +1,8 @@
 import { inputError } from '../../core/errors.ts';
 import { isRunId } from '../../core/ids.ts';
 import type { RunId } from '../../core/ids.ts';
-import type { ObjectStore } from '../../infra/ports/object-store.ts';
-import { nearest } from '../../infra/pipeline-file/suggest.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { nearest } from '../pipeline-file/suggest.ts';
 import type { RunInfo, RunsClient } from './runs-client.ts';
 import { listStoredRuns } from './stored-run.ts';
 

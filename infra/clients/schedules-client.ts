@@ -3,12 +3,21 @@ import type { Backfill, ScheduleDescription, ScheduleExecutionResult, ScheduleOp
 import { z } from 'zod';
 import { ScheduledOutcome, ScheduledRetrainInput } from '../../contracts/schedule.ts';
 import { inputError, messageOf } from '../../core/errors.ts';
-import { nearest } from '../../infra/pipeline-file/suggest.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
-import { grpcCodeOf, grpcStatus } from '../../infra/temporal/faults.ts';
+import { nearest } from '../pipeline-file/suggest.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
+import { grpcCodeOf, grpcStatus } from '../temporal/faults.ts';
 import { SCHEDULED_RETRAIN_WORKFLOW, scheduleIdInTemporal, taskQueues } from '../../workflows/workflow-ids.ts';
-import { overlapPolicies } from './schedule-options.ts';
-import type { Overlap } from './schedule-options.ts';
+
+/** What --overlap says, and what Temporal calls it. */
+export const overlapPolicies = {
+  skip: 'SKIP',
+  'buffer-one': 'BUFFER_ONE',
+  'buffer-all': 'BUFFER_ALL',
+  'cancel-other': 'CANCEL_OTHER',
+  'terminate-other': 'TERMINATE_OTHER',
+  'allow-all': 'ALLOW_ALL',
+} as const;
+export type Overlap = keyof typeof overlapPolicies;
 
 /** A tick that was taken, and what came of it. */
 export interface Tick {

@@ -8,7 +8,7 @@ import { asRunId, isRunId } from '../../core/ids.ts';
 import type { RunId } from '../../core/ids.ts';
 import { RunProgress, RunReport, RunStatus } from '../../contracts/run.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
 import { cancelRunSignal, progressQuery } from '../../workflows/messages.ts';
 import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 import type { QueueRole } from '../../workflows/workflow-ids.ts';

@@ -5,7 +5,7 @@ import { inputError, messageOf } from '../../core/errors.ts';
 import { asRunId, isRunId } from '../../core/ids.ts';
 import type { RunId } from '../../core/ids.ts';
 import type { SweepCommand } from '../../core/search/sweep.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
 import { sweepQuery, sweepUpdate } from '../../workflows/messages.ts';
 import { SWEEP_WORKFLOW, sweepWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 

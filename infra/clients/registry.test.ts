@@ -1,9 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
-import { expandPaths } from './pictures.ts';
 import { listModels, readModel, resolveModel } from './registry.ts';
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -94,35 +90,5 @@ describe('the registry', () => {
     const store = await registry();
     await store.put('models/digits/versions/2/manifest.json', json({ kind: 'graft.model-version/9' }));
     await expect(resolveModel(store, 'digits')).rejects.toThrowError(/^REGISTRY_FORMAT: models\/digits\/versions\/2\//);
-  });
-});
-
-describe('expandPaths', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'graft-pictures-'));
-    mkdirSync(join(folder, 'b', 'deep'), { recursive: true });
-    mkdirSync(join(folder, 'empty'));
-    for (const name of ['z.png', 'a.png', 'b/deep/c.jpg', 'notes.txt', '.hidden.png'])
-      writeFileSync(join(folder, name), '');
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it('keeps the order given; a folder is sorted, without notes and hidden files', async () => {
-    const found = await expandPaths([join(folder, 'z.png'), folder, join(folder, 'notes.txt')]);
-    expect(found.map((path) => path.slice(folder.length + 1))).toEqual([
-      'z.png',
-      'a.png',
-      'b/deep/c.jpg',
-      'z.png',
-      'notes.txt',
-    ]);
-  });
-
-  it('refuses what is not there and what is empty', async () => {
-    await expect(expandPaths([join(folder, 'no.png')])).rejects.toThrowError(/^INPUT_MISSING: .*no\.png — not there/);
-    await expect(expandPaths([join(folder, 'empty')])).rejects.toThrowError(/^INPUT_EMPTY: .*empty — no pictures/);
   });
 });

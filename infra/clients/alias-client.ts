@@ -2,7 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { AliasChangeResult } from '../../contracts/alias-change.ts';
 import type { AliasChangeInput } from '../../contracts/alias-change.ts';
 import { inputError } from '../../core/errors.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
+import type { TemporalClient } from '../temporal/connect.ts';
 import { CHANGE_ALIAS_WORKFLOW, changeAliasWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 import { explainFailure } from './run-failure.ts';
 

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { AttemptRecord, CheckpointManifest, RunRecord, RunReport } from '../../contracts/run.ts';
 import type { RunId } from '../../core/ids.ts';
 import { isRunId } from '../../core/ids.ts';
-import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 
 /** One claim on a run's training, with what it cost: steps that the attempt before had done and this one did again. */
 export interface AttemptView extends AttemptRecord {

@@ -6,7 +6,7 @@ import { asSha256 } from '../../core/ids.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { checkLedger } from '../../core/promotion/ledger.ts';
 import type { LedgerVerdict, SeenAliases, SeenVersion } from '../../core/promotion/ledger.ts';
-import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 
 /** An entry of a ledger as it was found; `entry` is null where the object is none. */
 export interface FoundEntry {

@@ -1,7 +1,7 @@
 import { ModelAliases, ModelVersion } from '../../contracts/registry.ts';
 import { inputError, transientError } from '../../core/errors.ts';
-import type { ObjectStore } from '../../infra/ports/object-store.ts';
-import { nearest } from '../../infra/pipeline-file/suggest.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { nearest } from '../pipeline-file/suggest.ts';
 
 /** A model as the registry has it: read only; promotion writes it (activities/promote). */
 export interface RegisteredModel {
