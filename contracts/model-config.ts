@@ -1,6 +1,7 @@
 import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { positiveInt, share } from './config-fields.ts';
+import { DetectorConfig } from './detector-config.ts';
 
 /** `model` of graft.yaml. */
 export const BackboneId = z.enum(backboneNames);
@@ -30,5 +31,8 @@ export const ModelConfig = z.strictObject({
       'Last part of the backbone that is used, as in blocks.9; all of it where absent (linear-probe, svm, head).',
     ),
   dropout: share.lt(1).default(0).describe('Dropout before the last dense layer.'),
+  detector: DetectorConfig.nullable()
+    .default(null)
+    .describe('What finds the objects on top of the backbone (task: detection); null for classification.'),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;

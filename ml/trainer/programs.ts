@@ -9,7 +9,6 @@ import type { InputSpec, Program, ProgramState } from '../engine/index.ts';
 import { slotsOf } from '../engine/rules.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { inferenceContext } from '../nn/contexts.ts';
-import { HEAD_PREFIX } from '../nn/head.ts';
 import type { ApplyContext, ParamSpec } from '../nn/module.ts';
 import { imageBatch } from './images.ts';
 import type { Model } from './model.ts';
@@ -164,7 +163,7 @@ export function update(
   const reduced =
     backboneRate === 1 ? full : { rate: full.rate.mul(backboneRate), decay: full.decay.mul(backboneRate) };
   for (const [index, { name, decay }] of model.trainable.entries()) {
-    const own = name.startsWith(HEAD_PREFIX) ? full : reduced;
+    const own = name.startsWith('backbone/') ? reduced : full;
     state.apply({
       rule: optimizer,
       variable: variable.parameter(name),
