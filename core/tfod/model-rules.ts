@@ -151,7 +151,10 @@ const ssd: Rules = {
   'post_processing.score_converter': fixed('SIGMOID'),
 };
 
-const rpnLayers = layers({ ...l2, 'initializer.truncated_normal_initializer.stddev': to(`${detector}.firstStage.deviation`) });
+const rpnLayers = layers({
+  ...l2,
+  'initializer.truncated_normal_initializer.stddev': to(`${detector}.firstStage.deviation`),
+});
 const denseLayers = layers({
   ...l2,
   'initializer.variance_scaling_initializer.factor': fixed(1),

@@ -80,7 +80,9 @@ function kindOf(leaves: readonly Leaf[], where: string): 'ssd' | 'faster-rcnn' {
 /** What the API’s protos say where a file is silent, wherever graft’s own default is another. */
 function impliedBy(leaves: readonly Leaf[], detector: 'ssd' | 'faster-rcnn'): ImportedConfig['implied'] {
   const missing = (end: string): boolean => valueAt(leaves, end) === undefined;
-  const kind = ['rms_prop', 'momentum', 'adam'].find((name) => leaves.some(({ path }) => path.includes(`.${name}_optimizer.`)));
+  const kind = ['rms_prop', 'momentum', 'adam'].find((name) =>
+    leaves.some(({ path }) => path.includes(`.${name}_optimizer.`)),
+  );
   const schedule = (['exponential_decay', 'cosine_decay'] as const).find((name) => leaves.some(({ path }) => path.includes(`.${name}_learning_rate.`))); // prettier-ignore
   const averages = valueAt(leaves, 'optimizer.use_moving_average') !== false;
   const mined = leaves.some(({ path }) => path.includes('.hard_example_miner.'));
@@ -88,12 +90,21 @@ function impliedBy(leaves: readonly Leaf[], detector: 'ssd' | 'faster-rcnn'): Im
     { key: 'model.detector.kind', value: detector, note: 'the model of the file' },
     { key: 'model.strategy', value: 'full', note: 'all layers are trained' },
     { key: 'image.resize', value: missing('_resizer.height') ? 'pad' : 'stretch', note: 'the resizer of the file' },
-    kind !== undefined && { key: 'train.optimizer.kind', value: kind.replace('_', ''), note: 'the optimizer of the file' },
+    kind !== undefined && {
+      key: 'train.optimizer.kind',
+      value: kind.replace('_', ''),
+      note: 'the optimizer of the file',
+    },
     // TensorFlow 1 starts the mean square at one.
     kind === 'rms_prop' && { key: 'train.optimizer.initialSquare', value: 1, note: 'as TensorFlow 1' },
     kind !== 'adam' && missing('momentum_optimizer_value') && { key: 'train.optimizer.momentum', value: 0.9, note: 'default of the API' }, // prettier-ignore
-    schedule !== undefined && { key: 'train.schedule.kind', value: schedule.replace('_decay', ''), note: 'of the file' },
-    averages && missing('moving_average_decay') && { key: 'train.averageDecay', value: 0.9999, note: 'default of the API' },
+    schedule !== undefined && {
+      key: 'train.schedule.kind',
+      value: schedule.replace('_decay', ''),
+      note: 'of the file',
+    },
+    averages &&
+      missing('moving_average_decay') && { key: 'train.averageDecay', value: 0.9999, note: 'default of the API' },
     detector === 'ssd' && missing('force_match_for_each_row') && { key: 'model.detector.matcher.forceEach', value: false, note: 'default of the API' }, // prettier-ignore
     detector === 'ssd' && mined && missing('weighted_sigmoid') && missing('weighted_sigmoid_focal.alpha') && { key: 'model.detector.loss.classification.kind', value: 'mined', note: 'the miner of the file' }, // prettier-ignore
   ];
@@ -134,7 +145,9 @@ function plainOf(value: unknown): Setting {
   if (value instanceof Map) {
     const entries = [...value].map(([name, each]): [string, Setting] => [String(name), plainOf(each)]);
     const listed = entries.length > 0 && entries.every(([name]) => /^\d+$/.test(name));
-    return listed ? entries.toSorted(([a], [b]) => Number(a) - Number(b)).map(([, each]) => each) : Object.fromEntries(entries);
+    return listed
+      ? entries.toSorted(([a], [b]) => Number(a) - Number(b)).map(([, each]) => each)
+      : Object.fromEntries(entries);
   }
   if (Array.isArray(value)) return value.map(plainOf);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;

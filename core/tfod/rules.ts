@@ -64,7 +64,9 @@ export const changed =
 
 /** Under a path of their own. */
 export function under(prefix: string, rules: Rules): Rules {
-  return Object.fromEntries(Object.entries(rules).map(([path, rule]) => [path === '' ? prefix : `${prefix}.${path}`, rule]));
+  return Object.fromEntries(
+    Object.entries(rules).map(([path, rule]) => [path === '' ? prefix : `${prefix}.${path}`, rule]),
+  );
 }
 
 export function valueAt(all: readonly Leaf[], end: string): number | string | boolean | undefined {

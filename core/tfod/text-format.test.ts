@@ -51,7 +51,26 @@ describe('protobuf’s text format', () => {
   });
 
   test('never hangs or fails otherwise, whatever the text', () => {
-    const piece = fc.constantFrom('a', ':', '{', '}', '<', '>', '[', ']', ',', ';', '1', '"x"', "'", '#', '\n', '-', '.', '\\');
+    const piece = fc.constantFrom(
+      'a',
+      ':',
+      '{',
+      '}',
+      '<',
+      '>',
+      '[',
+      ']',
+      ',',
+      ';',
+      '1',
+      '"x"',
+      "'",
+      '#',
+      '\n',
+      '-',
+      '.',
+      '\\',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
         try {

@@ -80,7 +80,8 @@ class Parser {
     if (this.take('{')) return { kind: 'message', fields: this.message('}', depth + 1) };
     if (this.take('<')) return { kind: 'message', fields: this.message('>', depth + 1) };
     const token = this.tokens[this.at];
-    if (!colon || !token || token.kind === 'punctuation') throw this.wrong(describe(token), 'a colon and a value, or {');
+    if (!colon || !token || token.kind === 'punctuation')
+      throw this.wrong(describe(token), 'a colon and a value, or {');
     this.at++;
     switch (token.kind) {
       case 'number':
@@ -89,7 +90,8 @@ class Parser {
         return { kind: 'word', value: token.text };
       case 'string': {
         let value = token.text;
-        for (let next = this.tokens[this.at]; next?.kind === 'string'; next = this.tokens[++this.at]) value += next.text;
+        for (let next = this.tokens[this.at]; next?.kind === 'string'; next = this.tokens[++this.at])
+          value += next.text;
         return { kind: 'string', value };
       }
     }
@@ -150,7 +152,8 @@ function tokensOf(text: string, where: string): Token[] {
     const word = match(WORD);
     const quoted = word === null ? match(STRING) : null;
     const found = word ?? quoted ?? match(PUNCTUATION);
-    if (found === null) throw syntax(where, line, JSON.stringify(text.slice(at, at + 12)), 'a field, a value or a bracket');
+    if (found === null)
+      throw syntax(where, line, JSON.stringify(text.slice(at, at + 12)), 'a field, a value or a bracket');
     if (quoted !== null) tokens.push({ kind: 'string', text: unescaped(quoted.slice(1, -1)), line: begin });
     else tokens.push({ kind: word === null ? 'punctuation' : 'word', text: found, line: begin });
   }

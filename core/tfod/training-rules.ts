@@ -7,13 +7,18 @@ const rate = 'train.optimizer.learningRate';
 
 /** Steps and rates of `manual_step_learning_rate`, in the order of the file. */
 function stairs(all: readonly Leaf[], name: string): number[] {
-  return all.filter(({ path }) => path.endsWith(`manual_step_learning_rate.${name}`)).map(({ values }) => Number(values[0]));
+  return all
+    .filter(({ path }) => path.endsWith(`manual_step_learning_rate.${name}`))
+    .map(({ values }) => Number(values[0]));
 }
 
 /** Several schedules have one factor in graft: every step by the same. */
 const manualStep: Rule = (_, all): Outcome => {
   const [start = 0] = stairs(all, 'initial_learning_rate');
-  const pairs = stairs(all, 'schedule.step').map((at, i) => ({ at, rate: stairs(all, 'schedule.learning_rate')[i] ?? 0 }));
+  const pairs = stairs(all, 'schedule.step').map((at, i) => ({
+    at,
+    rate: stairs(all, 'schedule.learning_rate')[i] ?? 0,
+  }));
   const later = pairs.filter(({ at }) => at > 0);
   const factors = later.map((pair, i) => pair.rate / (later[i - 1]?.rate ?? start));
   const [factor = 0.1] = factors;
@@ -21,7 +26,11 @@ const manualStep: Rule = (_, all): Outcome => {
     return { kind: 'unsupported', note: 'graft’s steps all multiply the rate by the same factor of at most 1' };
   }
   const atSteps = later.map(({ at }) => at);
-  return { kind: 'mapped', key: 'train.schedule', value: { kind: 'step', atSteps, factor: Number(factor.toPrecision(12)) } };
+  return {
+    kind: 'mapped',
+    key: 'train.schedule',
+    value: { kind: 'step', atSteps, factor: Number(factor.toPrecision(12)) },
+  };
 };
 
 const learningRate = under('learning_rate', {
@@ -35,7 +44,11 @@ const learningRate = under('learning_rate', {
   'manual_step_learning_rate.schedule.learning_rate': idle('part of train.schedule'),
   'manual_step_learning_rate.warmup': fixed(false),
   'cosine_decay_learning_rate.learning_rate_base': to(rate),
-  'cosine_decay_learning_rate.total_steps': changed(null, () => null, 'the cosine spans train.epochs, or train.scheduleEpochs'),
+  'cosine_decay_learning_rate.total_steps': changed(
+    null,
+    () => null,
+    'the cosine spans train.epochs, or train.scheduleEpochs',
+  ),
   'cosine_decay_learning_rate.warmup_learning_rate': unsupported('graft warms up from 0'),
   'cosine_decay_learning_rate.warmup_steps': to('train.schedule.warmupSteps'),
 });
@@ -66,7 +79,12 @@ const placeholder = (leaf: Leaf): boolean => String(leaf.values[0]).includes('PA
 
 const checkpoint: Rule = (leaf) =>
   placeholder(leaf)
-    ? { kind: 'changed', key: 'model.weights', value: 'random', note: 'no path was set: name a checkpoint in model.weights' }
+    ? {
+        kind: 'changed',
+        key: 'model.weights',
+        value: 'random',
+        note: 'no path was set: name a checkpoint in model.weights',
+      }
     : { kind: 'mapped', key: 'model.weights', value: String(leaf.values[0]) };
 
 const training: Rules = {

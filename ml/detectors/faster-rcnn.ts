@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { gridAnchorDefaults, gridAnchors } from '../../core/detection/anchors.ts';
+import { gridAnchors } from '../../core/detection/anchors.ts';
 import type { GridAnchorOptions } from '../../core/detection/anchors.ts';
 import { anchorsInside } from '../../core/detection/rpn-targets.ts';
 import type { Backbone, BackboneId, CutPoint } from '../backbones/backbone.ts';
@@ -7,7 +7,6 @@ import { createBackbone } from '../backbones/index.ts';
 import { resnet50, resnet50V15 } from '../backbones/resnet50.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { varianceScaling, zeros } from '../nn/initialize.ts';
-import type { VarianceScaling } from '../nn/initialize.ts';
 import type { ApplyContext, Block, Initializer, ParamSpec } from '../nn/module.ts';
 import { activate } from '../nn/ops/activation.ts';
 import { biasAdd } from '../nn/ops/bias-add.ts';
@@ -27,24 +26,14 @@ export interface FasterRcnnOptions {
   readonly rpnDeviation: number;
   /** Side of a crop, which max pooling then halves. */
   readonly cropPx: number;
-  /** How the two last dense layers start. */
-  readonly dense: VarianceScaling;
   /** Anchors that reach beyond the image: left out of training and clipped afterwards, as published, or kept as they are. */
   readonly outside: 'prune' | 'keep';
   /** Whether the backbone’s BatchNorm keeps its stored statistics, as published: with one image a step there are no others. */
   readonly frozenBatchNorm: boolean;
 }
 
-/** Of faster_rcnn_resnet50_coco.config and faster_rcnn_inception_v2_pets.config; input size and classes are the user’s. */
-export const fasterRcnnDefaults = {
-  anchors: gridAnchorDefaults,
-  rpnChannels: 512,
-  rpnDeviation: 0.01,
-  cropPx: 14,
-  dense: { factor: 1, mode: 'fan-average', uniform: true },
-  outside: 'prune',
-  frozenBatchNorm: true,
-} as const satisfies Partial<FasterRcnnOptions>;
+/** How the two last dense layers start, as published. */
+const DENSE = { factor: 1, mode: 'fan-average', uniform: true } as const;
 
 /** The backbone as Faster R-CNN takes it: ResNet’s last stage runs on small crops, and does not halve them again. */
 function fasterRcnnBackbone(id: BackboneId): Backbone {
@@ -99,7 +88,7 @@ export function createFasterRcnn(id: BackboneId, options: FasterRcnnOptions): Fa
     affine(`detector/rpn/${name}`, [kernelPx, kernelPx, from, to], rpnInit);
   const features = backbone.featureChannels;
   const dense = (name: string, width: number): Affine =>
-    affine(`detector/roi/${name}`, [features, width], varianceScaling(options.dense, features, width));
+    affine(`detector/roi/${name}`, [features, width], varianceScaling(DENSE, features, width));
   const layers: FasterRcnnLayers = {
     rpn: rpn('conv', 3, cut.channels, rpnChannels),
     objectness: rpn('objectness', 1, rpnChannels, anchorsPerCell * 2),

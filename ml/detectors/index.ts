@@ -1,7 +1,8 @@
 import type { DetectorConfig } from '../../contracts/detector-config.ts';
-import { inputError, unreachable } from '../../core/errors.ts';
+import { unreachable } from '../../core/errors.ts';
 import type { Backbone } from '../backbones/backbone.ts';
 import type { Detector } from './detector.ts';
+import { fasterRcnnDetector } from './faster-rcnn-detector.ts';
 import { ssdDetector } from './ssd-detector.ts';
 import type { DetectorShape } from './ssd-detector.ts';
 
@@ -11,7 +12,7 @@ export function createDetector(backbone: Backbone, config: DetectorConfig, shape
     case 'ssd':
       return ssdDetector(backbone, config, shape);
     case 'faster-rcnn':
-      throw inputError('CONFIG_VALUE', 'model.detector.kind', config.kind, 'ssd', 'choose another preset');
+      return fasterRcnnDetector(backbone.id, config, shape);
     default:
       return unreachable(config);
   }

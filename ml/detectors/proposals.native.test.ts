@@ -1,14 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeBoxes, encodeBoxes } from '../../core/detection/box-coder.ts';
+import { decodeBoxes, defaultScales, encodeBoxes } from '../../core/detection/box-coder.ts';
 import { iouMatrix } from '../../core/detection/boxes.ts';
 import { suppress, suppressByClass } from '../../core/detection/suppression.ts';
 import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { encodeInGraph, iouInGraph } from './boxes-in-graph.ts';
-import { fasterRcnnLossDefaults, proposalDefaults } from './faster-rcnn-programs.ts';
 import { proposalsOf, roisOf, sampleRois } from './proposals.ts';
-import type { RoiOptions } from './proposals.ts';
+import type { ProposalOptions, RoiOptions } from './proposals.ts';
 import { suppressClasses } from './suppress.ts';
 
 beforeAll(() => loadTensorFlow({ threads: 2 }));
@@ -45,7 +44,13 @@ describe('in the graph as in core/detection', () => {
     const codes = uniform('codes', 160).map((v) => (v - 0.5) * 4);
     const logits = uniform('logits', 80).map((v) => (v - 0.5) * 6);
     const inside = Float32Array.from({ length: 40 }, (_, i) => (i % 7 === 0 ? 0 : 1));
-    const options = { ...proposalDefaults, count: 10, iouThreshold: 0.4, candidates };
+    const options: ProposalOptions = {
+      count: 10,
+      iouThreshold: 0.4,
+      scoreThreshold: 0,
+      candidates,
+      scales: defaultScales,
+    };
     const found = proposalsOf(
       { objectness: tf.tensor(logits, [1, 40, 2]), codes: tf.tensor(codes, [1, 40, 4]) },
       tf.tensor(anchors, [40, 4]),
@@ -91,7 +96,8 @@ describe('the sample of proposals', () => {
   }
   const valid = Float32Array.from({ length: 100 }, (_, i) => (i < 95 ? 1 : 0));
   const sample = (options: Partial<RoiOptions> = {}, draws = uniform('draws', 103)) => {
-    const chosen = { ...fasterRcnnLossDefaults.rois, sampler: { size: 32, positiveShare: 0.25 }, ...options };
+    const sampler = { size: 32, positiveShare: 0.25 };
+    const chosen: RoiOptions = { sampler, matched: 0.5, addTruths: false, scales: defaultScales, ...options };
     const count = chosen.addTruths ? 103 : 100;
     return roisOf(
       sampleRois(
