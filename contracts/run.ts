@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
 import {
   BlobRef,
@@ -76,7 +77,7 @@ export const TrainingProgress = z.object({
 });
 export type TrainingProgress = z.infer<typeof TrainingProgress>;
 
-export const RunStatus = z.enum(['running', 'completed', 'failed', 'cancelled']);
+export const RunStatus = z.enum(['running', 'waiting-for-approval', 'completed', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
 /** The answer of the workflow's `progress` query. */
@@ -86,6 +87,8 @@ export const RunProgress = z.object({
   stage: StageName.nullable(),
   stages: z.array(StageSummary),
   training: TrainingProgress.nullable(),
+  /** Where its status is waiting-for-approval. */
+  approval: ApprovalWait.optional(),
 });
 export type RunProgress = z.infer<typeof RunProgress>;
 
@@ -119,6 +122,8 @@ export const RunReport = z.object({
   findings: z.array(Finding),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
+  /** Where a person was asked. */
+  approval: ApprovalVerdict.optional(),
 });
 export type RunReport = z.infer<typeof RunReport>;
 
