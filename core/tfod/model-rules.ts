@@ -1,4 +1,4 @@
-import { be, changed, choose, fixed, idle, to, toList, under, unsupported, valueAt } from './rules.ts';
+import { changed, choose, fixed, idle, isFocal, to, toList, under, unsupported, valueAt } from './rules.ts';
 import type { Rule, Rules } from './rules.ts';
 
 /** Fields of `model` of a pipeline.config (tensorflow/models research/object_detection/protos), and what each is here. */
@@ -109,19 +109,25 @@ const predictor = under('box_predictor.convolutional_box_predictor', {
 });
 
 const classification = `${detector}.loss.classification`;
+/** The focal loss looks at all anchors. */
+const mined =
+  (key: string): Rule =>
+  (leaf, all) =>
+    isFocal(all) ? { kind: 'unsupported', note: 'graft mines without the focal loss only' } : to(key)(leaf, all);
+
 const loss = under('loss', {
-  'classification_loss.weighted_sigmoid': be(`${classification}.kind`, 'mined'),
+  'classification_loss.weighted_sigmoid': idle('model.detector.loss.classification.kind says it'),
   'classification_loss.weighted_sigmoid.anchorwise_output': idle('per anchor'),
   'classification_loss.weighted_sigmoid_focal.alpha': to(`${classification}.alpha`),
   'classification_loss.weighted_sigmoid_focal.gamma': to(`${classification}.gamma`),
-  'classification_loss.weighted_sigmoid_focal': be(`${classification}.kind`, 'focal'),
+  'classification_loss.weighted_sigmoid_focal': idle('model.detector.loss.classification.kind says it'),
   'localization_loss.weighted_smooth_l1': idle('Huber with δ = 1'),
   'localization_loss.weighted_smooth_l1.anchorwise_output': idle('per anchor'),
-  'hard_example_miner.num_hard_examples': to(`${classification}.candidates`),
-  'hard_example_miner.iou_threshold': to(`${classification}.iouThreshold`),
+  'hard_example_miner.num_hard_examples': mined(`${classification}.candidates`),
+  'hard_example_miner.iou_threshold': mined(`${classification}.iouThreshold`),
   'hard_example_miner.loss_type': fixed('CLASSIFICATION'),
-  'hard_example_miner.max_negatives_per_positive': to(`${classification}.negativesPerPositive`),
-  'hard_example_miner.min_negatives_per_image': to(`${classification}.minNegatives`),
+  'hard_example_miner.max_negatives_per_positive': mined(`${classification}.negativesPerPositive`),
+  'hard_example_miner.min_negatives_per_image': mined(`${classification}.minNegatives`),
   classification_weight: to(`${detector}.loss.classWeight`),
   localization_weight: to(`${detector}.loss.boxWeight`),
 });

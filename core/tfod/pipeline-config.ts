@@ -2,7 +2,7 @@ import { inputError } from '../errors.ts';
 import type { Leaf } from './leaves.ts';
 import { leavesOf } from './leaves.ts';
 import { modelRules } from './model-rules.ts';
-import { valueAt } from './rules.ts';
+import { isFocal, valueAt } from './rules.ts';
 import type { Outcome, Setting } from './rules.ts';
 import { parseTextFormat } from './text-format.ts';
 import { trainingRules } from './training-rules.ts';
@@ -85,7 +85,6 @@ function impliedBy(leaves: readonly Leaf[], detector: 'ssd' | 'faster-rcnn'): Im
   );
   const schedule = (['exponential_decay', 'cosine_decay'] as const).find((name) => leaves.some(({ path }) => path.includes(`.${name}_learning_rate.`))); // prettier-ignore
   const averages = valueAt(leaves, 'optimizer.use_moving_average') !== false;
-  const mined = leaves.some(({ path }) => path.includes('.hard_example_miner.'));
   const all: ({ readonly key: string; readonly value: Setting; readonly note: string } | false)[] = [
     { key: 'model.detector.kind', value: detector, note: 'the model of the file' },
     { key: 'model.strategy', value: 'full', note: 'all layers are trained' },
@@ -106,7 +105,7 @@ function impliedBy(leaves: readonly Leaf[], detector: 'ssd' | 'faster-rcnn'): Im
     averages &&
       missing('moving_average_decay') && { key: 'train.averageDecay', value: 0.9999, note: 'default of the API' },
     detector === 'ssd' && missing('force_match_for_each_row') && { key: 'model.detector.matcher.forceEach', value: false, note: 'default of the API' }, // prettier-ignore
-    detector === 'ssd' && mined && missing('weighted_sigmoid') && missing('weighted_sigmoid_focal.alpha') && { key: 'model.detector.loss.classification.kind', value: 'mined', note: 'the miner of the file' }, // prettier-ignore
+    detector === 'ssd' && { key: 'model.detector.loss.classification.kind', value: isFocal(leaves) ? 'focal' : 'mined', note: 'the loss of the file' }, // prettier-ignore
   ];
   return all.filter((each) => each !== false);
 }

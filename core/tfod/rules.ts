@@ -72,3 +72,6 @@ export function under(prefix: string, rules: Rules): Rules {
 export function valueAt(all: readonly Leaf[], end: string): number | string | boolean | undefined {
   return all.find(({ path }) => path.endsWith(end))?.values[0];
 }
+
+export const isFocal = (all: readonly Leaf[]): boolean =>
+  all.some(({ path }) => path.includes('.weighted_sigmoid_focal'));

@@ -36,7 +36,8 @@ describe('protobuf’s text format', () => {
     ['a: ', 'line 1', 'the end of the file'],
     ['a: [1 2]', 'line 1', '2'],
     ['a: "open', 'line 1', '"\\"open'],
-    ['[type.googleapis.com/x]: {}', 'line 1', '['],
+    ['[type]: {}', 'line 1', '['],
+    ['[type.googleapis.com/x]: {}', 'line 1', '.googleapis'],
     ['a: 1.2.3', 'line 1', '1.2.3'],
     ['{}', 'line 1', '{'],
   ])('%j is wrong in %s', (text, line, seen) => {
