@@ -20,6 +20,15 @@ export const FasterRcnnConfig = z.strictObject({
       scales: z.array(z.number().positive()).min(1).default([0.25, 0.5, 1, 2]).describe('Sides as shares of basePx.'),
       aspectRatios: z.array(z.number().positive()).min(1).default([0.5, 1, 2]).describe('Width by height.'),
       basePx: positiveInt.default(256).describe('Side of an anchor of scale 1.'),
+      shapes: z
+        .array(z.tuple([z.number().positive(), z.number().positive()]))
+        .min(1)
+        .max(64)
+        .nullable()
+        .default(null)
+        .describe(
+          '[height, width] in pixels of each anchor, in place of scales and aspectRatios: graft data anchors fits them.',
+        ),
       stridePx: positiveInt
         .default(16)
         .describe('Pixels from one cell to the next: the stride of the map that both stages look at.'),

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { gridAnchors } from '../../core/detection/anchors.ts';
+import { gridAnchors, gridShapes } from '../../core/detection/anchors.ts';
 import type { GridAnchorOptions } from '../../core/detection/anchors.ts';
 import { anchorsInside } from '../../core/detection/rpn-targets.ts';
 import type { Backbone, BackboneId, CutPoint } from '../backbones/backbone.ts';
 import { createBackbone } from '../backbones/index.ts';
-import { resnet50, resnet50V15 } from '../backbones/resnet50.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { varianceScaling, zeros } from '../nn/initialize.ts';
 import type { ApplyContext, Block, Initializer, ParamSpec } from '../nn/module.ts';
@@ -13,6 +12,7 @@ import { biasAdd } from '../nn/ops/bias-add.ts';
 import { conv } from '../nn/ops/conv.ts';
 import { cropAndResize } from '../nn/ops/crop-and-resize.ts';
 import { maxPool } from '../nn/ops/max-pool.ts';
+import { fasterRcnnTrunk } from './trunks.ts';
 
 export interface FasterRcnnOptions {
   readonly classes: number;
@@ -34,12 +34,6 @@ export interface FasterRcnnOptions {
 
 /** How the two last dense layers start, as published. */
 const DENSE = { factor: 1, mode: 'fan-average', uniform: true } as const;
-
-/** The backbone as Faster R-CNN takes it: ResNet’s last stage runs on small crops, and does not halve them again. */
-function fasterRcnnBackbone(id: BackboneId): Backbone {
-  if (id === 'resnet50') return resnet50(1);
-  return id === 'resnet50-v1.5' ? resnet50V15(1) : createBackbone(id);
-}
 
 /**
  * A two-stage detector (Ren et al. 1506.01497): the first stage says of every anchor whether it has an object and where
@@ -77,12 +71,12 @@ interface Affine {
 export function createFasterRcnn(id: BackboneId, options: FasterRcnnOptions): FasterRcnn {
   const { classes, heightPx, widthPx, anchors: shapes, rpnChannels, rpnDeviation, outside } = options;
   const { stridePx } = shapes;
-  const backbone = fasterRcnnBackbone(id);
+  const backbone = fasterRcnnTrunk(id);
   const cut = tapOf(id, stridePx);
   const grid = { rows: Math.ceil(heightPx / stridePx), columns: Math.ceil(widthPx / stridePx) };
   const pixels = gridAnchors(grid, shapes);
   const anchors = pixels.map((value, index) => value / (index % 2 === 0 ? heightPx : widthPx));
-  const anchorsPerCell = shapes.scales.length * shapes.aspectRatios.length;
+  const anchorsPerCell = gridShapes(shapes).length;
   const rpnInit: Initializer = { kind: 'truncated-normal', standardDeviation: rpnDeviation };
   const rpn = (name: string, kernelPx: number, from: number, to: number): Affine =>
     affine(`detector/rpn/${name}`, [kernelPx, kernelPx, from, to], rpnInit);

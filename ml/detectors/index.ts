@@ -5,12 +5,13 @@ import type { Detector } from './detector.ts';
 import { fasterRcnnDetector } from './faster-rcnn-detector.ts';
 import { ssdDetector } from './ssd-detector.ts';
 import type { DetectorShape } from './ssd-detector.ts';
+import { detectorTrunk } from './trunks.ts';
 
 /** The detector that `model.detector` describes, on this backbone, for images of this size. */
 export function createDetector(backbone: Backbone, config: DetectorConfig, shape: DetectorShape): Detector {
   switch (config.kind) {
     case 'ssd':
-      return ssdDetector(backbone, config, shape);
+      return ssdDetector(detectorTrunk(backbone.id), config, shape);
     case 'faster-rcnn':
       return fasterRcnnDetector(backbone.id, config, shape);
     default:
