@@ -22,7 +22,7 @@ it.each([
   ['mobilenet-v2', ssd],
   ['inception-v2', ssd],
   ['mobilenet-v1-0.25', fasterRcnn],
-] as const)('%s gives as many words as there are anchors at 300 × 300 (%o)', (id, config) => {
+] as const)('%s gives as many words as there are anchors at 300 × 300 (%#)', (id, config) => {
   const detector = createDetector(createBackbone(id), config, { classes: 2, heightPx: 300, widthPx: 300 });
   const anchors = config.kind === 'ssd' ? 1917 : 19 * 19 * 12;
   const context = inferenceContext(paramsIn(paramTensors(detector.params, initialize(detector.params, 1))));

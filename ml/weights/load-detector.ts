@@ -71,11 +71,31 @@ function named(read: ReadonlyMap<string, TensorData>): { values: Map<string, Fou
       unused.push(file);
       continue;
     }
-    const own: Found = { shape: tensor.shape, values: Float32Array.from(toFloat32(tensor)) };
+    const read32 = Float32Array.from(toFloat32(tensor));
+    const own: Found = { shape: tensor.shape, values: OLD_ORDER.test(file) ? inOrder(read32, tensor.shape) : read32 };
     if (name.kind === 'value') values.set(name.param, own);
     else for (const [suffix, each] of unfolded(own)) values.set(`${name.param}/bn/${suffix}`, each);
   }
   return { values, unused };
+}
+
+/**
+ * Predictors of a detector of the API's first months: it had the interpolated anchor behind the first aspect ratio, where
+ * it has been the last of its cell ever since. On the first map there is none.
+ */
+const OLD_ORDER = /^Prediction\/BoxPredictor_[1-9]\//;
+const ANCHORS_PER_CELL = 6;
+
+/** The second of six groups of outputs behind the others. */
+function inOrder(values: Float32Array, shape: readonly number[]): Float32Array {
+  const width = shape.at(-1) ?? 1;
+  const each = width / ANCHORS_PER_CELL;
+  if (!Number.isInteger(each)) return values;
+  const order = [0, 2, 3, 4, 5, 1];
+  return values.map((_, at) => {
+    const [row, place] = [Math.floor(at / width) * width, at % width];
+    return values[row + (order[Math.floor(place / each)] ?? 0) * each + (place % each)] ?? 0;
+  });
 }
 
 /** BatchNorm that only shifts: γ/√(variance + ε) = 1. */
