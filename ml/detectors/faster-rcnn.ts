@@ -98,7 +98,7 @@ export function createFasterRcnn(id: BackboneId, options: FasterRcnnOptions): Fa
 }
 
 /** Where the two stages part: the last map of this stride with blocks behind it, or the first where all behind it have it. */
-export function tapOf(id: BackboneId, stridePx: number): CutPoint {
+function tapOf(id: BackboneId, stridePx: number): CutPoint {
   const { cutPoints, blocks } = createBackbone(id);
   const points = cutPoints.filter((point) => point.stridePx === stridePx);
   const last = points.at(-1);

@@ -84,16 +84,14 @@ export interface Rois {
   readonly oneHot: tf.Tensor;
 }
 
-/** Numbers of one sampled proposal, back to back: a box, codes, whether it counts, and its class. */
-export const roiWidth = (classes: number): number => 9 + classes + 1;
-
 /** How many proposals are drawn from, and so how many random numbers an image takes. */
 export const roiDraws = (proposals: number, mostTruths: number, { addTruths }: Pick<RoiOptions, 'addTruths'>): number =>
   proposals + (addTruths ? mostTruths : 0);
 
 /**
  * Matches proposals with objects and draws a balanced few (core/detection/sampler.ts, in the graph): [batch, size,
- * `roiWidth`]. `draws` [batch, `roiDraws`] uniform in [0, 1): of each kind those with the largest numbers are taken.
+ * 9 + classes + 1] numbers back to back, which `roisOf` takes apart: a box, codes, whether it counts, its class. `draws`
+ * [batch, `roiDraws`] uniform in [0, 1): of each kind those with the largest numbers are taken.
  */
 export function sampleRois(
   proposals: Proposals,
