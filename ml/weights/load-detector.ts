@@ -34,8 +34,20 @@ export async function loadDetectorWeights(
   detector: Pick<Detector, 'backbone' | 'params'>,
   path: string,
 ): Promise<LoadedDetector> {
-  const read = await readWeights(path);
-  checkFinite(read, path);
+  return detectorWeightsOf(detector, await readWeights(path), path);
+}
+
+/** Whether tensors of these names are a detector’s, and not of a backbone alone. */
+export const areOfDetector = (names: Iterable<string>): boolean =>
+  [...names].some((name) => detectorTensorName(name)?.param.startsWith('detector/') === true);
+
+/** The same of tensors that were read already; `where` is their file. */
+export function detectorWeightsOf(
+  detector: Pick<Detector, 'backbone' | 'params'>,
+  read: ReadonlyMap<string, TensorData>,
+  where: string,
+): LoadedDetector {
+  checkFinite(read, where);
   const { values: known, unused } = named(read);
   const values = new Map<string, Float32Array>();
   const restored: string[] = [];
@@ -53,7 +65,7 @@ export async function loadDetectorWeights(
       fresh.push({ param: spec.name, why });
     }
   }
-  requireBackbone(detector, values, path, [...read.keys()]);
+  requireBackbone(detector, values, where, [...read.keys()]);
   return { values, restored, fresh, unused };
 }
 
