@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The page in a real Chromium over made-up answers: every view, both schemes, wide and narrow. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser } from 'playwright-core';

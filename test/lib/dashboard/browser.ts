@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
