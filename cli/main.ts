@@ -36,7 +36,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'list, show, watch, cancel, resume and extend runs',
+    summary: 'list, show, watch, cancel, resume, extend and report runs',
     load: async () => (await import('./runs.ts')).runsCommand(),
   },
   {
@@ -93,6 +93,11 @@ const commands: readonly CommandEntry[] = [
     name: 'schedule',
     summary: 'retrain on a schedule: by the clock, and by what has changed',
     load: async () => (await import('./schedule.ts')).scheduleCommand(),
+  },
+  {
+    name: 'import-config',
+    summary: 'write a graft.yaml from a pipeline.config of the TF Object Detection API',
+    load: async () => (await import('./import-config.ts')).importConfigCommand(),
   },
   {
     name: 'tensorboard',

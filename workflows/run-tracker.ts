@@ -1,7 +1,7 @@
 import { upsertMemo } from '@temporalio/workflow';
 import type { ApprovalVerdict, ApprovalWait } from '../contracts/approval.ts';
 import type {
-  ClassificationMetrics,
+  EvaluateOutput,
   Finding,
   GateRule,
   IngestOutput,
@@ -38,6 +38,7 @@ export class RunTracker {
   private trained: RunReport['training'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
+  private newest: RunReport['newest'];
   private model: RunReport['model'] = null;
   private approval: ApprovalWait | null = null;
   private verdict: ApprovalVerdict | null = null;
@@ -91,9 +92,12 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored(metrics: ClassificationMetrics, findings: readonly Finding[]): void {
+  scored({ metrics, findings, detection, newest }: EvaluateOutput): void {
+    this.newest = newest;
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
-    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
+    const coco = detection?.metrics.coco;
+    const maps = coco ? { mAP: coco.AP, mAP50: coco.AP50 } : {};
+    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall, ...maps };
     this.found(findings);
   }
 
@@ -153,6 +157,7 @@ export class RunTracker {
       stages: [...this.stages],
       dataset: this.dataset,
       findings: [...this.findings],
+      ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
       ...(this.verdict ? { approval: this.verdict } : {}),
     };
