@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { anchorsCommand } from './data/anchors.ts';
 import { checkCommand } from './data/check.ts';
 import { diffCommand } from './data/diff.ts';
 import { exportCommand } from './data/export.ts';
@@ -12,6 +13,7 @@ export function dataCommand(): Command {
     .description('Look at data sets, and write them as other tools have them.')
     .addCommand(checkCommand())
     .addCommand(statsCommand())
+    .addCommand(anchorsCommand())
     .addCommand(previewCommand())
     .addCommand(splitCommand())
     .addCommand(diffCommand())

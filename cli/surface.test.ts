@@ -12,6 +12,7 @@ import { evalCommand } from './eval.ts';
 import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { importConfigCommand } from './import-config.ts';
 import { initCommand } from './init.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
@@ -44,6 +45,7 @@ const commands = [
   approveCommand(),
   rejectCommand(),
   scheduleCommand(),
+  importConfigCommand(),
   tensorboardCommand(),
   webCommand(),
   workerCommand(),
