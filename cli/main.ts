@@ -80,6 +80,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
+    name: 'cache',
+    summary: 'what was reused and why',
+    load: async () => (await import('./cache.ts')).cacheCommand(),
+  },
+  {
     name: 'approve',
     summary: 'let a promotion that waits for a person take place',
     load: async () => (await import('./approve.ts')).approveCommand(),

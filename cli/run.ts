@@ -1,5 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { Command } from 'commander';
+import { CachedStage } from '../contracts/cache-config.ts';
+import type { PipelineConfig } from '../contracts/pipeline-config.ts';
+import { inputError } from '../core/errors.ts';
 import { unwrap } from '../core/result.ts';
 import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
@@ -11,6 +14,7 @@ import { outputOf, withCommonOptions } from './output.ts';
 
 interface RunOptions {
   readonly set?: readonly string[];
+  readonly cache?: readonly string[];
   readonly detach?: boolean;
   readonly requirePromotion?: boolean;
 }
@@ -32,6 +36,12 @@ export function runCommand(): Command {
       .description('Run a pipeline: ingest, validate, split, prepare, train, evaluate, gate, promote.')
       .argument('<file>', 'the pipeline file (graft.yaml)')
       .option('--set <key=value>', 'override a key of the file, e.g. train.epochs=10 (repeatable)', collect)
+      .option(
+        '--no-cache <stage>',
+        'do this stage again although its result is there (repeatable); all of them: all',
+        collect,
+        [],
+      )
       .option('--detach', 'start it and leave it running')
       .option('--require-promotion', 'exit with 4 when the gate refuses the new model')
       .addHelpText('after', HELP),
@@ -41,7 +51,8 @@ export function runCommand(): Command {
 
 async function run(file: string, options: RunOptions, command: Command): Promise<void> {
   const output = outputOf(command);
-  const { config, warnings } = unwrap(await loadPipelineFile(file, { set: options.set ?? [] }));
+  const { config: written, warnings } = unwrap(await loadPipelineFile(file, { set: options.set ?? [] }));
+  const config = withoutCache(written, options.cache ?? []);
   for (const warning of warnings) output.warn(findingLine(warning));
   await startServices(output);
   const runId = newRunId(config.name, new Date(), randomInt(0x10000));
@@ -56,6 +67,27 @@ async function run(file: string, options: RunOptions, command: Command): Promise
       await followCommand(services, { runId, output, requirePromotion: options.requirePromotion === true });
     }
   });
+}
+
+/** `--no-cache STAGE`: these stages beside those that the file names. */
+function withoutCache(config: PipelineConfig, stages: readonly string[]): PipelineConfig {
+  const bypass = new Set(config.cache.bypass);
+  for (const stage of stages) {
+    const known = CachedStage.safeParse(stage);
+    if (known.success) bypass.add(known.data);
+    else if (stage === 'all') for (const each of CachedStage.options) bypass.add(each);
+    else {
+      const expected = `${CachedStage.options.join(', ')} or all`;
+      throw inputError(
+        'STAGE_UNKNOWN',
+        '--no-cache',
+        stage.slice(0, 80),
+        expected,
+        'name a stage, e.g. --no-cache train',
+      );
+    }
+  }
+  return { ...config, cache: { ...config.cache, bypass: [...bypass] } };
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

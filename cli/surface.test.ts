@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { approveCommand, rejectCommand } from './approve.ts';
+import { cacheCommand } from './cache.ts';
 import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
@@ -40,6 +41,7 @@ const commands = [
   serveCommand(),
   dataCommand(),
   modelsCommand(),
+  cacheCommand(),
   approveCommand(),
   rejectCommand(),
   scheduleCommand(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
 import { slug } from './config-fields.ts';
+import { CacheConfig } from './cache-config.ts';
 import { DatasetConfig, ImageConfig } from './dataset-config.ts';
 import { GateConfig } from './gate-config.ts';
 import { ModelConfig } from './model-config.ts';
@@ -42,5 +43,6 @@ export const PipelineConfig = z.strictObject({
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
   notify: NotifyConfig,
+  cache: CacheConfig.prefault({}),
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
+import { RemadeBecause } from './stage-name.ts';
 import {
   BlobRef,
   EpochMetrics,
@@ -51,6 +52,9 @@ export const StageSummary = z.object({
   seconds: z.number(),
   /** One line for people: "1,250 images in 10 classes". */
   summary: z.string(),
+  /** Its manifest, and why it was made again; absent in what an older graft reported. */
+  manifestKey: z.string().optional(),
+  remade: RemadeBecause.optional(),
 });
 export type StageSummary = z.infer<typeof StageSummary>;
 

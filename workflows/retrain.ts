@@ -6,6 +6,7 @@ import type { ApprovalVerdict } from '../contracts/approval.ts';
 import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
 import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
+import { freshness } from './freshness.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
 import { approvalMessage, endMessage, tellPeople } from './notify.ts';
 import { RunTracker } from './run-tracker.ts';
@@ -53,7 +54,11 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
   const { runId, config, leg } = input;
   const { prepareManifestKey } = data;
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}) }),
+    training.trainModel({
+      ...{ runId, config, prepareManifestKey },
+      ...(leg ? { leg } : {}),
+      ...freshness(config, 'train'),
+    }),
   );
   if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
@@ -64,6 +69,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       trainManifestKey: trained.manifestKey,
       prepareManifestKey: data.prepareManifestKey,
       runId: input.runId,
+      ...freshness(config, 'evaluate'),
     }),
   );
   progress.scored(evaluated.output.metrics, evaluated.output.findings);
@@ -83,16 +89,18 @@ async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress
 }
 
 async function preparedImages(
-  { image, model, dataset }: RetrainInput['config'],
+  config: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
+  const { image, model, dataset } = config;
   const { datasetManifestKey, splitManifestKey } = keys;
   const rendering: PrepareInput = {
     datasetManifestKey,
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    ...freshness(config, 'prepare'),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -105,7 +113,7 @@ export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'sp
 
 export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName };
+  const reading = { runId, dataset: config.dataset, datasetName, ...freshness(config, 'ingest') };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));
@@ -122,6 +130,7 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
       backbone: config.model.backbone,
       model: config.promote.model ?? config.name,
       alias: config.promote.alias,
+      ...freshness(config, 'validate'),
     }),
   );
   progress.found(validated.output.findings);
@@ -131,6 +140,7 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
       datasetName,
       split: config.dataset.split,
       validateManifestKey: validated.manifestKey,
+      ...freshness(config, 'split'),
     }),
   );
   const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
@@ -151,7 +161,9 @@ async function judge(input: RetrainInput, progress: RunTracker, desk: ApprovalDe
   const { name, promote } = config;
   const model = promote.model ?? name;
   for (let round = 1; ; round++) {
-    const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
+    const gated = await progress.stage('gate', () =>
+      evaluation.decidePromotion({ model, promote, evidence, ...freshness(config, 'gate') }),
+    );
     progress.decided(gated.output.rules);
     const decided = { model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy };
     const wanted = promote.approval === 'manual' && gated.output.decision === 'promote';

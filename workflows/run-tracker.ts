@@ -21,6 +21,8 @@ import type { Sha256 } from '../core/ids.ts';
 import { approvalRule } from '../core/promotion/approval.ts';
 
 interface StageReply {
+  readonly manifestKey: string;
+  readonly remade?: StageSummary['remade'];
   readonly cached: boolean;
   readonly summary: string;
 }
@@ -55,7 +57,9 @@ export class RunTracker {
     // Judged again: the last word counts, and a stage is listed once.
     const before = this.stages.findIndex((stage) => stage.name === name);
     if (before !== -1) this.stages.splice(before, 1);
-    this.stages.push({ name, cached: reply.cached, seconds: (Date.now() - startedMs) / 1000, summary: reply.summary });
+    const { cached, summary, manifestKey, remade } = reply;
+    const seconds = (Date.now() - startedMs) / 1000;
+    this.stages.push({ name, cached, seconds, summary, manifestKey, ...(remade ? { remade } : {}) });
     return reply;
   }
 

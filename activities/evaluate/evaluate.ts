@@ -37,6 +37,7 @@ export function createEvaluateActivities(ports: TrainPorts) {
         { model: trained.model, weights: trained.weights },
         prepared,
         (figures) => overfitFindings(trained.best, figures.accuracy),
+        input.fresh,
       );
       if (input.runId !== undefined) {
         await putTestEvents(ports, input.runId, trained.best.step, prepared, answer.output);
@@ -54,6 +55,7 @@ export function evaluateOnTest(
   candidate: { readonly model: ModelDescription; readonly weights: BlobRef },
   prepared: PrepareOutput,
   findings: (figures: ClassificationFigures) => Finding[] = () => [],
+  fresh?: EvaluateInput['fresh'],
 ): Promise<StageAnswer<EvaluateOutput>> {
   const activity = currentActivity();
   return cachedStage({
@@ -68,6 +70,7 @@ export function evaluateOnTest(
       test: preparedHash(prepared, ['test']),
     },
     output: EvaluateOutput,
+    fresh,
     async compute(partsPrefix) {
       const path = await writeLogits(ports, candidate, prepared, activity);
       const { tensors } = unwrap(decodeSafetensors(await readFile(path), path));

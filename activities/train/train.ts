@@ -59,6 +59,7 @@ export function createTrainActivities(ports: TrainPorts) {
         codeVersion: CODE_VERSION,
         addressedBy: plan.addressedBy,
         output: TrainOutput,
+        fresh: input.fresh,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
       if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
