@@ -6,6 +6,7 @@ import { figure, moment } from './lib/units.ts';
 import { promoteCommand, rollbackCommand } from './models/change.ts';
 import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
+import { cardCommand } from './models/card.ts';
 import { lineageCommand } from './models/lineage.ts';
 import { verifyCommand } from './models/verify.ts';
 import { exportCommand } from './models-export.ts';
@@ -24,6 +25,7 @@ export function modelsCommand(): Command {
     .addCommand(whoWasLiveCommand())
     .addCommand(verifyCommand())
     .addCommand(lineageCommand())
+    .addCommand(cardCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',

@@ -15,6 +15,7 @@ import { outputOf, withCommonOptions } from './output.ts';
 interface RunOptions {
   readonly set?: readonly string[];
   readonly cache?: readonly string[];
+  readonly gateOnly?: boolean;
   readonly detach?: boolean;
   readonly requirePromotion?: boolean;
 }
@@ -42,6 +43,7 @@ export function runCommand(): Command {
         collect,
         [],
       )
+      .option('--gate-only', 'a dry run of the gate: every rule with its numbers; nothing is registered or promoted')
       .option('--detach', 'start it and leave it running')
       .option('--require-promotion', 'exit with 4 when the gate refuses the new model')
       .addHelpText('after', HELP),
@@ -51,6 +53,10 @@ export function runCommand(): Command {
 
 async function run(file: string, options: RunOptions, command: Command): Promise<void> {
   const output = outputOf(command);
+  if (options.gateOnly && options.requirePromotion) {
+    const seen = '--gate-only beside --require-promotion';
+    throw inputError('USAGE', 'graft run', seen, 'one of them', 'a dry run promotes nothing: leave one out');
+  }
   const { config: written, warnings } = unwrap(await loadPipelineFile(file, { set: options.set ?? [] }));
   const config = withoutCache(written, options.cache ?? []);
   for (const warning of warnings) output.warn(findingLine(warning));
@@ -58,7 +64,8 @@ async function run(file: string, options: RunOptions, command: Command): Promise
   const runId = newRunId(config.name, new Date(), randomInt(0x10000));
   await withServices(async (services) => {
     await checkStoreAnswers(services.store);
-    await services.runs.start({ runId, config, requestedBy: requester() });
+    const gateOnly = options.gateOnly === true ? { gateOnly: true } : {};
+    await services.runs.start({ runId, config, requestedBy: requester(), ...gateOnly });
     output.say(`run ${runId}`);
     if (options.detach) {
       output.say(`watch it: graft runs watch ${runId}`);

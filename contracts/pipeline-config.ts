@@ -3,6 +3,7 @@ import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
 import { slug } from './config-fields.ts';
 import { CacheConfig } from './cache-config.ts';
+import { CardConfig } from './card-config.ts';
 import { DatasetConfig, ImageConfig } from './dataset-config.ts';
 import { GateConfig } from './gate-config.ts';
 import { ModelConfig } from './model-config.ts';
@@ -30,6 +31,7 @@ export const PromoteConfig = z.strictObject({
     .default('automatic')
     .describe('automatic: the gate alone decides; manual: what passes it waits for a person.'),
   approvals: ApprovalConfig.prefault({}),
+  card: CardConfig.prefault({}),
 });
 export type PromoteConfig = z.infer<typeof PromoteConfig>;
 

@@ -42,6 +42,8 @@ export const RetrainInput = z.object({
   data: PinnedData.optional(),
   /** A trial of this sweep: it ends with its training, as nothing but the best one sees the test set and the gate. */
   trialOf: RunIdField.optional(),
+  /** It ends with the gate's decision: nothing is registered and no alias moves. */
+  gateOnly: z.boolean().optional(),
 });
 export type RetrainInput = z.infer<typeof RetrainInput>;
 
@@ -139,6 +141,8 @@ export const RunRecord = z.object({
   requestedBy: z.string(),
   graftVersion: z.string(),
   config: PipelineConfig,
+  /** A dry run of the gate stays one when it is resumed. */
+  gateOnly: z.boolean().optional(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 

@@ -165,6 +165,7 @@ async function judge(input: RetrainInput, progress: RunTracker, desk: ApprovalDe
       evaluation.decidePromotion({ model, promote, evidence, ...freshness(config, 'gate') }),
     );
     progress.decided(gated.output.rules);
+    if (input.gateOnly) return;
     const decided = { model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy };
     const wanted = promote.approval === 'manual' && gated.output.decision === 'promote';
     const approval = wanted ? await askSomebody(input, progress, desk, { ...decided, round }) : null;
