@@ -72,7 +72,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       ...freshness(config, 'evaluate'),
     }),
   );
-  progress.scored(evaluated.output.metrics, evaluated.output.findings);
+  progress.scored(evaluated.output);
   await judge(input, progress, desk, {
     runId: input.runId,
     ...data,
@@ -93,7 +93,7 @@ async function preparedImages(
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
-  const { image, model, dataset } = config;
+  const { image, model, dataset, task } = config;
   const { datasetManifestKey, splitManifestKey } = keys;
   const rendering: PrepareInput = {
     datasetManifestKey,
@@ -101,6 +101,8 @@ async function preparedImages(
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
     ...freshness(config, 'prepare'),
+    // Absent for classification: what older runs were given.
+    ...(task === 'detection' ? { task } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -113,7 +115,8 @@ export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'sp
 
 export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName, ...freshness(config, 'ingest') };
+  const task = config.task === 'detection' ? { task: config.task } : {};
+  const reading = { runId, dataset: config.dataset, datasetName, ...task, ...freshness(config, 'ingest') };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));

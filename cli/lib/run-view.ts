@@ -5,23 +5,11 @@ import type { ApprovalWait } from '../../contracts/approval.ts';
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
+import { newestTraining, stageOf } from '../../infra/clients/observation.ts';
 import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
 import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
-
-/** Which stage an activity belongs to, for the time when no worker answers the workflow's query. */
-const stageOf: Readonly<Record<string, StageName>> = {
-  ingestDataset: 'ingest',
-  validateDataset: 'validate',
-  splitDataset: 'split',
-  prepareImages: 'prepare',
-  trainModel: 'train',
-  evaluateModel: 'evaluate',
-  decidePromotion: 'gate',
-  prepareApproval: 'promote',
-  promoteModel: 'promote',
-};
 
 /** How many lines a training leaves behind where every epoch would be too many. */
 const EPOCH_LINES = 20;
@@ -50,7 +38,7 @@ export class RunView {
     const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
     if (stage === null) return;
     const training =
-      stage === 'train' ? newest(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
+      stage === 'train' ? newestTraining(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
     if (training) this.showTraining(training);
     else {
       const amount = Amount.safeParse(work?.heartbeat);
@@ -141,24 +129,17 @@ function stuckText(reason: string): string {
   return `WORKFLOW_STUCK: the run’s own code fails — ${reason} — ${remedy}`;
 }
 
-/** Heartbeats are newer than the thinned signals that the query tells of, except just after a restart. */
-function newest(
-  heartbeat: TrainingProgress | undefined,
-  told: TrainingProgress | null | undefined,
-): TrainingProgress | null {
-  if (!heartbeat || !told) return heartbeat ?? told ?? null;
-  const ahead = heartbeat.attempt !== told.attempt ? heartbeat.attempt > told.attempt : heartbeat.step >= told.step;
-  return ahead ? heartbeat : told;
-}
-
 export function stageLine({ name, cached, seconds, summary }: StageSummary): string {
   const time = cached ? pc.cyan('cached'.padStart(9)) : pc.dim(duration(seconds).padStart(9));
   return `${pc.green('✓')} ${name.padEnd(8)} ${time}  ${summary}`;
 }
 
 function epochLine(epoch: NonNullable<TrainingProgress['lastEpoch']>, totalEpochs: number): string {
-  const { trainLoss, validationLoss, validationAccuracy } = epoch;
-  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, accuracy ${figure(validationAccuracy)}`;
+  const { trainLoss, validationLoss, validationAccuracy, detection } = epoch;
+  const judged = detection
+    ? `mAP@.5 ${figure(detection.mAP50)}${detection.evaluated ? '' : ' (before)'}, median ${figure(detection.median50)}`
+    : `accuracy ${figure(validationAccuracy)}`;
+  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, ${judged}`;
   return pc.dim(`  epoch ${epoch.epoch} of ${totalEpochs}: ${figures}`);
 }
 
@@ -176,7 +157,9 @@ function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, a
 export function showReport(report: RunReport, output: Output): void {
   const { metrics, model, gate, findings } = report;
   if (metrics) {
-    const names = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const detector = ['mAP', 'mAP50', 'macroPrecision', 'macroRecall', 'macroF1', 'loss'] as const;
+    const classifier = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const names = metrics.mAP === undefined ? classifier : detector;
     const row = names.map((name) => (metrics[name] === undefined ? null : figure(metrics[name])));
     output.table(
       names.map((name) => (name === 'top5' ? 'top-5' : name)),

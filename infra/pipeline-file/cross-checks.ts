@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { augmentChecks } from './augment-checks.ts';
+import { detectorChecks } from './detector-checks.ts';
 import { problem, shown } from './problems.ts';
 import { strategyChecks } from './strategy-checks.ts';
 import type { Path } from './yaml-source.ts';
@@ -25,10 +26,11 @@ export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
   for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule])
     check(context, out);
+  const detector = detectorChecks(context);
   const [augment, strategy] = [augmentChecks(context), strategyChecks(context)];
   return {
-    problems: [...out.problems, ...augment.problems, ...strategy.problems],
-    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings],
+    problems: [...out.problems, ...augment.problems, ...strategy.problems, ...detector.problems],
+    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings, ...detector.warnings],
   };
 }
 

@@ -67,7 +67,7 @@ function endedAt(backbone: Backbone, cut: string | undefined): Backbone {
   };
 }
 
-function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
+export function cutOf(shape: Pick<ModelShape, 'strategy'>, lastN: number, backbone: Backbone): number {
   switch (shape.strategy) {
     case 'head':
     case 'linear-probe':
