@@ -4,11 +4,14 @@ import { inputImage } from '../core/backbone-facts.ts';
 import { ApprovalDesk, timeoutFailure } from './approval.ts';
 import type { ApprovalVerdict } from '../contracts/approval.ts';
 import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
+import type { RetrainingPlan } from '../contracts/retraining.ts';
 import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
+import { CHAMPION } from '../core/training/warm-start.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { freshness } from './freshness.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
 import { approvalMessage, endMessage, tellPeople } from './notify.ts';
+import { planOf } from './plan-retraining.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -50,13 +53,15 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
 async function pipeline(input: RetrainInput, progress: RunTracker, desk: ApprovalDesk): Promise<void> {
   await bookkeeping.openRun(input);
-  const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const prepared = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const { plan, ...data } = prepared;
   const { runId, config, leg } = input;
   const { prepareManifestKey } = data;
   const trained = await progress.stage('train', () =>
     training.trainModel({
       ...{ runId, config, prepareManifestKey },
       ...(leg ? { leg } : {}),
+      ...startOf(config, plan),
       ...freshness(config, 'train'),
     }),
   );
@@ -70,6 +75,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       prepareManifestKey: data.prepareManifestKey,
       runId: input.runId,
       ...freshness(config, 'evaluate'),
+      ...(plan?.newest ? { newest: plan.newest.paths } : {}),
     }),
   );
   progress.scored(evaluated.output);
@@ -82,15 +88,21 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
 }
 
 /** The pictures that a sweep has read, rendered for this trial's network. */
-async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<DataKeys> {
-  const { dataset, ...keys } = pinned;
+async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<ReadData> {
+  const { dataset, plan = null, ...keys } = pinned;
   progress.datasetWas(dataset);
-  return { ...keys, ...(await preparedImages(config, keys, progress)) };
+  return { ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
+}
+
+/** The champion's weights, for who asks for them: of a sweep's trials perhaps some. */
+function startOf({ model }: RetrainInput['config'], plan: RetrainingPlan | null) {
+  return plan?.start && model.weights === CHAMPION ? { start: plan.start } : {};
 }
 
 async function preparedImages(
   config: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
+  plan: RetrainingPlan | null,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
   const { image, model, dataset, task } = config;
@@ -103,6 +115,7 @@ async function preparedImages(
     ...freshness(config, 'prepare'),
     // Absent for classification: what older runs were given.
     ...(task === 'detection' ? { task } : {}),
+    ...(plan?.train ? { only: plan.train.paths } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -113,7 +126,14 @@ async function preparedImages(
 
 export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
 
-export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+/** What was read, and what of it the training begins with and learns from. */
+export type ReadData = DataKeys & { readonly plan: RetrainingPlan | null };
+
+export async function prepareData(
+  { runId, config }: RetrainInput,
+  progress: RunTracker,
+  trials?: { readonly fromChampion: boolean },
+): Promise<ReadData> {
   const datasetName = config.dataset.name ?? config.name;
   const task = config.task === 'detection' ? { task: config.task } : {};
   const reading = { runId, dataset: config.dataset, datasetName, ...task, ...freshness(config, 'ingest') };
@@ -147,7 +167,9 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
     }),
   );
   const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
-  return { datasetName, ...keys, ...(await preparedImages(config, keys, progress)) };
+  const plan = await planOf({ runId, config }, keys, trials);
+  progress.found(plan?.findings ?? []);
+  return { datasetName, ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
 }
 
 /** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */

@@ -107,12 +107,7 @@ export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
-): Promise<{
-  output: z.output<T>;
-  parts: BlobRef[];
-  addressedBy: StageManifest['addressedBy'];
-  createdAt: string;
-} | null> {
+): Promise<({ output: z.output<T>; parts: BlobRef[] } & Pick<StageManifest, 'addressedBy' | 'createdAt'>) | null> {
   const found = await readJson(store, manifestKey, parseAs(StageManifest));
   if (!found.ok || !found.value) return null;
   const { parts, addressedBy, createdAt, output: raw } = found.value.value;
