@@ -4,6 +4,7 @@ import { unwrap } from '../core/result.ts';
 import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
+import { keptPlan } from './lib/plan/keep.ts';
 import { requester } from '../infra/clients/requester.ts';
 import { findingLine } from './lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
@@ -47,7 +48,8 @@ async function run(file: string, options: RunOptions, command: Command): Promise
   const runId = newRunId(config.name, new Date(), randomInt(0x10000));
   await withServices(async (services) => {
     await checkStoreAnswers(services.store);
-    await services.runs.start({ runId, config, requestedBy: requester() });
+    const estimate = await keptPlan(config);
+    await services.runs.start({ runId, config, requestedBy: requester(), ...(estimate ? { estimate } : {}) });
     output.say(`run ${runId}`);
     if (options.detach) {
       output.say(`watch it: graft runs watch ${runId}`);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RunEstimate, RunEstimateKept } from './estimate.ts';
 import { TrainingLeg } from './leg.ts';
 import {
   BlobRef,
@@ -40,6 +41,8 @@ export const RetrainInput = z.object({
   data: PinnedData.optional(),
   /** A trial of this sweep: it ends with its training, as nothing but the best one sees the test set and the gate. */
   trialOf: RunIdField.optional(),
+  /** What graft plan expected of it. */
+  estimate: RunEstimate.optional(),
 });
 export type RetrainInput = z.infer<typeof RetrainInput>;
 
@@ -119,6 +122,8 @@ export const RunReport = z.object({
   findings: z.array(Finding),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
+  /** Where it was planned: what was expected beside what it took. */
+  estimate: RunEstimateKept.optional(),
 });
 export type RunReport = z.infer<typeof RunReport>;
 

@@ -16,6 +16,7 @@ import type {
   TrainingProgress,
 } from '../contracts/run.ts';
 import type { TrainStageResult } from '../contracts/stages.ts';
+import { settledEstimate } from '../core/advice/settle.ts';
 import type { Sha256 } from '../core/ids.ts';
 
 interface StageReply {
@@ -136,6 +137,7 @@ export class RunTracker {
       dataset: this.dataset,
       findings: [...this.findings],
       ...(this.trained ? { training: this.trained } : {}),
+      ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
     };
   }
 }

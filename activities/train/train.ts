@@ -14,6 +14,7 @@ import { inputError, transientError } from '../../core/errors.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
+import { describeModel } from '../../core/training/model-description.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -91,15 +92,8 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
-  const model: ModelDescription = {
-    backbone: config.model.backbone,
-    strategy: config.model.strategy,
-    classes: prepared.classes,
-    image: prepared.image,
-    normalization,
-    dropout: config.model.dropout,
-    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
-  };
+  const { classes, image } = prepared;
+  const model: ModelDescription = describeModel(config.model, { classes, image, normalization });
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
   const features = planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });

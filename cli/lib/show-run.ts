@@ -41,6 +41,7 @@ export async function showRun({ runs, store }: Services, { runId, info }: FoundR
     findings: report?.findings ?? [],
     stages,
     training: seen?.progress?.training ?? null,
+    estimate: report?.estimate ?? null,
     createdAt: record?.createdAt ?? null,
     requestedBy: record?.requestedBy ?? null,
     config: record?.config ?? null,

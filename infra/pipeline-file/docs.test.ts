@@ -5,7 +5,7 @@ import { applyOverride, parseOverride } from './overrides.ts';
 import type { Plain } from './yaml-source.ts';
 import { parseYaml } from './yaml-source.ts';
 
-const pages = ['which-layers', 'which-learning-rate', 'when-do-i-stop'];
+const pages = ['what-will-it-take', 'which-layers', 'which-learning-rate', 'when-do-i-stop'];
 const textOf = (page: string): string => readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8');
 const base = { name: 'a', dataset: { source: '.' } };
 

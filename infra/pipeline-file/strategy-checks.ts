@@ -12,7 +12,7 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
   problems: GraftError[];
   warnings: Finding[];
 } {
-  const { model, augment } = config;
+  const { model, augment, train } = config;
   const problems: GraftError[] = [];
   const warnings: Finding[] = [];
   if (isLinear(model.strategy) && isAugmenting(augment) && augment.cachedVariants === null) {
@@ -34,6 +34,48 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
         remedy: 'leave it out',
       }),
     );
+  }
+  if (model.head.length > 0 && isLinear(model.strategy)) {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'head']),
+        seen: `${model.head.length} of them with strategy ${model.strategy}`,
+        expected: 'none: a linear classifier has one layer',
+        remedy: 'leave them out, or choose strategy: head',
+      }),
+    );
+  }
+  if (model.firstKernels === 'average' && config.image.color !== 'gray') {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'firstKernels']),
+        seen: 'average with colour pictures',
+        expected: 'image.color: gray',
+        remedy: 'leave it out, or write color: gray',
+      }),
+    );
+  }
+  if (model.strategy === 'gradual') {
+    if (train.schedule.kind !== 'constant') {
+      problems.push(
+        problem('CONFIG_VALUE', {
+          where: place(['train', 'schedule']),
+          seen: `${train.schedule.kind} with strategy gradual`,
+          expected: 'none: gradual has a one-cycle for each of its two parts',
+          remedy: 'leave it out, and set train.gradual where needed',
+        }),
+      );
+    }
+    if (train.gradual.frozenEpochs >= train.epochs) {
+      problems.push(
+        problem('CONFIG_VALUE', {
+          where: place(['train', 'gradual', 'frozenEpochs']),
+          seen: String(train.gradual.frozenEpochs),
+          expected: `below train.epochs, which is ${train.epochs}`,
+          remedy: 'raise train.epochs, or write strategy: head',
+        }),
+      );
+    }
   }
   if (frozenInTheMiddle(model)) {
     const { blocks } = backboneFacts[model.backbone];

@@ -5,6 +5,8 @@ import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
 import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
+import { runMeasure } from './measure.ts';
+import { runProbe } from './probe.ts';
 import { runRangeTest } from './range-test.ts';
 import { runEvaluation, runPrediction } from './score.ts';
 import { runServing } from './serve.ts';
@@ -23,6 +25,10 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
       return runPrediction(job, host);
     case 'range-test':
       return runRangeTest(job, host);
+    case 'probe':
+      return runProbe(job, host);
+    case 'measure':
+      return runMeasure(job, host);
     case 'export':
       return runExport(job, host);
     case 'serve':
