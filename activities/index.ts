@@ -4,6 +4,7 @@ import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
 import type { createNotifyActivities } from './notify/notify.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
+import type { createApprovalActivities } from './promote/approval.ts';
 import type { createAliasActivities } from './promote/change-alias.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
@@ -23,6 +24,7 @@ export type TrainActivities = ReturnType<typeof createTrainActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
 export type AliasActivities = ReturnType<typeof createAliasActivities>;
-export type PromotionActivities = ReturnType<typeof createPromoteActivities>;
+export type PromotionActivities = ReturnType<typeof createPromoteActivities> &
+  ReturnType<typeof createApprovalActivities>;
 export type ScheduleActivities = ReturnType<typeof createScheduleActivities>;
 export type NotifyActivities = ReturnType<typeof createNotifyActivities>;

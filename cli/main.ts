@@ -85,6 +85,16 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
+    name: 'approve',
+    summary: 'let a promotion that waits for a person take place',
+    load: async () => (await import('./approve.ts')).approveCommand(),
+  },
+  {
+    name: 'reject',
+    summary: 'keep a promotion that waits for a person from taking place',
+    load: async () => (await import('./approve.ts')).rejectCommand(),
+  },
+  {
     name: 'schedule',
     summary: 'retrain on a schedule: by the clock, and by what has changed',
     load: async () => (await import('./schedule.ts')).scheduleCommand(),

@@ -4,6 +4,7 @@ import { inputError } from '../core/errors.ts';
 import { spansTraining } from '../core/training/schedule.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
+import { isUnderWay } from '../infra/clients/runs-client.ts';
 import { requester } from '../infra/clients/requester.ts';
 import { startServices, withServices } from './lib/services.ts';
 import { readRunRecord, readRunReport } from '../infra/clients/stored-run.ts';
@@ -38,7 +39,7 @@ async function extend(text: string, { epochs, detach, requirePromotion }: Extend
     const report = await readRunReport(store, runId);
     const status = info?.status ?? report?.status;
     const where = `run ${runId}`;
-    if (status === 'running') {
+    if (isUnderWay(status)) {
       throw inputError('RUN_RUNNING', where, 'it is running', 'a run that has ended', `graft runs watch ${runId}`);
     }
     const record = await readRunRecord(store, runId);

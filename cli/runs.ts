@@ -3,6 +3,7 @@ import { inputError } from '../core/errors.ts';
 import { extendCommand } from './runs-extend.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
+import { isUnderWay } from '../infra/clients/runs-client.ts';
 import type { RunInfo } from '../infra/clients/runs-client.ts';
 import { showRun } from './lib/show-run.ts';
 import { startServices, withServices } from './lib/services.ts';
@@ -111,7 +112,7 @@ function cancelCommand(): Command {
     withServices(async (services) => {
       const output = outputOf(command);
       const { runId, info } = await knownToTemporal(text, services);
-      if (info.status !== 'running') {
+      if (!isUnderWay(info.status)) {
         throw inputError(
           'RUN_ENDED',
           `run ${runId}`,
@@ -149,7 +150,7 @@ async function resume(text: string, { detach, requirePromotion }: FollowFlags, o
     const { runId, info } = await findRun(text, runs, store);
     const status = info?.status ?? (await readRunReport(store, runId))?.status;
     const where = `run ${runId}`;
-    if (status === 'running' && info) {
+    if (isUnderWay(status) && info) {
       throw inputError('RUN_RUNNING', where, 'it is running', 'a run that has ended', `graft runs watch ${runId}`);
     }
     if (status === 'completed') {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { approveCommand, rejectCommand } from './approve.ts';
 import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
@@ -41,6 +42,8 @@ const commands = [
   serveCommand(),
   dataCommand(),
   modelsCommand(),
+  approveCommand(),
+  rejectCommand(),
   scheduleCommand(),
   tensorboardCommand(),
   workerCommand(),

@@ -1,6 +1,7 @@
 import { backboneNames } from '../core/backbone-facts.ts';
 import { z } from 'zod';
 import { positiveInt, share } from './config-fields.ts';
+import { DetectorConfig } from './detector-config.ts';
 
 /** `model` of graft.yaml. */
 export const BackboneId = z.enum(backboneNames);
@@ -51,5 +52,8 @@ export const ModelConfig = z.strictObject({
     .describe(
       'Of gray pictures: what the first convolution’s three kernels become; average divides their sum by three.',
     ),
+  detector: DetectorConfig.nullable()
+    .default(null)
+    .describe('What finds the objects on top of the backbone (task: detection); null for classification.'),
 });
 export type ModelConfig = z.infer<typeof ModelConfig>;

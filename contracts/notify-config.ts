@@ -101,6 +101,8 @@ export const NotifyMessage = z.object({
   reason: z.string(),
   requestedBy: z.string(),
   at: z.string(),
+  /** What waits, where approval is wanted. */
+  approval: z.object({ round: z.int(), expiresAt: z.string() }).optional(),
 });
 export type NotifyMessage = z.infer<typeof NotifyMessage>;
 

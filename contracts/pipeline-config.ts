@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
 import { slug } from './config-fields.ts';
 import { DatasetConfig, ImageConfig } from './dataset-config.ts';
@@ -23,7 +24,11 @@ export const PromoteConfig = z.strictObject({
   model: slug.optional().describe('Name in the registry; the pipeline’s name where absent.'),
   alias: slug.default('champion').describe('The name that moves to the new version.'),
   gate: GateConfig.prefault({}),
-  approval: z.enum(['automatic']).default('automatic').describe('automatic: the gate alone decides.'),
+  approval: z
+    .enum(['automatic', 'manual'])
+    .default('automatic')
+    .describe('automatic: the gate alone decides; manual: what passes it waits for a person.'),
+  approvals: ApprovalConfig.prefault({}),
 });
 export type PromoteConfig = z.infer<typeof PromoteConfig>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalVerdict } from './approval.ts';
 import { BlobRef, ClassificationMetrics, GateRule, ModelDescription, RunIdField, Sha256Field } from './manifests.ts';
 
 /** `models/<name>/versions/<n>/manifest.json`: everything needed to use, explain and reproduce a model version. */
@@ -58,6 +59,8 @@ export const LedgerEntry = z.object({
     requestId: z.string().optional(),
     /** What the check of known inputs found before the move. */
     check: z.string().optional(),
+    /** Who allowed it, where a person was asked. */
+    approval: ApprovalVerdict.optional(),
   }),
 });
 export type LedgerEntry = z.infer<typeof LedgerEntry>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RunEstimate, RunEstimateKept } from './estimate.ts';
+import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
 import {
   BlobRef,
@@ -79,7 +80,7 @@ export const TrainingProgress = z.object({
 });
 export type TrainingProgress = z.infer<typeof TrainingProgress>;
 
-export const RunStatus = z.enum(['running', 'completed', 'failed', 'cancelled']);
+export const RunStatus = z.enum(['running', 'waiting-for-approval', 'completed', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
 /** The answer of the workflow's `progress` query. */
@@ -89,6 +90,8 @@ export const RunProgress = z.object({
   stage: StageName.nullable(),
   stages: z.array(StageSummary),
   training: TrainingProgress.nullable(),
+  /** Where its status is waiting-for-approval. */
+  approval: ApprovalWait.optional(),
 });
 export type RunProgress = z.infer<typeof RunProgress>;
 
@@ -124,6 +127,8 @@ export const RunReport = z.object({
   training: RunTraining.optional(),
   /** Where it was planned: what was expected beside what it took. */
   estimate: RunEstimateKept.optional(),
+  /** Where a person was asked. */
+  approval: ApprovalVerdict.optional(),
 });
 export type RunReport = z.infer<typeof RunReport>;
 

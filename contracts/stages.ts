@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
@@ -137,7 +138,16 @@ export const PromoteInput = z.object({
   evidence: Evidence,
   gateManifestKey: z.string(),
   requestedBy: z.string(),
+  /** What a person said; absent where nobody was asked. */
+  approval: ApprovalVerdict.optional(),
 });
 export type PromoteInput = z.infer<typeof PromoteInput>;
 export const PromoteResult = stageResult(PromoteOutput);
 export type PromoteResult = z.infer<typeof PromoteResult>;
+
+/** A promotion that passed the gate, before a person is asked. */
+export const AskApprovalInput = PromoteInput.omit({ approval: true }).extend({ round: z.int().positive() });
+export type AskApprovalInput = z.infer<typeof AskApprovalInput>;
+/** Null where the alias points at this very model already: there is nothing to decide. */
+export const AskApprovalResult = ApprovalWait.pick({ reportKey: true, pageKey: true }).nullable();
+export type AskApprovalResult = z.infer<typeof AskApprovalResult>;

@@ -8,6 +8,7 @@ import { createIngestActivities } from '../activities/ingest/ingest.ts';
 import type { TrainPorts } from '../activities/ports.ts';
 import { createNotifyActivities } from '../activities/notify/notify.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
+import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
@@ -148,6 +149,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),
           ...createPromoteActivities(ports),
+          ...createApprovalActivities(ports),
           ...createAliasActivities(ports),
           ...createScheduleActivities(ports),
           ...createNotifyActivities({ store: ports.store, notifier: workerNotifier() }),

@@ -7,6 +7,7 @@ import {
   startChild,
   uuid4,
 } from '@temporalio/workflow';
+import type { ApprovalWait } from '../contracts/approval.ts';
 import type { NotifyInput, NotifyMessage, NotifyReport, NotifyTarget } from '../contracts/notify-config.ts';
 import type { RetrainInput, RunReport } from '../contracts/run.ts';
 import { notifying } from './activity-options.ts';
@@ -73,6 +74,30 @@ export function endMessage(
     reason: report.status === 'failed' ? problem : (promoted ? passed : refused).join('; '),
     requestedBy,
     at: at.toISOString(),
+  };
+}
+
+/** That a promotion waits for somebody's word. */
+export function approvalMessage(
+  { runId, config, requestedBy }: RetrainInput,
+  report: RunReport,
+  { round, expiresAt }: ApprovalWait,
+  at: Date,
+): NotifyMessage {
+  return {
+    kind: 'graft.notification/1',
+    event: 'approval-wanted',
+    runId,
+    pipeline: config.name,
+    model: config.promote.model ?? config.name,
+    version: null,
+    alias: config.promote.alias,
+    promoted: false,
+    accuracy: report.metrics?.accuracy ?? null,
+    reason: report.gate.map(({ explanation }) => explanation).join('; '),
+    requestedBy,
+    at: at.toISOString(),
+    approval: { round, expiresAt },
   };
 }
 

@@ -1,11 +1,13 @@
 import { rootCause } from '@temporalio/common';
 import { CancellationScope, isCancellation, log, setHandler } from '@temporalio/workflow';
 import { inputImage } from '../core/backbone-facts.ts';
+import { ApprovalDesk, timeoutFailure } from './approval.ts';
+import type { ApprovalVerdict } from '../contracts/approval.ts';
 import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
-import type { Evidence, PrepareInput, Share } from '../contracts/stages.ts';
+import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
-import { cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
-import { endMessage, tellPeople } from './notify.ts';
+import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
+import { approvalMessage, endMessage, tellPeople } from './notify.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -17,6 +19,9 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
   setHandler(progressQuery, () => progress.snapshot());
   setHandler(trainingProgressSignal, (update) => progress.trainingAt(update));
 
+  const desk = new ApprovalDesk(input.runId);
+  setHandler(approvalUpdate, (answer) => desk.take(answer), { validator: (answer) => desk.check(answer) });
+
   const scope = new CancellationScope();
   setHandler(cancelRunSignal, ({ reason }) => {
     log.info('cancel requested', { reason });
@@ -25,7 +30,7 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
   let outcome: RunReport;
   try {
-    await scope.run(() => pipeline(input, progress));
+    await scope.run(() => pipeline(input, progress, desk));
     progress.finish('completed');
     outcome = progress.report();
   } catch (error) {
@@ -42,7 +47,7 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
   return outcome;
 }
 
-async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void> {
+async function pipeline(input: RetrainInput, progress: RunTracker, desk: ApprovalDesk): Promise<void> {
   await bookkeeping.openRun(input);
   const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
   const { runId, config, leg } = input;
@@ -62,7 +67,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker): Promise<void
     }),
   );
   progress.scored(evaluated.output.metrics, evaluated.output.findings);
-  await judge(input, progress, {
+  await judge(input, progress, desk, {
     runId: input.runId,
     ...data,
     trainManifestKey: trained.manifestKey,
@@ -141,20 +146,45 @@ function sharesOf(workers: number | undefined): Share[] {
 /** Of many runs that end at once each meets the winner of the round before; a run stands back after so many. */
 const JUDGED_AT_MOST = 5;
 
-async function judge(
-  { config: { name, promote }, requestedBy }: RetrainInput,
-  progress: RunTracker,
-  evidence: Evidence,
-): Promise<void> {
+async function judge(input: RetrainInput, progress: RunTracker, desk: ApprovalDesk, evidence: Evidence): Promise<void> {
+  const { config, requestedBy } = input;
+  const { name, promote } = config;
   const model = promote.model ?? name;
   for (let round = 1; ; round++) {
     const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
     progress.decided(gated.output.rules);
+    const decided = { model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy };
+    const wanted = promote.approval === 'manual' && gated.output.decision === 'promote';
+    const approval = wanted ? await askSomebody(input, progress, desk, { ...decided, round }) : null;
     const promoted = await progress.stage('promote', () =>
-      bookkeeping.promoteModel({ model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy }),
+      bookkeeping.promoteModel({ ...decided, ...(approval ? { approval } : {}) }),
     );
     progress.modelIs(promoted.output);
     // Another run was promoted while this one was judged: it is compared with that one.
     if (promoted.output.overtakenBy === undefined || round === JUDGED_AT_MOST) return;
   }
+}
+
+/** Null where there is nothing to decide: the alias points at this very model already. */
+async function askSomebody(
+  input: RetrainInput,
+  progress: RunTracker,
+  desk: ApprovalDesk,
+  asking: AskApprovalInput,
+): Promise<ApprovalVerdict | null> {
+  const { runId } = input;
+  const asked = await bookkeeping.prepareApproval(asking);
+  if (!asked) return null;
+  const { model, promote, round } = asking;
+  const verdict = await desk.wait({ round, ...asked }, promote.approvals, {
+    onAsked: async (waiting) => {
+      progress.waitsFor(waiting);
+      await tellPeople(input, approvalMessage(input, progress.report(), waiting, new Date()));
+    },
+    onLate: (waiting) => tellPeople(input, approvalMessage(input, progress.report(), waiting, new Date())),
+  });
+  progress.answered(verdict);
+  await bookkeeping.recordApproval({ kind: 'graft.approval/1', runId, model, alias: promote.alias, verdict });
+  if (verdict.outcome === 'timed-out' && promote.approvals.onTimeout === 'fail') throw timeoutFailure(runId, verdict);
+  return verdict;
 }

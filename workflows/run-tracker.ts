@@ -1,4 +1,5 @@
 import { upsertMemo } from '@temporalio/workflow';
+import type { ApprovalVerdict, ApprovalWait } from '../contracts/approval.ts';
 import type {
   ClassificationMetrics,
   Finding,
@@ -18,6 +19,7 @@ import type {
 import type { TrainStageResult } from '../contracts/stages.ts';
 import { settledEstimate } from '../core/advice/settle.ts';
 import type { Sha256 } from '../core/ids.ts';
+import { approvalRule } from '../core/promotion/approval.ts';
 
 interface StageReply {
   readonly cached: boolean;
@@ -38,6 +40,8 @@ export class RunTracker {
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
   private model: RunReport['model'] = null;
+  private approval: ApprovalWait | null = null;
+  private verdict: ApprovalVerdict | null = null;
 
   constructor(input: RetrainInput) {
     this.input = input;
@@ -102,7 +106,20 @@ export class RunTracker {
     this.model = { name: model, version, promoted, alias };
   }
 
-  /** Ends the run; lists show the outcome without asking the workflow. */
+  /** A person is asked: lists show that the run waits. */
+  waitsFor(waiting: ApprovalWait): void {
+    this.approval = waiting;
+    this.finish('waiting-for-approval');
+  }
+
+  answered(verdict: ApprovalVerdict): void {
+    this.approval = null;
+    this.verdict = verdict;
+    this.gate = [...this.gate, approvalRule(verdict)];
+    this.finish('running');
+  }
+
+  /** What the run has come to; lists show the outcome without asking the workflow. */
   finish(status: RunStatus): void {
     this.status = status;
     upsertMemo({
@@ -122,6 +139,7 @@ export class RunTracker {
       stage: this.running,
       stages: [...this.stages],
       training: this.training,
+      ...(this.approval ? { approval: this.approval } : {}),
     };
   }
 
@@ -138,6 +156,7 @@ export class RunTracker {
       findings: [...this.findings],
       ...(this.trained ? { training: this.trained } : {}),
       ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
+      ...(this.verdict ? { approval: this.verdict } : {}),
     };
   }
 }

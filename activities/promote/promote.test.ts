@@ -90,6 +90,21 @@ describe('promotion', () => {
     });
   });
 
+  it('that a person approved says so in the ledger; one that was rejected leaves the alias', async () => {
+    const verdict = { round: 1, reason: 'looked at it', via: 'link', at: '2026-01-01T00:00:00.000Z' } as const;
+    const approved = { ...verdict, outcome: 'approved', promote: true, by: 'anna@clinic.org' } as const;
+    await promote({ ...(await runOf('a', 'promote')), approval: approved });
+    expect(await readLedgerEntry(store, 'pets', 1)).toMatchObject({
+      actor: 'anna@clinic.org',
+      reason: 'gate passed in run run-a; approved by anna@clinic.org: looked at it',
+      evidence: { by: 'gate', approval: approved },
+    });
+    const rejected = { ...verdict, outcome: 'rejected', promote: false, by: 'ben' } as const;
+    const answer = await promote({ ...(await runOf('b', 'promote')), approval: rejected });
+    expect(answer.output).toMatchObject({ version: 2, promoted: false });
+    expect(await championNow()).toBe(1);
+  });
+
   it('that the gate refused registers the version and leaves the alias', async () => {
     await promote(await runOf('a', 'promote'));
     expect(await promote(await runOf('b', 'refuse'))).toMatchObject({

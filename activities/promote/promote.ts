@@ -4,6 +4,7 @@ import type { PromoteOutput } from '../../contracts/manifests.ts';
 import { DatasetManifest } from '../../contracts/manifests.ts';
 import type { PromoteInput, PromoteResult } from '../../contracts/stages.ts';
 import { failedError, transientError } from '../../core/errors.ts';
+import { approvalRule } from '../../core/promotion/approval.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { listVersions, readAliases, readVersion, registryKeys } from '../lib/registry.ts';
 import { requireStage, stageKey } from '../lib/stage.ts';
@@ -23,9 +24,10 @@ export function createPromoteActivities(ports: PromotePorts) {
       const gate = await requireStage(ports.store, gateManifestKey, GateOutput);
       const registered = await registerVersion(ports, input);
       const { version } = registered;
-      const moved = gate.decision === 'promote' ? await takeAlias(ports, input, gate, registered) : null;
+      const wanted = gate.decision === 'promote' && (input.approval?.promote ?? true);
+      const moved = wanted ? await takeAlias(ports, input, gate, registered) : null;
       const holder = (await readAliases(ports.store, model)).value.aliases[promote.alias];
-      const promoted = gate.decision === 'promote' && holder === version;
+      const promoted = wanted && holder === version;
       const output: PromoteOutput = {
         model,
         version,
@@ -48,7 +50,7 @@ export function createPromoteActivities(ports: PromotePorts) {
 /** The alias must still stand where the gate found it: the winner of many at once was not compared with the others. */
 function takeAlias(
   ports: PromotePorts,
-  { model, promote, requestedBy, evidence }: PromoteInput,
+  { model, promote, requestedBy, evidence, approval }: PromoteInput,
   gate: GateOutput,
   { version, weights }: Registered,
 ): Promise<MoveOutcome> {
@@ -58,9 +60,13 @@ function takeAlias(
     action: 'promote',
     to: version,
     from: gate.champion?.version ?? null,
-    actor: requestedBy,
-    reason: `gate passed in run ${evidence.runId}`,
-    evidence: { runId: evidence.runId, rules: gate.rules, weightsSha256: weights.sha256, by: 'gate' },
+    // Who let it pass, where a person did.
+    actor: approval?.by ?? requestedBy,
+    reason: `gate passed in run ${evidence.runId}${approval ? `; ${approvalRule(approval).explanation}` : ''}`,
+    evidence: {
+      ...{ runId: evidence.runId, rules: gate.rules, weightsSha256: weights.sha256, by: 'gate' },
+      ...(approval ? { approval } : {}),
+    },
   });
 }
 

@@ -1,11 +1,12 @@
 import pc from 'picocolors';
 import { z } from 'zod';
 import type { Finding, GateRule, StageName } from '../../contracts/manifests.ts';
+import type { ApprovalWait } from '../../contracts/approval.ts';
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
 import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
-import { count, duration, figure } from './units.ts';
+import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
 
@@ -18,6 +19,7 @@ const stageOf: Readonly<Record<string, StageName>> = {
   trainModel: 'train',
   evaluateModel: 'evaluate',
   decidePromotion: 'gate',
+  prepareApproval: 'promote',
   promoteModel: 'promote',
 };
 
@@ -33,6 +35,7 @@ export class RunView {
   private shown = 0;
   private epoch = 0;
   private trouble = '';
+  private waitedFor = 0;
 
   constructor(output: Output, live: boolean) {
     this.output = output;
@@ -41,6 +44,7 @@ export class RunView {
 
   update({ progress, pending, stuck = null }: Observation): void {
     if (progress) this.showStages(progress.stages);
+    if (progress?.approval) this.showApproval(progress.runId, progress.approval);
     this.showTrouble(stuck === null ? failingTry(pending) : stuckText(stuck));
     const work = pending.find(({ started }) => started);
     const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
@@ -72,6 +76,17 @@ export class RunView {
       this.output.say(stageLine(stage));
     }
     this.shown = Math.max(this.shown, stages.length);
+  }
+
+  /** Said once for each comparison. */
+  private showApproval(runId: string, { round, expiresAt, approvers, pageKey }: ApprovalWait): void {
+    if (round === this.waitedFor) return;
+    this.waitedFor = round;
+    const who = approvers.length === 0 ? 'somebody' : approvers.join(', ');
+    this.note(
+      pc.yellow(`waits for ${who} to approve, until ${moment(new Date(expiresAt))}; the comparison: ${pageKey}`),
+    );
+    this.output.say(`  graft approve ${runId}   or   graft reject ${runId} --reason WHY`);
   }
 
   private showTraining(training: TrainingProgress): void {

@@ -1,6 +1,7 @@
 import type { RunReport } from '../../contracts/run.ts';
 import type { Output } from '../output.ts';
 import type { FoundRun } from '../../infra/clients/find-run.ts';
+import { isUnderWay } from '../../infra/clients/runs-client.ts';
 import { RunView, showReport, stageLine } from './run-view.ts';
 import type { Services } from './services.ts';
 import { readStoredRun } from '../../infra/clients/stored-run.ts';
@@ -10,7 +11,7 @@ import { duration, moment, sizeOf } from './units.ts';
 /** `graft runs show`: what Temporal and storage know of a run, put together. */
 export async function showRun({ runs, store }: Services, { runId, info }: FoundRun, output: Output): Promise<void> {
   const stored = await readStoredRun(store, runId);
-  const running = info?.status === 'running';
+  const running = isUnderWay(info?.status);
   const seen = running ? await runs.observe(runId) : null;
   const status = info?.status ?? stored.report?.status ?? 'unknown';
   const report: RunReport | null = running ? null : stored.report;
@@ -42,6 +43,7 @@ export async function showRun({ runs, store }: Services, { runId, info }: FoundR
     stages,
     training: seen?.progress?.training ?? null,
     estimate: report?.estimate ?? null,
+    approval: seen?.progress?.approval ?? report?.approval ?? null,
     createdAt: record?.createdAt ?? null,
     requestedBy: record?.requestedBy ?? null,
     config: record?.config ?? null,

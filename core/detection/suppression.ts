@@ -10,14 +10,6 @@ export interface SuppressionOptions {
   readonly total: number;
 }
 
-/** SSD’s published post-processing. */
-export const ssdSuppression: SuppressionOptions = {
-  scoreThreshold: 1e-8,
-  iouThreshold: 0.6,
-  perClass: 100,
-  total: 100,
-};
-
 export interface Kept {
   readonly index: number;
   readonly score: number;

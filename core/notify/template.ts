@@ -15,11 +15,13 @@ export interface TemplateValues {
   readonly reason: string;
   readonly requestedBy: string;
   readonly at: string;
+  /** How to answer where approval is wanted: a signed link, or the command. */
+  readonly how?: string;
 }
 
 const NAMES: ReadonlySet<string> = new Set<keyof TemplateValues>([
   ...(['event', 'runId', 'pipeline', 'model', 'version', 'alias', 'promoted', 'accuracy'] as const),
-  ...(['reason', 'requestedBy', 'at'] as const),
+  ...(['reason', 'requestedBy', 'at', 'how'] as const),
 ]);
 
 const PLACEHOLDER = /\{\{\s*([^{}]*?)\s*\}\}/g;
@@ -36,7 +38,7 @@ export function fillTemplate(template: string, values: TemplateValues): string {
     if (!NAMES.has(name)) return whole;
     const value = known.get(name);
     if (name === 'accuracy' && typeof value === 'number') return value.toFixed(4);
-    return value === null ? '–' : String(value);
+    return value === null || value === undefined ? '–' : String(value);
   });
 }
 
@@ -46,6 +48,6 @@ export const DEFAULT_TEXT: Readonly<Record<NotifyEventName, string>> = {
   refused:
     '{{pipeline}}: {{model}} version {{version}} is not promoted, accuracy {{accuracy}} (run {{runId}}): {{reason}}',
   failed: '{{pipeline}}: run {{runId}} failed: {{reason}}',
-  'approval-wanted': '{{pipeline}}: {{model}} waits for approval, accuracy {{accuracy}}: graft approve {{runId}}',
+  'approval-wanted': '{{pipeline}}: {{model}} waits for approval, accuracy {{accuracy}}: {{how}}',
 };
 export const DEFAULT_SUBJECT = 'graft: {{pipeline}} {{event}}';

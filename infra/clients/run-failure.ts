@@ -1,17 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
-import { z } from 'zod';
 import { GraftError, messageOf } from '../../core/errors.ts';
-
-/** What an activity's failure carries in its details (activities/lib/error-boundary.ts). */
-const FailureDetails = z.object({
-  code: z.string(),
-  kind: z.enum(['input', 'transient', 'failed', 'cancelled']),
-  where: z.string(),
-  seen: z.string(),
-  expected: z.string().optional(),
-  remedy: z.string().optional(),
-});
+import { applicationError } from '../../infra/temporal/application-error.ts';
 
 /** The error that ended a run, as it was thrown where it happened; its kind decides the exit code. */
 export function explainFailure(error: unknown, runId: string): GraftError {
@@ -53,15 +43,8 @@ export function cancelledError(runId: string): GraftError {
 }
 
 function fromApplication(failure: ApplicationFailure, where: string, remedy: string): GraftError {
-  const details = FailureDetails.safeParse(failure.details?.[0]);
-  if (!details.success) {
-    const seen = failure.type && failure.type !== 'Error' ? `${failure.type}: ${failure.message}` : failure.message;
-    return new GraftError('RUN_FAILED', { kind: 'failed', where, seen, remedy }, { cause: failure });
-  }
-  const { code, expected, remedy: known, ...parts } = details.data;
-  return new GraftError(
-    code,
-    { ...parts, ...(expected === undefined ? {} : { expected }), ...(known === undefined ? {} : { remedy: known }) },
-    { cause: failure },
-  );
+  const known = applicationError(failure);
+  if (known) return known;
+  const seen = failure.type && failure.type !== 'Error' ? `${failure.type}: ${failure.message}` : failure.message;
+  return new GraftError('RUN_FAILED', { kind: 'failed', where, seen, remedy }, { cause: failure });
 }

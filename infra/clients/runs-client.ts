@@ -26,6 +26,10 @@ const Memo = z.object({
     .optional(),
 });
 
+/** Whether a run is under way: it runs, or waits for somebody. */
+export const isUnderWay = (status: RunStatus | undefined): boolean =>
+  status === 'running' || status === 'waiting-for-approval';
+
 /** A run as Temporal's lists show it. */
 export interface RunInfo {
   readonly runId: RunId;
@@ -191,6 +195,7 @@ function statusOf(name: WorkflowExecutionInfo['status']['name'], outcome: RunSta
     case 'TIMED_OUT':
       return 'failed';
     case 'RUNNING':
+      return outcome === 'waiting-for-approval' ? outcome : 'running';
     case 'PAUSED':
     case 'CONTINUED_AS_NEW':
     case 'UNSPECIFIED':

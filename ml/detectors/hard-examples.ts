@@ -3,7 +3,7 @@ import { nativeBackend } from '../native/backend.ts';
 import { isNative, runNativeOne } from '../nn/ops/native.ts';
 import { withoutGradient } from './no-gradient.ts';
 
-/** research/object_detection `core/losses.py` HardExampleMiner, which picks by the loss of the class. */
+/** research/object_detection `core/losses.py` HardExampleMiner, which picks by the loss of the class. Published SSDs suppress candidates at IoU .99, which drops next to nothing and takes three quarters of a small step (docs/adr/0101). */
 export interface MinerOptions {
   /** Anchors an image that are looked at, those of the largest loss first. */
   readonly candidates: number;
@@ -13,17 +13,6 @@ export interface MinerOptions {
   /** Kept even in an image without objects. */
   readonly minNegatives: number;
 }
-
-/**
- * Of the published SSD configurations, but that these also suppress candidates at IoU .99, which drops next to nothing and
- * takes three quarters of a small step (docs/adr/0101). Those with MobileNetV2 keep at least 3 negatives.
- */
-export const ssdMiner: MinerOptions = {
-  candidates: 3000,
-  iouThreshold: null,
-  negativesPerPositive: 3,
-  minNegatives: 0,
-};
 
 export interface MinedAnchors {
   /** Loss of the class, [batch, anchors]. */

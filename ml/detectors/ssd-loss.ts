@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { sigmoidCrossEntropy, sigmoidFocal } from '../losses/classification.ts';
+import type { CodeScales } from '../../core/detection/box-coder.ts';
 import type { FocalOptions } from '../losses/classification.ts';
 import { huber } from '../losses/localization.ts';
 import { decodeInGraph } from './decode.ts';
@@ -9,15 +10,18 @@ import type { SsdOutput } from './ssd.ts';
 
 export interface SsdLossOptions {
   /** Sigmoid cross-entropy of the hardest anchors, or focal loss of all. */
-  readonly classification:
-    { readonly kind: 'mined'; readonly miner: MinerOptions } | ({ readonly kind: 'focal' } & FocalOptions);
+  readonly classification: ({ readonly kind: 'mined' } & MinerOptions) | ({ readonly kind: 'focal' } & FocalOptions);
   readonly classWeight: number;
   readonly boxWeight: number;
+  /** Of the codes; the published ones where absent. */
+  readonly codeScales?: CodeScales;
 }
 
 export interface SsdTargets {
   /** int32 [batch, anchors]: 0 the background, c + 1 class c. */
   readonly labels: tf.Tensor;
+  /** [batch, anchors]: 0 where an anchor is undecided and its class does not count, else 1. */
+  readonly labelWeights: tf.Tensor;
   /** [batch, anchors, 4]; anything where there is no object. */
   readonly codes: tf.Tensor;
 }
@@ -44,12 +48,13 @@ export function ssdLoss(
   const positives = tf.cast(tf.greater(targets.labels, tf.scalar(0, 'int32')), 'float32');
   const oneHot = tf.cast(tf.oneHot(tf.cast(targets.labels, 'int32'), width), 'float32');
   const { classification } = options;
-  const perAnchor =
+  const perClass =
     classification.kind === 'focal'
-      ? sigmoidFocal(logits, oneHot, classification).sum(2)
-      : sigmoidCrossEntropy(logits, oneHot).sum(2);
+      ? sigmoidFocal(logits, oneHot, classification)
+      : sigmoidCrossEntropy(logits, oneHot);
+  const perAnchor = perClass.sum(2).mul(targets.labelWeights);
   const distance = huber(codes, targets.codes).sum(2).mul(positives);
-  const counted = countedAnchors(perAnchor, decodeInGraph(codes, anchors), positives, options);
+  const counted = countedAnchors(perAnchor, decodeInGraph(codes, anchors, options.codeScales), positives, options);
   const matched = tf.maximum(positives.sum(), 1);
   const sum = (losses: tf.Tensor, weight: number): tf.Scalar => {
     const own = counted ? losses.mul(counted) : losses;
@@ -66,5 +71,5 @@ function countedAnchors(
   positives: tf.Tensor,
   { classification }: SsdLossOptions,
 ): tf.Tensor | null {
-  return classification.kind === 'mined' ? hardExamples({ losses, boxes, positives }, classification.miner) : null;
+  return classification.kind === 'mined' ? hardExamples({ losses, boxes, positives }, classification) : null;
 }

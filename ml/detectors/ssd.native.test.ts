@@ -2,9 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ssdMatcher } from '../../core/detection/matcher.ts';
-import { ssdSuppression, suppressByClass } from '../../core/detection/suppression.ts';
-import { assignTargets } from '../../core/detection/targets.ts';
+import { SsdConfig } from '../../contracts/detector-config.ts';
 import type { DetectedBox, TruthBox } from '../../core/metrics/detection/boxes.ts';
 import { evaluateCoco } from '../../core/metrics/detection/coco.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
@@ -16,11 +14,10 @@ import { createEngine, outputOf } from '../engine/index.ts';
 import type { Engine, InputValues } from '../engine/index.ts';
 import { initialize } from '../nn/initialize.ts';
 import { slotStarts, variable } from '../trainer/programs.ts';
-import { ssdMiner } from './hard-examples.ts';
+import { detectorInferProgram, detectorStepProgram, learningDetector } from './detector-programs.ts';
+import type { DetectorStepOptions, LearningDetector } from './detector-programs.ts';
 import { createSsd, ssdDefaults } from './ssd.ts';
-import type { Ssd } from './ssd.ts';
-import { learningOf, ssdInferProgram, ssdStepProgram } from './ssd-programs.ts';
-import type { SsdStepOptions } from './ssd-programs.ts';
+import { ssdDetector } from './ssd-detector.ts';
 
 let scratch = '';
 beforeAll(async () => {
@@ -33,24 +30,24 @@ afterAll(() => {
 
 const SIDE = 64;
 const BATCH = 8;
-const options: SsdStepOptions = {
+const options: DetectorStepOptions = {
   optimizer: { kind: 'adam', learningRate: 0.003, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0 },
   averageDecay: null,
   backboneRate: 1,
   clipNorm: 10,
-  loss: { classification: { kind: 'mined', miner: ssdMiner }, classWeight: 1, boxWeight: 1 },
-  l2: 4e-5,
+  augment: null,
 };
 
-const tinySsd = (): Ssd =>
-  createSsd(createBackbone('tiny-cnn'), {
-    ...ssdDefaults,
-    ...{ classes: 2, heightPx: SIDE, widthPx: SIDE, predictorKernelPx: 3, extraChannels: [32, 32] },
-    batchNorm: { epsilon: 1e-3, momentum: 0.9 },
-  });
+const CONFIG = SsdConfig.parse({
+  ...{ kind: 'ssd', predictorKernelPx: 3, extraChannels: [32, 32] },
+  batchNorm: { epsilon: 1e-3, momentum: 0.9 },
+});
 
-function stateOf(ssd: Ssd, chosen: SsdStepOptions) {
-  const learning = learningOf(ssd);
+const tinySsd = (config = CONFIG): LearningDetector =>
+  learningDetector(ssdDetector(createBackbone('tiny-cnn'), config, { classes: 2, heightPx: SIDE, widthPx: SIDE }), 0);
+
+function stateOf(learning: LearningDetector, chosen: DetectorStepOptions) {
+  const ssd = learning.detector;
   const slots = slotStarts(learning, chosen.optimizer);
   const shapes = new Map<string, readonly number[]>(
     ssd.params.map(({ name, shape }) => [variable.parameter(name), shape]),
@@ -64,20 +61,19 @@ function stateOf(ssd: Ssd, chosen: SsdStepOptions) {
   return { shapes, values };
 }
 
-function batchOf(ssd: Ssd, pictures: readonly ShapePicture[], step: number, rate: number): InputValues {
-  const anchors = ssd.anchors.length / 4;
+function batchOf(
+  { detector }: LearningDetector,
+  pictures: readonly ShapePicture[],
+  step: number,
+  rate: number,
+): InputValues {
   const x = new Uint8Array(pictures.length * SIDE * SIDE * 3);
-  const labels = new Int32Array(pictures.length * anchors);
-  const codes = new Float32Array(pictures.length * anchors * 4);
-  for (const [index, { pixels, boxes, labels: classes }] of pictures.entries()) {
-    const targets = assignTargets({ boxes, labels: classes }, ssd.anchors, ssdMatcher);
-    x.set(pixels, index * SIDE * SIDE * 3);
-    labels.set(targets.labels, index * anchors);
-    codes.set(targets.codes, index * anchors * 4);
-  }
+  for (const [index, { pixels }] of pictures.entries()) x.set(pixels, index * SIDE * SIDE * 3);
+  const indexes = pictures.map((_, index) => index);
   // Adam's bias correction, as the trainer has it.
   const corrected = (rate * Math.sqrt(1 - 0.999 ** (step + 1))) / (1 - 0.9 ** (step + 1));
-  return { x, labels, codes, rate: Float32Array.of(corrected), decay: Float32Array.of(0) };
+  const targets = detector.targets(pictures, { seed: 1, epoch: 0, indexes });
+  return { x, ...targets, rate: Float32Array.of(corrected), decay: Float32Array.of(0) };
 }
 
 const pictures = (from: number, count: number): ShapePicture[] =>
@@ -92,16 +88,15 @@ describe('the network', () => {
     expect(ssd.predictors.map(({ anchorsPerCell }) => anchorsPerCell)).toEqual([3, 6, 6, 6, 6, 6]);
   });
 
-  const mined = (iouThreshold: number | null) =>
-    ({ ...options.loss, classification: { kind: 'mined', miner: { ...ssdMiner, iouThreshold } } }) as const;
   it.each([
-    ['mined', options],
-    ['mined after suppression', { ...options, loss: mined(0.99) }],
-    ['focal', { ...options, loss: { ...options.loss, classification: { kind: 'focal', gamma: 2, alpha: 0.25 } } }],
-  ] as const)('compiled and eager steps are the same (%s)', async (_, chosen) => {
-    const ssd = tinySsd();
-    const { shapes, values } = stateOf(ssd, chosen);
-    const step = ssdStepProgram(ssd, [SIDE, SIDE, 3], BATCH, chosen);
+    ['mined', {}],
+    ['mined after suppression', { loss: { classification: { kind: 'mined', iouThreshold: 0.99 } } }],
+    ['focal', { loss: { classification: { kind: 'focal' } } }],
+    ['SSDLite', { depthwise: true }],
+  ])('compiled and eager steps are the same (%s)', async (_, keys) => {
+    const ssd = tinySsd(SsdConfig.parse({ ...CONFIG, ...keys }));
+    const { shapes, values } = stateOf(ssd, options);
+    const step = detectorStepProgram(ssd, [SIDE, SIDE, 3], BATCH, options);
     await withPair({ state: shapes, programs: { step } }, scratch, (pair) => {
       for (const engine of [pair.compiled, pair.eager]) engine.write(values);
       // A rate small enough that rounding of two orders of addition does not grow from step to step.
@@ -116,38 +111,28 @@ interface Found {
   readonly truths: TruthBox[];
 }
 
-function detect(engine: Engine, ssd: Ssd, from: number, count: number): Found {
+function detect(engine: Engine, { detector }: LearningDetector, from: number, count: number): Found {
   const found: Found = { detections: [], truths: [] };
-  const anchors = ssd.anchors.length / 4;
   for (let start = 0; start < count; start += BATCH) {
     const batch = pictures(from + start, BATCH);
-    const { x } = batchOf(ssd, batch, 0, 0);
-    const outputs = engine.run('infer', { x: x ?? new Uint8Array() });
-    const [boxes, scores] = [outputOf(outputs, 'boxes').values, outputOf(outputs, 'scores').values];
+    const x = new Uint8Array(batch.flatMap(({ pixels }) => [...pixels]));
+    const detections = detector.detections(engine.run('infer', { x }), BATCH);
     for (const [row, picture] of batch.entries()) {
-      const own = boxes.subarray(row * anchors * 4, (row + 1) * anchors * 4);
-      const sure = scores.subarray(row * anchors * 2, (row + 1) * anchors * 2);
-      for (const { index, label, score } of suppressByClass(own, sure, 2, ssdSuppression)) {
-        found.detections.push({ image: start + row, category: label, box: xywh(own, index), score });
+      for (const { label, score, box } of detections[row] ?? []) {
+        found.detections.push({ image: start + row, category: label, box: xywh(box), score });
       }
       for (const [index, label] of picture.labels.entries()) {
-        const box = xywh(picture.boxes, index);
-        found.truths.push({
-          image: start + row,
-          category: label,
-          box,
-          area: box[2] * box[3],
-          crowd: false,
-          difficult: false,
-        });
+        const box = xywh([...picture.boxes.subarray(index * 4, index * 4 + 4)]);
+        const flags = { crowd: false, difficult: false };
+        found.truths.push({ image: start + row, category: label, box, area: box[2] * box[3], ...flags });
       }
     }
   }
   return found;
 }
 
-function xywh(boxes: Float32Array | Float64Array, index: number): readonly [number, number, number, number] {
-  const [top = 0, left = 0, bottom = 0, right = 0] = [...boxes.subarray(index * 4, index * 4 + 4)].map((v) => v * SIDE);
+function xywh(box: readonly number[]): readonly [number, number, number, number] {
+  const [top = 0, left = 0, bottom = 0, right = 0] = box.map((side) => side * SIDE);
   return [left, top, right - left, bottom - top];
 }
 
@@ -155,8 +140,8 @@ it('learns to find squares and discs, and where they are, from nothing', { timeo
   const ssd = tinySsd();
   const { shapes, values } = stateOf(ssd, options);
   const programs = {
-    step: ssdStepProgram(ssd, [SIDE, SIDE, 3], BATCH, options),
-    infer: ssdInferProgram(ssd, [SIDE, SIDE, 3], BATCH),
+    step: detectorStepProgram(ssd, [SIDE, SIDE, 3], BATCH, options),
+    infer: detectorInferProgram(ssd, [SIDE, SIDE, 3], BATCH, false),
   };
   const engine = await createEngine({ state: shapes, programs }, scratch);
   engine.write(values);

@@ -4,7 +4,10 @@ import { ssdAnchorDefaults, ssdAnchors, ssdShapes } from '../../core/detection/a
 import type { SsdAnchorOptions } from '../../core/detection/anchors.ts';
 import type { Backbone } from '../backbones/backbone.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
+import { inputError } from '../../core/errors.ts';
+import { convBn } from '../nn/conv-bn.ts';
 import type { BatchNormConstants } from '../nn/conv-bn.ts';
+import { depthwiseSeparable } from '../nn/depthwise-separable.ts';
 import { zeros } from '../nn/initialize.ts';
 import { convBnBlock } from '../nn/inverted-residual.ts';
 import type { ApplyContext, Block, Initializer, ParamSpec } from '../nn/module.ts';
@@ -21,6 +24,12 @@ export interface SsdOptions {
   readonly extraChannels: readonly number[];
   readonly anchors: SsdAnchorOptions;
   readonly batchNorm: BatchNormConstants;
+  /** SSDLite (Sandler et al. 1801.04381, §6.2): predictors and extra maps in depthwise separable convolutions. */
+  readonly depthwise: boolean;
+  /** Cut point that the first map is taken of; null for the last one of half the final stride. */
+  readonly tap: string | null;
+  /** Standard deviation of new kernels: truncated_normal_initializer. */
+  readonly kernelDeviation: number;
 }
 
 /** Of ssd_mobilenet_v1_coco.config; input size and number of classes are the user’s. */
@@ -29,10 +38,15 @@ export const ssdDefaults = {
   extraChannels: [512, 256, 256, 128],
   anchors: ssdAnchorDefaults,
   batchNorm: { epsilon: 1e-3, momentum: 0.9997 },
+  depthwise: false,
+  tap: null,
+  kernelDeviation: 0.03,
 } as const satisfies Partial<SsdOptions>;
 
-/** truncated_normal_initializer, stddev .03, of all layers that are not the backbone’s. */
-const KERNEL: Initializer = { kind: 'truncated-normal', standardDeviation: 0.03 };
+/** How all layers start that are not the backbone’s. */
+const kernelInit = ({ kernelDeviation }: Pick<SsdOptions, 'kernelDeviation'>): Initializer => ({
+  ...{ kind: 'truncated-normal', standardDeviation: kernelDeviation },
+});
 
 /** A single-shot detector (Liu et al. 1512.02325): feature maps of falling size, each cell of which says class and box of its anchors. */
 export interface Ssd {
@@ -72,9 +86,20 @@ export function createSsd(backbone: Backbone, options: SsdOptions): Ssd {
   const { classes, heightPx, widthPx, extraChannels, anchors } = options;
   const { blocks, cutPoints } = backbone;
   const last = cutPoints.at(-1);
-  const first = cutPoints.findLast(({ stridePx }) => stridePx * 2 === last?.stridePx);
-  if (!last || !first) throw new Error(`${backbone.id} has no two strides`);
-  const extras = extraBlocks(last.channels, extraChannels, options.batchNorm);
+  const first =
+    options.tap === null
+      ? cutPoints.findLast(({ stridePx }) => stridePx * 2 === last?.stridePx)
+      : cutPoints.find(({ name }) => name === options.tap);
+  if (!last || !first) {
+    const names = cutPoints.map(({ name }) => name).join(', ');
+    throw inputError(
+      'CONFIG_VALUE',
+      'model.detector.tap',
+      String(options.tap),
+      `a cut point of ${backbone.id}: ${names}`,
+    );
+  }
+  const extras = extraBlocks(last.channels, options);
   const grids = gridsOf([heightPx, widthPx], [first.stridePx, last.stridePx], extraChannels.length);
   const channels = [first.channels, last.channels, ...extraChannels];
   const shapes = ssdShapes(grids.length, anchors);
@@ -104,39 +129,60 @@ function gridsOf([heightPx, widthPx]: readonly [number, number], strides: readon
   return grids;
 }
 
-function extraBlocks(inChannels: number, extras: readonly number[], batchNorm: BatchNormConstants): Block[] {
+function extraBlocks(inChannels: number, options: SsdOptions): Block[] {
+  const { extraChannels, batchNorm, depthwise } = options;
   let channels = inChannels;
-  return extras.flatMap((outChannels, index) => {
-    const shared = { padding: 'same', batchNorm, activation: 'relu6', init: KERNEL } as const;
+  return extraChannels.flatMap((outChannels, index) => {
+    const shared = { padding: 'same', batchNorm, activation: 'relu6', init: kernelInit(options) } as const;
     const half = Math.floor(outChannels / 2);
     const name = `detector/extra${index}`;
     const narrow = { name: `${name}/narrow`, inChannels: channels, outChannels: half, kernelPx: 1, stride: 1 };
-    const reduce = { name: `${name}/reduce`, inChannels: half, outChannels, kernelPx: 3, stride: 2 };
+    const reduce = { name: `${name}/reduce`, inChannels: half, outChannels, stride: 2 };
     channels = outChannels;
-    return [convBnBlock({ ...shared, ...narrow }), convBnBlock({ ...shared, ...reduce })];
+    return [
+      convBnBlock({ ...shared, ...narrow }),
+      depthwise
+        ? depthwiseSeparable({ padding: 'same', batchNorm, ...reduce })
+        : convBnBlock({ ...shared, ...reduce, kernelPx: 3 }),
+    ];
   });
 }
 
-function predictorOf(
-  name: string,
-  inChannels: number,
-  anchorsPerCell: number,
-  { classes, predictorKernelPx }: SsdOptions,
-): Predictor {
-  const layer = (what: string, outChannels: number) =>
-    convolution(`${name}/${what}`, inChannels, outChannels, predictorKernelPx);
+function predictorOf(name: string, inChannels: number, anchorsPerCell: number, options: SsdOptions): Predictor {
+  const layer = (what: string, outChannels: number): Convolution =>
+    options.depthwise
+      ? separable(`${name}/${what}`, inChannels, outChannels, options)
+      : convolution(`${name}/${what}`, inChannels, outChannels, options);
   return {
     anchorsPerCell,
-    classes: layer('classes', anchorsPerCell * (classes + 1)),
+    classes: layer('classes', anchorsPerCell * (options.classes + 1)),
     boxes: layer('boxes', anchorsPerCell * 4),
   };
 }
 
-function convolution(name: string, inChannels: number, outChannels: number, kernelPx: number): Convolution {
+/** 3×3 depthwise with BatchNorm, then 1×1 (research/object_detection `ConvolutionalBoxPredictor`, `use_depthwise`). */
+function separable(name: string, inChannels: number, outChannels: number, options: SsdOptions): Convolution {
+  const spatial = convBn({
+    ...{ name: `${name}/depthwise`, inChannels, outChannels: inChannels, kernelPx: 3, stride: 1, padding: 'same' },
+    ...{ depthwise: true, activation: 'relu6', batchNorm: options.batchNorm, init: kernelInit(options) },
+  });
+  const across = convolution(name, inChannels, outChannels, { ...options, predictorKernelPx: 1 });
+  return {
+    params: [...spatial.params, ...across.params],
+    apply: (x, ctx) => across.apply(spatial.apply(x, ctx, name), ctx),
+  };
+}
+
+function convolution(
+  name: string,
+  inChannels: number,
+  outChannels: number,
+  { predictorKernelPx: side, kernelDeviation }: SsdOptions,
+): Convolution {
   const kernel: ParamSpec = {
     name: `${name}/kernel`,
-    shape: [kernelPx, kernelPx, inChannels, outChannels],
-    init: KERNEL,
+    shape: [side, side, inChannels, outChannels],
+    init: kernelInit({ kernelDeviation }),
     kind: 'weight',
     decay: true,
   };

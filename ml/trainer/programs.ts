@@ -9,7 +9,6 @@ import type { InputSpec, Program, ProgramState } from '../engine/index.ts';
 import { slotsOf } from '../engine/rules.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { inferenceContext } from '../nn/contexts.ts';
-import { HEAD_PREFIX } from '../nn/head.ts';
 import type { ApplyContext, ParamSpec } from '../nn/module.ts';
 import { imageBatch } from './images.ts';
 import type { Model } from './model.ts';
@@ -165,7 +164,7 @@ export function update(
   const decays = optimizer.kind === 'adam' && optimizer.weightDecay > 0;
   const ratesOf = ratesByShare(given(inputs['rate']), given(inputs['decay']));
   for (const [index, { name, decay }] of model.trainable.entries()) {
-    const own = ratesOf(name.startsWith(HEAD_PREFIX) ? 1 : (options.rateShares?.get(name) ?? options.backboneRate));
+    const own = ratesOf(name.startsWith('backbone/') ? (options.rateShares?.get(name) ?? options.backboneRate) : 1);
     state.apply({
       rule: optimizer,
       variable: variable.parameter(name),

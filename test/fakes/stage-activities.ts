@@ -152,6 +152,8 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         manifestKey: 'models/pets/versions/1/manifest.json',
       },
     }),
+    prepareApproval: async () => ({ reportKey: 'runs/x/approval/1.json', pageKey: 'runs/x/approval/1.md' }),
+    recordApproval: async () => undefined,
     planAliasChange: async () => ({ from: 2, to: 1 }),
     checkModelVersion: async () => '8 known images gave the recorded answers',
     applyAliasChange: async ({ model, alias, from, to, check }) => ({ model, alias, from, to, moved: true, check }),

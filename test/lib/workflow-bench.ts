@@ -26,9 +26,9 @@ export interface WorkflowBench {
   readonly bundlePath: string;
   /** Polls every queue with these activities until `body` is done. */
   withWorkers<T>(activities: AllActivities, body: () => Promise<T>): Promise<T>;
-  /** Starts a run of `name` while workers with these activities poll, until `body` is done. */
+  /** Starts a run (of `name`, or with an input of a test's own) while workers with these activities poll, until `body` is done. */
   withRun<T>(
-    name: string,
+    run: string | RetrainInput,
     activities: AllActivities,
     body: (handle: WorkflowHandle<typeof retrainWorkflow>) => Promise<T>,
   ): Promise<T>;
@@ -56,6 +56,13 @@ export function retrainInput(name: string): RetrainInput {
       model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch' },
     }),
   };
+}
+
+/** A run whose promotion waits for a person. */
+export function manualInput(name: string, approvals: Readonly<Record<string, unknown>> = {}): RetrainInput {
+  const { config, ...rest } = retrainInput(name);
+  const promote = { approval: 'manual', approvals };
+  return { ...rest, config: PipelineConfig.parse({ ...config, promote }) };
 }
 
 /** A real Temporal server and the real workflow bundle, with activities of a test's own. */
@@ -91,9 +98,9 @@ export async function workflowBench(): Promise<WorkflowBench> {
     address: server.address,
     bundlePath,
     withWorkers,
-    withRun: (name, activities, body) =>
+    withRun: (run, activities, body) =>
       withWorkers(activities, async () => {
-        const input = retrainInput(name);
+        const input = typeof run === 'string' ? retrainInput(run) : run;
         const handle = await client.workflow.start<typeof retrainWorkflow>(RETRAIN_WORKFLOW, {
           taskQueue: taskQueues.workflow,
           workflowId: retrainWorkflowId(input.runId),

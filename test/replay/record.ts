@@ -9,11 +9,11 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { NotifyConfig } from '../../contracts/notify-config.ts';
 import type { NotifyInput } from '../../contracts/notify-config.ts';
 import type { DecideInput, ScheduledRetrainInput } from '../../contracts/schedule.ts';
-import { cancelRunSignal, trainingProgressSignal } from '../../workflows/messages.ts';
+import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from '../../workflows/messages.ts';
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
@@ -38,6 +38,28 @@ const scenarios: Readonly<Record<string, { activities: AllActivities; play(handl
     activities: fakeActivities({ ingestDataset: wrongInput }),
     play: async (handle) => {
       await handle.result().catch(() => undefined);
+    },
+  },
+};
+
+/** Runs whose promotion waits for a person. */
+const waiting: Readonly<
+  Record<string, { approvals: Readonly<Record<string, unknown>>; play(handle: Handle): Promise<void> }>
+> = {
+  approved: {
+    approvals: { remindAfterHours: 0.0005 },
+    play: async (handle) => {
+      while ((await handle.query(progressQuery)).approval === undefined) await sleep(200);
+      await sleep(4000);
+      const answer = { decision: 'approve', by: 'anna', reason: 'recorded', via: 'command' } as const;
+      await handle.executeUpdate(approvalUpdate, { args: [answer] });
+      await handle.result();
+    },
+  },
+  unanswered: {
+    approvals: { timeoutHours: 0.0005 },
+    play: async (handle) => {
+      await handle.result();
     },
   },
 };
@@ -95,6 +117,13 @@ const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
 const bench = await workflowBench();
 for (const [name, { activities, play }] of Object.entries(isWanted('retrainWorkflow') ? scenarios : {})) {
   await bench.withRun(`recorded-${name}`, activities, async (handle) => {
+    await play(handle);
+    await save(`retrainWorkflow-${name}`, handle);
+  });
+}
+const isManual = wanted.includes('retrainWorkflow-manual') || wanted.length === 0;
+for (const [name, { approvals, play }] of Object.entries(isManual ? waiting : {})) {
+  await bench.withRun(manualInput(`recorded-${name}`, approvals), fakeActivities(), async (handle) => {
     await play(handle);
     await save(`retrainWorkflow-${name}`, handle);
   });
