@@ -12,7 +12,7 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
   problems: GraftError[];
   warnings: Finding[];
 } {
-  const { model, augment, train } = config;
+  const { model, augment } = config;
   const problems: GraftError[] = [];
   const warnings: Finding[] = [];
   if (isLinear(model.strategy) && isAugmenting(augment) && augment.cachedVariants === null) {
@@ -35,6 +35,21 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
       }),
     );
   }
+  problems.push(...headProblems(config, place));
+  problems.push(...gradualProblems(config, place));
+  if (frozenInTheMiddle(model)) {
+    const { blocks } = backboneFacts[model.backbone];
+    const frozen = blocks - model.lastN;
+    const last = Math.max(1, Math.round(blocks / 10));
+    const message = `${frozen} of ${blocks} blocks stay frozen and the rest learns: a frozen cut in the middle third parts layers that learnt to work together, and costs accuracy that fine-tuning the whole would win back (Yosinski et al. 1411.1792); write lastN: ${last}, or strategy: full with a small backboneRate`;
+    warnings.push({ level: 'warning', code: 'FROZEN_MIDDLE', message });
+  }
+  return { problems, warnings };
+}
+
+/** What stands before and behind the trunk. */
+function headProblems({ model, image }: PipelineConfig, place: (path: Path) => string): GraftError[] {
+  const problems: GraftError[] = [];
   if (model.head.length > 0 && isLinear(model.strategy)) {
     problems.push(
       problem('CONFIG_VALUE', {
@@ -45,7 +60,7 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
       }),
     );
   }
-  if (model.firstKernels === 'average' && config.image.color !== 'gray') {
+  if (model.firstKernels === 'average' && image.color !== 'gray') {
     problems.push(
       problem('CONFIG_VALUE', {
         where: place(['model', 'firstKernels']),
@@ -55,6 +70,12 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
       }),
     );
   }
+  return problems;
+}
+
+/** Gradual has a schedule of its own, and epochs for both of its parts. */
+function gradualProblems({ model, train }: PipelineConfig, place: (path: Path) => string): GraftError[] {
+  const problems: GraftError[] = [];
   if (model.strategy === 'gradual') {
     if (train.schedule.kind !== 'constant') {
       problems.push(
@@ -77,12 +98,5 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
       );
     }
   }
-  if (frozenInTheMiddle(model)) {
-    const { blocks } = backboneFacts[model.backbone];
-    const frozen = blocks - model.lastN;
-    const last = Math.max(1, Math.round(blocks / 10));
-    const message = `${frozen} of ${blocks} blocks stay frozen and the rest learns: a frozen cut in the middle third parts layers that learnt to work together, and costs accuracy that fine-tuning the whole would win back (Yosinski et al. 1411.1792); write lastN: ${last}, or strategy: full with a small backboneRate`;
-    warnings.push({ level: 'warning', code: 'FROZEN_MIDDLE', message });
-  }
-  return { problems, warnings };
+  return problems;
 }
