@@ -76,8 +76,8 @@ export async function visit(page: Page, url: string): Promise<void> {
 
 export async function settled(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor();
-  await page.waitForFunction(() => document.querySelector('.skeleton') === null);
-  await page.evaluate(() => document.fonts.ready.then(() => undefined));
+  await page.waitForFunction(`document.querySelector('.skeleton') === null`);
+  await page.evaluate('document.fonts.ready.then(() => undefined)');
 }
 
 export async function shoot(page: Page, name: string, { width, scheme }: View): Promise<void> {
@@ -98,4 +98,4 @@ export async function seriousFindings(page: Page): Promise<string[]> {
 
 /** By how many pixels the page is wider than the window. */
 export const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
