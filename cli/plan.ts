@@ -84,7 +84,8 @@ async function planFrom(
   const advice = await adviceFor({ bench, config, sample, weightsPath, size, output }, options.probe);
   const others =
     options.only === true ? [] : (['linear-probe', 'head', 'last-n', 'gradual', 'full', 'scratch'] as const);
-  const all = planChoices(config.model, advice, others).filter((choice) => choice.configured || fits(config, choice));
+  const mine = isAuto(config) ? { ...advice, lastN: advice.lastN ?? config.model.lastN } : config.model;
+  const all = planChoices(mine, advice, others).filter((choice) => choice.configured || fits(config, choice));
   const choices = options.only === true ? all.filter(({ configured }) => configured) : all;
   const price = options.price ?? config.train.budget?.pricePerHour ?? null;
   const bar = output.progress('measure');
@@ -100,6 +101,7 @@ async function planFrom(
   });
   const layers = layerGroups({
     ...config.model,
+    ...mine,
     classes: sample.model.classes.length,
     pretrained: weightsPath !== null,
   });
@@ -135,6 +137,8 @@ async function tellOwn(
   output.say(`${config.model.backbone} ${how} on ${plural(images ?? total, 'image')}: ${time} on this machine`);
   if (images === undefined) await keepPlan(config, runEstimate(own, new Date()));
 }
+
+const isAuto = ({ auto = [] }: PipelineConfig): boolean => auto.includes('model.strategy');
 
 interface Asked {
   readonly bench: Bench;

@@ -18,7 +18,17 @@ const DatasetVersionField = z.custom<DatasetVersion>((v) => typeof v === 'string
 export const BlobRef = z.object({ key: z.string().min(1), sha256: Sha256Field, sizeBytes: z.int().min(0) });
 export type BlobRef = z.infer<typeof BlobRef>;
 
-export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
+export const StageName = z.enum([
+  'ingest',
+  'validate',
+  'split',
+  'prepare',
+  'advise',
+  'train',
+  'evaluate',
+  'gate',
+  'promote',
+]);
 export type StageName = z.infer<typeof StageName>;
 
 /** What has a folder under `stages/`: the stages of a run, and codes of a frozen trunk, which trainings share. */

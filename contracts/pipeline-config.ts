@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
+import { AutoKey } from './auto-config.ts';
 import { slug } from './config-fields.ts';
 import { DatasetConfig, ImageConfig } from './dataset-config.ts';
 import { GateConfig } from './gate-config.ts';
@@ -42,5 +43,9 @@ export const PipelineConfig = z.strictObject({
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
   notify: NotifyConfig,
+  auto: z
+    .array(AutoKey)
+    .optional()
+    .describe('Settings that are measured before the training; written as auto in their own place.'),
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

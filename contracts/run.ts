@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Settled } from './auto-config.ts';
 import { RunEstimate, RunEstimateKept } from './estimate.ts';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
@@ -125,6 +126,8 @@ export const RunReport = z.object({
   findings: z.array(Finding),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
+  /** Where the file says auto: what was measured, and why. */
+  settled: Settled.optional(),
   /** Where it was planned: what was expected beside what it took. */
   estimate: RunEstimateKept.optional(),
   /** Where a person was asked. */

@@ -37,6 +37,7 @@ export class RunTracker {
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
   private trained: RunReport['training'];
+  private settled: RunReport['settled'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
   private model: RunReport['model'] = null;
@@ -82,6 +83,10 @@ export class RunTracker {
     const seconds = this.stages.at(-1)?.seconds ?? 0;
     const figures = { steps, epochs, stoppedEarly, best, last, totalParameters, trainableParameters };
     this.trained = { manifestKey, ...figures, weightsBytes: weights.sizeBytes, seconds };
+  }
+
+  settledTo(found: NonNullable<RunReport['settled']>): void {
+    this.settled = found;
   }
 
   get datasetRead(): RunReport['dataset'] {
@@ -155,6 +160,7 @@ export class RunTracker {
       dataset: this.dataset,
       findings: [...this.findings],
       ...(this.trained ? { training: this.trained } : {}),
+      ...(this.settled ? { settled: this.settled } : {}),
       ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
       ...(this.verdict ? { approval: this.verdict } : {}),
     };

@@ -49,6 +49,7 @@ export function createTrainActivities(ports: TrainPorts) {
     trainModel: atActivityEdge(async (given: TrainInput): Promise<TrainStageResult> => {
       // What an older graft started lacks newer keys.
       const input = { ...given, config: PipelineConfig.parse(given.config) };
+      refuseAutos(input.config);
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
       const plan = await planTraining(ports, input, prepared);
@@ -111,6 +112,13 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   } satisfies Record<string, Json>;
   const whole = { model, weightsPath: weights?.path ?? null, threads, features };
   return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
+}
+
+/** CONFIG_AUTO: the defaults that stand there are nobody's choice. */
+function refuseAutos({ auto = [] }: PipelineConfig): void {
+  if (auto.length === 0) return;
+  const expected = 'values: the stage advise measures them before a training';
+  throw inputError('CONFIG_AUTO', auto.join(', '), 'auto', expected, 'start it with graft run, or write values');
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */

@@ -16,6 +16,7 @@ const stageOf: Readonly<Record<string, StageName>> = {
   validateDataset: 'validate',
   splitDataset: 'split',
   prepareImages: 'prepare',
+  settleAutos: 'advise',
   trainModel: 'train',
   evaluateModel: 'evaluate',
   decidePromotion: 'gate',
@@ -184,6 +185,7 @@ export function showReport(report: RunReport, output: Output): void {
     );
   }
   for (const finding of findings) output.say(findingLine(finding));
+  for (const reason of report.settled?.why ?? []) output.say(`auto: ${reason}`);
   if (report.estimate) output.say(estimateLine(report.estimate));
   if (model) {
     const { name, version, promoted, alias } = model;

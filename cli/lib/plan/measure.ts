@@ -4,10 +4,9 @@ import type { MlEvent } from '../../../contracts/ml-protocol.ts';
 import type { PipelineConfig } from '../../../contracts/pipeline-config.ts';
 import type { Measured } from '../../../core/advice/estimate.ts';
 import { earlyCuts } from '../../../core/advice/early-cuts.ts';
-import { defaultProbe } from '../../../core/advice/probe.ts';
+import { defaultProbe, probeRows } from '../../../core/advice/probe.ts';
 import type { ProbeFigures } from '../../../core/advice/situation.ts';
 import { asSha256 } from '../../../core/ids.ts';
-import { stream } from '../../../core/rng.ts';
 import { isLinear, trainingReads } from '../../../core/training/frozen-prefix.ts';
 import type { Output } from '../../output.ts';
 import { runJob } from '../scoring.ts';
@@ -71,7 +70,7 @@ export async function probeSample(
           weightsPath,
           side,
         },
-        ...{ rows: someRows(side.rows, images), cuts: earlyCuts(model.backbone), options: defaultProbe },
+        ...{ rows: probeRows(side.rows, images), cuts: earlyCuts(model.backbone), options: defaultProbe },
       },
       (said) => {
         if (said.kind === 'features') bar.update(said.done, said.total);
@@ -82,16 +81,4 @@ export async function probeSample(
     bar.stop();
   }
   throw new Error('a probe without a result');
-}
-
-/** So many of the rows, ascending. */
-function someRows(rows: number, wanted: number): number[] {
-  const all = Array.from({ length: rows }, (_, row) => row);
-  if (rows <= wanted) return all;
-  const chance = stream(defaultProbe.seed, 'probe-rows');
-  const keys = all.map((row) => [chance.uniform(0, row), row] as const).sort(([a], [b]) => a - b);
-  return keys
-    .slice(0, wanted)
-    .map(([, row]) => row)
-    .sort((a, b) => a - b);
 }
