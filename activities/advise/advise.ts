@@ -7,6 +7,7 @@ import { withSettled } from '../../core/advice/settle-autos.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { currentActivity } from '../lib/activity-context.ts';
+import { beating } from '../lib/beating.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
@@ -42,9 +43,15 @@ export function createAdviseActivities(ports: TrainPorts) {
         output: Settled,
         compute: () =>
           withScratch(ports, 'advise', async (workDir) => {
-            const side = await localSide(ports, prepared.sides.train, activity);
-            const base = { ports, activity, prepared, side, workDir, weightsPath: weights?.path ?? null, limitMb };
-            return { output: await settle({ ...base, config }), parts: [] };
+            // A child that compiles or measures has nothing to say for long.
+            const rest = beating(activity, () => ({ stage: 'advise' }));
+            try {
+              const side = await localSide(ports, prepared.sides.train, activity);
+              const base = { ports, activity, prepared, side, workDir, weightsPath: weights?.path ?? null, limitMb };
+              return { output: await settle({ ...base, config }), parts: [] };
+            } finally {
+              rest();
+            }
           }),
       });
       const settled = withSettled(config, answer.output);
