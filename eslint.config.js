@@ -22,7 +22,7 @@ const rooms = {
     packages: String.raw`^(@temporalio/(?!activity|common)|minio|sharp|commander|@tensorflow)`,
   },
   cli: {
-    may: ['core', 'contracts', 'infra', 'cli', 'workflows/messages', 'workflows/workflow-ids'],
+    may: ['core', 'contracts', 'infra', 'cli', 'web/server/start', 'workflows/messages', 'workflows/workflow-ids'],
     typesOnly: ['workflows'],
     packages: null,
   },

@@ -11,7 +11,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'up',
-    summary: 'start the embedded Temporal, object store and workers',
+    summary: 'start the embedded Temporal, object store, workers and dashboard',
     load: async () => (await import('./up.ts')).upCommand(),
   },
   {
@@ -103,6 +103,11 @@ const commands: readonly CommandEntry[] = [
     name: 'tensorboard',
     summary: 'open TensorBoard on runs',
     load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
+  },
+  {
+    name: 'web',
+    summary: 'serve the dashboard until stopped',
+    load: async () => (await import('./web.ts')).webCommand(),
   },
   {
     name: 'worker',

@@ -22,6 +22,7 @@ import { serveCommand } from './serve.ts';
 import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
+import { webCommand } from './web.ts';
 import { workerCommand } from './worker.ts';
 
 /** Scripts depend on the command line: it changes by additions only, and each one shows here (architecture §4). */
@@ -46,6 +47,7 @@ const commands = [
   rejectCommand(),
   scheduleCommand(),
   tensorboardCommand(),
+  webCommand(),
   workerCommand(),
 ];
 

@@ -54,6 +54,9 @@ export interface Settings {
   readonly s3Bin: string | null;
   readonly temporalPort: number | null;
   readonly s3Port: number | null;
+  readonly webPort: number | null;
+  /** What opens the dashboard; a file under the state folder where null. */
+  readonly webToken: string | null;
   readonly device: DeviceRequest;
   /** A file that a worker makes once it works: for supervisors. Absolute. */
   readonly readyFile: string | null;
@@ -102,6 +105,11 @@ const Environment = z.object({
   GRAFT_S3_BIN: Text.optional(),
   GRAFT_TEMPORAL_PORT: Port.optional(),
   GRAFT_S3_PORT: Port.optional(),
+  GRAFT_WEB_PORT: Port.optional(),
+  GRAFT_WEB_TOKEN: z
+    .string()
+    .regex(/^[\w-]{22,200}$/, 'expected 22 to 200 letters, digits, - and _')
+    .optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
   GRAFT_URL_ALLOW: Text.optional(),
@@ -129,6 +137,8 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     s3Bin: env.GRAFT_S3_BIN ?? null,
     temporalPort: env.GRAFT_TEMPORAL_PORT ?? null,
     s3Port: env.GRAFT_S3_PORT ?? null,
+    webPort: env.GRAFT_WEB_PORT ?? null,
+    webToken: env.GRAFT_WEB_TOKEN ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
@@ -165,7 +175,13 @@ export function connections(known: Settings = settings()): ConfiguredConnections
 }
 
 const NOTIFY_PREFIX = 'GRAFT_NOTIFY_';
-const SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'TEMPORAL_API_KEY'];
+const SECRETS = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'TEMPORAL_API_KEY',
+  'GRAFT_WEB_TOKEN',
+];
 
 /**
  * The environment for a child process: this one's with `overrides` (undefined removes a variable).

@@ -49,8 +49,8 @@ export interface WorkerOptions {
   onReady?(): void;
 }
 
-/** How often progress reaches the server: the SDK would hold heartbeats back for most of their timeout. */
-const HEARTBEAT_EVERY = '2 seconds';
+/** How often progress reaches the server, and so the dashboard: the SDK would hold heartbeats back for most of their timeout. */
+const HEARTBEAT_EVERY = '1 second';
 /** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */
 const FORCE_AFTER = '90 seconds';
 

@@ -5,24 +5,11 @@ import type { ApprovalWait } from '../../contracts/approval.ts';
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
+import { newestTraining, stageOf } from '../../infra/clients/observation.ts';
 import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
 import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
-
-/** Which stage an activity belongs to, for the time when no worker answers the workflow's query. */
-const stageOf: Readonly<Record<string, StageName>> = {
-  ingestDataset: 'ingest',
-  validateDataset: 'validate',
-  splitDataset: 'split',
-  prepareImages: 'prepare',
-  settleAutos: 'advise',
-  trainModel: 'train',
-  evaluateModel: 'evaluate',
-  decidePromotion: 'gate',
-  prepareApproval: 'promote',
-  promoteModel: 'promote',
-};
 
 /** How many lines a training leaves behind where every epoch would be too many. */
 const EPOCH_LINES = 20;
@@ -51,7 +38,7 @@ export class RunView {
     const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
     if (stage === null) return;
     const training =
-      stage === 'train' ? newest(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
+      stage === 'train' ? newestTraining(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
     if (training) this.showTraining(training);
     else {
       const amount = Amount.safeParse(work?.heartbeat);
@@ -140,16 +127,6 @@ function failingTry(pending: readonly PendingWork[]): string {
 function stuckText(reason: string): string {
   const remedy = 'see the worker’s log; it goes on by itself once a worker with mended code runs';
   return `WORKFLOW_STUCK: the run’s own code fails — ${reason} — ${remedy}`;
-}
-
-/** Heartbeats are newer than the thinned signals that the query tells of, except just after a restart. */
-function newest(
-  heartbeat: TrainingProgress | undefined,
-  told: TrainingProgress | null | undefined,
-): TrainingProgress | null {
-  if (!heartbeat || !told) return heartbeat ?? told ?? null;
-  const ahead = heartbeat.attempt !== told.attempt ? heartbeat.attempt > told.attempt : heartbeat.step >= told.step;
-  return ahead ? heartbeat : told;
 }
 
 export function stageLine({ name, cached, seconds, summary }: StageSummary): string {

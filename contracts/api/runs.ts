@@ -3,7 +3,7 @@ import { EpochMetrics, Finding, GateRule, StageName } from '../manifests.ts';
 import { PipelineConfig } from '../pipeline-config.ts';
 import { RunReport, RunStatus, TrainingProgress } from '../run.ts';
 import { ApprovalRow } from './approvals.ts';
-import { Moment, pageAnswer, pageQuery } from './common.ts';
+import { Done, Moment, pageAnswer, pageQuery } from './common.ts';
 
 /** A line of a list of runs. */
 export const RunRow = z.object({
@@ -158,3 +158,5 @@ export type RunLog = z.infer<typeof RunLog>;
 /** POST /api/runs/:id/extend */
 export const Extend = z.strictObject({ epochs: z.int().positive().max(1_000_000) });
 export type Extend = z.infer<typeof Extend>;
+export const Extended = Done.extend({ warning: z.string().nullable() });
+export type Extended = z.infer<typeof Extended>;

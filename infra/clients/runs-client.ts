@@ -70,7 +70,8 @@ export interface RunsClient {
   describe(runId: RunId): Promise<RunInfo | null>;
   /** The newest first; `prefix` is of run ids. */
   list(limit: number, prefix?: string): Promise<RunInfo[]>;
-  observe(runId: RunId): Promise<Observation>;
+  /** `progress: false` asks Temporal alone, and not the workflow. */
+  observe(runId: RunId, options?: { readonly progress?: boolean }): Promise<Observation>;
   /** Waits for the end. Throws what the workflow failed with. */
   result(runId: RunId): Promise<RunReport>;
   cancel(runId: RunId, reason: string): Promise<void>;
@@ -113,10 +114,12 @@ export function createRunsClient({ client, namespace }: TemporalClient): RunsCli
       }
     },
     list: (limit, prefix) => quickly(() => list(client, limit, prefix)),
-    observe: async (runId) => {
+    observe: async (runId, options) => {
       const handle = handleOf(runId);
       const [progress, described] = await Promise.all([
-        quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
+        options?.progress === false
+          ? null
+          : quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
         quickly(() => handle.describe()),
       ]);
       const parsed = RunProgress.safeParse(progress);
@@ -164,6 +167,18 @@ async function list(client: TemporalClient['client'], limit: number, prefix = ''
     if (++seen >= LIST_CAP) break;
   }
   return [...newest.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+}
+
+/** Every execution of a run that began or ended since then, of all runs where null; a resumed run has several. */
+export async function scanRuns({ client }: TemporalClient, since: Date | null): Promise<RunInfo[]> {
+  const time =
+    since === null ? '' : ` AND (StartTime >= '${since.toISOString()}' OR CloseTime >= '${since.toISOString()}')`;
+  const found: RunInfo[] = [];
+  for await (const info of client.workflow.list({ query: `WorkflowType = '${RETRAIN_WORKFLOW}'${time}` })) {
+    const run = runInfo(info);
+    if (run) found.push(run);
+  }
+  return found;
 }
 
 function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {

@@ -144,6 +144,7 @@ function drawMarks(chart: uPlot, props: CurveProps, fill: string, ink: string, f
     ctx.stroke();
     ctx.fillStyle = ink;
     ctx.font = font.replace('12px', `${String(12 * ratio)}px`);
+    ctx.textAlign = 'left';
     ctx.fillText(name, left + 4 * ratio, bbox.top + 12 * ratio);
   }
   ctx.setLineDash([]);
