@@ -63,6 +63,10 @@ async function lrFind(file: string, options: LrFindOptions, output: Output): Pro
     const remedy = '--set model.strategy=head';
     throw inputError('CONFIG_VALUE', 'model.strategy', `${strategy}, which has no learning rate`, 'another', remedy);
   }
+  if (config.task === 'detection') {
+    const remedy = 'begin with the rate of the preset, scaled to the batch (docs/detection.md)';
+    throw inputError('DETECTOR_UNSUPPORTED', 'graft lr-find', 'task: detection', 'classification', remedy);
+  }
   await startServices(output);
   const curve = await withStore((store) =>
     withScoring(store, async (scoring) => measure(await jobOf(store, scoring, config, options), scoring, output)),

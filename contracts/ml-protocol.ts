@@ -220,6 +220,18 @@ export const MlEvent = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('predicted'),
     probabilities: z.array(z.array(z.number())),
+    /** Of a detector, for each image: [ymin, xmin, ymax, xmax] in shares of the frame, surest first. */
+    detections: z
+      .array(
+        z.array(
+          z.object({
+            label: z.int(),
+            score: z.number(),
+            box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+          }),
+        ),
+      )
+      .optional(),
     /** What each batch took, in order; the first ones also warm up. */
     batchMs: z.array(z.number()).optional(),
   }),

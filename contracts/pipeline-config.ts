@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Task } from './annotations.ts';
 import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
 import { AutoKey } from './auto-config.ts';
@@ -12,6 +13,7 @@ import { TrainConfig } from './train-config.ts';
 export { AugmentConfig } from './augment-config.ts';
 export { DatasetConfig, ImageConfig, SplitConfig } from './dataset-config.ts';
 export { GateConfig, GatedMetric } from './gate-config.ts';
+export { DetectorConfig } from './detector-config.ts';
 export { BackboneId, ModelConfig, Strategy } from './model-config.ts';
 export { ScheduleConfig, WatchedMetric } from './schedule-config.ts';
 export { EarlyStopConfig } from './stopping-config.ts';
@@ -35,7 +37,7 @@ export type PromoteConfig = z.infer<typeof PromoteConfig>;
 
 export const PipelineConfig = z.strictObject({
   name: slug.describe('Names the runs, and the data set and the model where these have no name of their own.'),
-  task: z.enum(['classification']).default('classification').describe('What is learnt.'),
+  task: Task.default('classification').describe('What is learnt: the class of a picture, or the objects in it.'),
   dataset: DatasetConfig.describe('The labelled pictures.'),
   image: ImageConfig.prefault({}),
   augment: AugmentConfig.prefault({}),

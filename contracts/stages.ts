@@ -85,6 +85,8 @@ export const PrepareInput = z.object({
     resize: z.enum(['stretch', 'pad', 'crop']),
   }),
   sides: z.array(Side),
+  /** Classification where absent. */
+  task: Task.optional(),
 });
 export type PrepareInput = z.infer<typeof PrepareInput>;
 export const PrepareShareInput = PrepareInput.extend({ share: Share });

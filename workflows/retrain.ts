@@ -67,7 +67,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       runId: input.runId,
     }),
   );
-  progress.scored(evaluated.output.metrics, evaluated.output.findings);
+  progress.scored(evaluated.output);
   await judge(input, progress, desk, {
     runId: input.runId,
     ...data,
@@ -96,7 +96,7 @@ async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress
 }
 
 async function preparedImages(
-  { image, model, dataset }: RetrainInput['config'],
+  { image, model, dataset, task }: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
@@ -106,6 +106,8 @@ async function preparedImages(
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    // Absent for classification: what older runs were given.
+    ...(task === 'detection' ? { task } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -118,7 +120,8 @@ export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'sp
 
 export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName };
+  const task = config.task === 'detection' ? { task: config.task } : {};
+  const reading = { runId, dataset: config.dataset, datasetName, ...task };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));

@@ -1,7 +1,7 @@
 import { upsertMemo } from '@temporalio/workflow';
 import type { ApprovalVerdict, ApprovalWait } from '../contracts/approval.ts';
 import type {
-  ClassificationMetrics,
+  EvaluateOutput,
   Finding,
   GateRule,
   IngestOutput,
@@ -97,9 +97,11 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored(metrics: ClassificationMetrics, findings: readonly Finding[]): void {
+  scored({ metrics, findings, detection }: EvaluateOutput): void {
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
-    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
+    const coco = detection?.metrics.coco;
+    const maps = coco ? { mAP: coco.AP, mAP50: coco.AP50 } : {};
+    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall, ...maps };
     this.found(findings);
   }
 

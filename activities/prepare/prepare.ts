@@ -47,6 +47,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     assignments: split.assignments.sha256,
     ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
     image: input.image,
+    ...(input.task === 'detection' ? { task: input.task } : {}),
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
     decoder: ports.images.name,
     sides,
@@ -56,7 +57,14 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     split,
     sides,
     addressedBy,
-    rendering: { ports, image: input.image, codeVersion: CODE_VERSION, shardsPrefix, signal },
+    rendering: {
+      ports,
+      image: input.image,
+      classes: new Map(split.classes.map((name, index) => [name, index])),
+      codeVersion: CODE_VERSION,
+      shardsPrefix,
+      signal,
+    },
   };
 }
 
@@ -131,7 +139,7 @@ async function renderShare(
 /** Which picture goes where: what is small of every item, sorted. */
 async function collectRows(
   { store }: DataPorts,
-  { datasetManifestKey }: PrepareInput,
+  { datasetManifestKey, task }: PrepareInput,
   split: SplitOutput,
   sides: readonly Side[],
   signal: AbortSignal,
@@ -145,11 +153,13 @@ async function collectRows(
   for await (const item of datasetItems(store, manifest, signal)) {
     if (dropped.has(item.path)) continue;
     const side = sideOf.get(unitOf(item));
-    const label = labelOf.get(item.label);
+    const label = task === 'detection' ? 0 : labelOf.get(item.label);
     if (side === undefined || label === undefined) {
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
-    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label });
+    const { width, height, boxes = [] } = item;
+    const picture = task === 'detection' ? { picture: { width, height, boxes } } : {};
+    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label, ...picture });
   }
   for (const list of rows.values()) list.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));
   return rows;

@@ -72,6 +72,10 @@ export function createTrainActivities(ports: TrainPorts) {
 }
 
 function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): string {
+  if (best.detection) {
+    const maps = `mAP@.5 ${best.detection.mAP50.toFixed(4)}, median ${best.detection.median50.toFixed(4)}`;
+    return `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: validation loss ${best.validationLoss.toFixed(4)}, ${maps}`;
+  }
   const figures = `validation loss ${best.validationLoss.toFixed(4)}, accuracy ${best.validationAccuracy.toFixed(4)}`;
   const line = `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: ${figures}`;
   return frozen ? `${line}; ${frozenLine(frozen)}` : line;
@@ -94,10 +98,15 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
   const { classes, image } = prepared;
-  const model: ModelDescription = describeModel(config.model, { classes, image, normalization });
+  const model: ModelDescription = {
+    ...describeModel(config.model, { classes, image, normalization }),
+    ...(config.model.detector ? { detector: config.model.detector } : {}),
+  };
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
-  const features = planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
+  const features = config.model.detector
+    ? null
+    : planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
   const { cachedVariants: _, ...augment } = config.augment;
   const addressedBy = {
     prepared: preparedHash(prepared, ['train', 'validation']),

@@ -135,8 +135,11 @@ export function stageLine({ name, cached, seconds, summary }: StageSummary): str
 }
 
 function epochLine(epoch: NonNullable<TrainingProgress['lastEpoch']>, totalEpochs: number): string {
-  const { trainLoss, validationLoss, validationAccuracy } = epoch;
-  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, accuracy ${figure(validationAccuracy)}`;
+  const { trainLoss, validationLoss, validationAccuracy, detection } = epoch;
+  const judged = detection
+    ? `mAP@.5 ${figure(detection.mAP50)}${detection.evaluated ? '' : ' (before)'}, median ${figure(detection.median50)}`
+    : `accuracy ${figure(validationAccuracy)}`;
+  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, ${judged}`;
   return pc.dim(`  epoch ${epoch.epoch} of ${totalEpochs}: ${figures}`);
 }
 
@@ -154,7 +157,9 @@ function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, a
 export function showReport(report: RunReport, output: Output): void {
   const { metrics, model, gate, findings } = report;
   if (metrics) {
-    const names = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const detector = ['mAP', 'mAP50', 'macroPrecision', 'macroRecall', 'macroF1', 'loss'] as const;
+    const classifier = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const names = metrics.mAP === undefined ? classifier : detector;
     const row = names.map((name) => (metrics[name] === undefined ? null : figure(metrics[name])));
     output.table(
       names.map((name) => (name === 'top5' ? 'top-5' : name)),

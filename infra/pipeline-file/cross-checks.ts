@@ -5,6 +5,7 @@ import type { Finding } from '../../contracts/manifests.ts';
 import type { AutoKey } from '../../contracts/auto-config.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { augmentChecks } from './augment-checks.ts';
+import { detectorChecks } from './detector-checks.ts';
 import { problem, shown } from './problems.ts';
 import { strategyChecks } from './strategy-checks.ts';
 import type { Path } from './yaml-source.ts';
@@ -26,10 +27,11 @@ export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
   for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule, autos])
     check(context, out);
+  const detector = detectorChecks(context);
   const [augment, strategy] = [augmentChecks(context), strategyChecks(context)];
   return {
-    problems: [...out.problems, ...augment.problems, ...strategy.problems],
-    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings],
+    problems: [...out.problems, ...augment.problems, ...strategy.problems, ...detector.problems],
+    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings, ...detector.warnings],
   };
 }
 

@@ -74,7 +74,7 @@ function headProblems({ model, image }: PipelineConfig, place: (path: Path) => s
 }
 
 /** Gradual has a schedule of its own, and epochs for both of its parts. */
-function gradualProblems({ model, train }: PipelineConfig, place: (path: Path) => string): GraftError[] {
+function gradualProblems({ model, train, task }: PipelineConfig, place: (path: Path) => string): GraftError[] {
   const problems: GraftError[] = [];
   if (model.strategy === 'gradual') {
     if (train.schedule.kind !== 'constant') {
@@ -97,6 +97,16 @@ function gradualProblems({ model, train }: PipelineConfig, place: (path: Path) =
         }),
       );
     }
+  }
+  if (model.strategy === 'gradual' && task !== 'classification') {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'strategy']),
+        seen: `gradual with task ${task}`,
+        expected: 'full, last-n, head or scratch for a detector',
+        remedy: 'write strategy: full with a small train.backboneRate',
+      }),
+    );
   }
   return problems;
 }

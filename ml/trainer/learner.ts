@@ -8,7 +8,7 @@ import type { TypedArray } from '../native/backend.ts';
 import { paramsOf } from '../nn/apply-blocks.ts';
 import type { Model } from './model.ts';
 import { dropoutSeeds, inferProgram, movingSpecs, slotStarts, stepProgram, variable } from './programs.ts';
-import type { RowSpec, StepOptions } from './programs.ts';
+import type { Learning, RowSpec, StepOptions } from './programs.ts';
 
 /** Where a step stands in the run: what its random draws and its update are a function of. */
 export interface StepAddress {
@@ -23,9 +23,11 @@ export interface StepAddress {
 }
 
 export interface StepOutcome {
-  /** Mean cross-entropy over the batch, before the update. */
+  /** Mean cross-entropy over the batch, before the update; of a detector all its losses together. */
   readonly loss: number;
   readonly correct: number;
+  /** What the loss is made of, where it has parts. */
+  readonly losses?: Readonly<Record<string, number>>;
 }
 
 /** Rows of a program's input back to back, and their labels. */
@@ -46,19 +48,23 @@ export interface LearnerOptions extends StepOptions {
   readonly frozen?: Model;
 }
 
-/** A model that learns: programs and variables in one engine. */
-export interface Learner {
+/** What the training loop asks of whatever learns: programs and variables in one engine. */
+export interface StepLearner<B> {
   readonly engine: Engine;
   /** Forward, backward and update. TRAIN_NONFINITE (failed) where the loss is no number; then nothing is updated. */
-  step(batch: Batch, address: StepAddress): StepOutcome;
-  /** Logits [rows × classes] of `rows` ≤ batch size rows, with the averaged weights where there are averages. */
-  logits(x: TypedArray, rows: number): Float32Array;
+  step(batch: B, address: StepAddress): StepOutcome;
   /** The variables that training changes: what learns, its slots and averages. */
   readonly moving: StateShapes;
   /** Their values, as the tensors of a checkpoint. */
   state(): Map<string, TensorData>;
   /** The weights and statistics that learn, as the finished model has them, by their names in the model. */
   weights(): Map<string, TensorData>;
+}
+
+/** A classifier that learns. */
+export interface Learner extends StepLearner<Batch> {
+  /** Logits [rows × classes] of `rows` ≤ batch size rows, with the averaged weights where there are averages. */
+  logits(x: TypedArray, rows: number): Float32Array;
 }
 
 export async function createLearner(model: Model, options: LearnerOptions): Promise<Learner> {
@@ -79,7 +85,7 @@ export async function createLearner(model: Model, options: LearnerOptions): Prom
   return new EngineLearner(engine, model, options);
 }
 
-const stepName = (batch: number): string => `step-${batch}`;
+export const stepName = (batch: number): string => `step-${batch}`;
 
 function stateShapes(model: Model, { rows, optimizer, averageDecay }: LearnerOptions): StateShapes {
   const from = rows.kind === 'codes' ? model.prefix : 0;
@@ -91,19 +97,47 @@ function stateShapes(model: Model, { rows, optimizer, averageDecay }: LearnerOpt
   return shapes;
 }
 
-class EngineLearner implements Learner {
+/** The variables of a training as a checkpoint and a finished model have them. */
+export class LearningState {
   readonly engine: Engine;
   readonly moving: StateShapes;
+  private readonly learning: Learning;
+  private readonly isAveraged: boolean;
+
+  constructor(engine: Engine, learning: Learning & Pick<Model, 'all'>, isAveraged: boolean) {
+    this.engine = engine;
+    this.learning = learning;
+    this.isAveraged = isAveraged;
+    const still = new Set(learning.all.map(({ name }) => variable.parameter(name)));
+    for (const { name } of movingSpecs(learning)) still.delete(variable.parameter(name));
+    this.moving = new Map([...engine.shapes].filter(([name]) => !still.has(name)));
+  }
+
+  state(): Map<string, TensorData> {
+    return this.read([...this.moving.keys()]);
+  }
+
+  weights(): Map<string, TensorData> {
+    const where = this.isAveraged ? variable.average : variable.parameter;
+    const specs = movingSpecs(this.learning);
+    const values = this.read(specs.map(({ name }) => where(name)));
+    return new Map([...values.values()].map((data, index) => [specs[index]?.name ?? '', data]));
+  }
+
+  private read(names: readonly string[]): Map<string, TensorData> {
+    const values = this.engine.read(names);
+    return new Map([...values].map(([name, each]) => [name, float32Tensor(each, this.engine.shapes.get(name) ?? [])]));
+  }
+}
+
+class EngineLearner extends LearningState implements Learner {
   private readonly model: Model;
   private readonly options: LearnerOptions;
 
   constructor(engine: Engine, model: Model, options: LearnerOptions) {
-    this.engine = engine;
+    super(engine, model, options.averageDecay !== null);
     this.model = model;
     this.options = options;
-    const still = new Set(model.all.map(({ name }) => variable.parameter(name)));
-    for (const { name } of movingSpecs(model)) still.delete(variable.parameter(name));
-    this.moving = new Map([...engine.shapes].filter(([name]) => !still.has(name)));
   }
 
   step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
@@ -132,22 +166,6 @@ class EngineLearner implements Learner {
   logits(x: TypedArray, rows: number): Float32Array {
     return inferPadded(this.engine, x, rows, this.options.batchSize);
   }
-
-  state(): Map<string, TensorData> {
-    return this.read([...this.moving.keys()]);
-  }
-
-  weights(): Map<string, TensorData> {
-    const where = this.options.averageDecay === null ? variable.parameter : variable.average;
-    const specs = movingSpecs(this.model);
-    const values = this.read(specs.map(({ name }) => where(name)));
-    return new Map([...values.values()].map((data, index) => [specs[index]?.name ?? '', data]));
-  }
-
-  private read(names: readonly string[]): Map<string, TensorData> {
-    const values = this.engine.read(names);
-    return new Map([...values].map(([name, each]) => [name, float32Tensor(each, this.engine.shapes.get(name) ?? [])]));
-  }
 }
 
 /** Runs `infer` on at most `batch` rows: the rest is padded, and what comes out for it is cut off. */
@@ -165,9 +183,9 @@ export function padded(x: TypedArray, rows: number, batch: number): TypedArray {
   return out;
 }
 
-const scalar = (value: number): Float32Array => new Float32Array([value]);
+export const scalar = (value: number): Float32Array => new Float32Array([value]);
 
-function nonFinite(loss: number, { step, epoch, learningRate }: StepAddress): Error {
+export function nonFinite(loss: number, { step, epoch, learningRate }: StepAddress): Error {
   return failedError(
     'TRAIN_NONFINITE',
     `step ${step + 1} of epoch ${epoch + 1}`,

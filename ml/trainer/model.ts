@@ -79,7 +79,7 @@ function averaging(backbone: Backbone, { firstKernels }: ModelShape): Backbone {
   return { ...backbone, preprocessing: { ...backbone.preprocessing, scale: third(scale), shift: third(shift) } };
 }
 
-function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
+export function cutOf(shape: Pick<ModelShape, 'strategy'>, lastN: number, backbone: Backbone): number {
   switch (shape.strategy) {
     case 'head':
     case 'linear-probe':

@@ -23,7 +23,9 @@ import { trainLoop } from './loop.ts';
 import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
 import { slotStarts, variable } from './programs.ts';
+import type { Learning } from './programs.ts';
 import { startingValues } from './starting-values.ts';
+import { validate } from './validate.ts';
 
 /** Runs one training to its end, or to the stop that was asked for. Everything it says goes through `host.emit`. */
 export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
@@ -57,7 +59,8 @@ async function train(
       writeStart(learner, model, values, job);
       learner.engine.write(variablesOf(learner, from));
     };
-    const parts = { job, learner, best, inputs, host, restart };
+    const validation = () => validate(learner, inputs.validation, job.config.batchSize);
+    const parts = { job, learner, best, inputs, host, restart, validate: validation };
     const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
       host.emit({ kind: 'stopped', step: end.counters.step, reason: end.reason });
@@ -93,9 +96,9 @@ export function checkSides({ train, validation }: TrainJob): void {
 }
 
 /** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */
-async function load(
-  learner: Learner,
-  model: Model,
+export async function load(
+  learner: Pick<Learner, 'engine' | 'moving'>,
+  model: Learning,
   values: ReadonlyMap<string, Float32Array>,
   job: TrainJob,
 ): Promise<Snapshot['best']> {
@@ -108,10 +111,10 @@ async function load(
 
 /** Starting values of everything that a step reads or changes. */
 export function writeStart(
-  { engine }: Learner,
-  model: Model,
+  { engine }: Pick<Learner, 'engine'>,
+  model: Learning,
   values: ReadonlyMap<string, Float32Array>,
-  { config }: TrainJob,
+  { config }: { readonly config: Pick<TrainJob['config'], 'optimizer'> },
 ): void {
   const start = new Map<string, Float32Array>();
   for (const [name, value] of values) {
@@ -126,7 +129,7 @@ export function writeStart(
 }
 
 /** A finished model's values, as the variables that hold them: the weights, and their averages where there are any. */
-function variablesOf({ engine }: Learner, model: Snapshot['best']): Map<string, Float32Array> {
+export function variablesOf({ engine }: Pick<Learner, 'engine'>, model: Snapshot['best']): Map<string, Float32Array> {
   const both = [...(model ?? [])].flatMap(([name, data]) =>
     [variable.parameter(name), variable.average(name)].map((each) => [each, asFloat32(data)] as const),
   );

@@ -8,6 +8,7 @@ import { describeModel } from '../../core/training/model-description.ts';
 import { findResumePoint } from '../../activities/train/checkpoints.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import { runTraining } from '../../ml/trainer/train.ts';
+import { runDetectorTraining } from '../../ml/trainer/train-detector.ts';
 import type { JobHost } from '../../ml/trainer/job.ts';
 import { createMemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { hashOf, localSideOf } from '../fakes/stage-fixtures.ts';
@@ -99,7 +100,7 @@ export async function runSession(job: TrainJob, options: SessionOptions = {}): P
   };
   try {
     const ready = await featuresFirst(job, options.featureDir ?? featureDirOf(job), host);
-    if (ready) await runTraining(ready, host);
+    if (ready) await (ready.model.detector ? runDetectorTraining : runTraining)(ready, host);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
     crashed = true;
