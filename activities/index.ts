@@ -4,6 +4,7 @@ import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
 import type { createNotifyActivities } from './notify/notify.ts';
+import type { createPlanActivities } from './plan/plan-retraining.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
 import type { createApprovalActivities } from './promote/approval.ts';
 import type { createAliasActivities } from './promote/change-alias.ts';
@@ -18,6 +19,7 @@ import type { createValidateActivities } from './validate/validate.ts';
 export type DataActivities = ReturnType<typeof createIngestActivities> &
   ReturnType<typeof createValidateActivities> &
   ReturnType<typeof createSplitActivities> &
+  ReturnType<typeof createPlanActivities> &
   ReturnType<typeof createPrepareActivities>;
 export type RunActivities = ReturnType<typeof createRunActivities>;
 export type SweepActivities = ReturnType<typeof createSweepActivities>;

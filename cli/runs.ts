@@ -40,11 +40,13 @@ function listCommand(): Command {
     new Command('list')
       .description('List runs, the newest first.')
       .option('-n, --limit <count>', 'at most so many', positive, 20)
-      .addHelpText('after', '\nExamples:\n  graft runs list\n  graft runs list -n 100 --json'),
+      .option('--all', 'the trials of sweeps as well')
+      .addHelpText('after', '\nExamples:\n  graft runs list\n  graft runs list --all -n 100 --json'),
   );
-  return command.action(async ({ limit }: { limit: number }) => {
+  return command.action(async ({ limit, all }: { limit: number; all?: boolean }) => {
     const output = outputOf(command);
-    const runs = await withServices(({ runs: client }) => client.list(limit));
+    const trials = all === true ? 'with-trials' : 'without-trials';
+    const runs = await withServices(({ runs: client }) => client.list(limit, '', trials));
     if (runs.length === 0) output.say('no runs yet: graft run FILE');
     else output.table(['run', 'status', 'started', 'time', 'accuracy', 'model'], runs.map(row));
     output.result({ runs: runs.map(listed) });

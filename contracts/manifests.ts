@@ -313,6 +313,8 @@ export const EvaluateOutput = z.object({
   findings: z.array(Finding),
   /** Of a detector; its detections and the objects, in COCO's form, are what `graft eval --detections` reads. */
   detection: z.object({ metrics: DetectionMetrics, detections: BlobRef, groundTruth: BlobRef }).optional(),
+  /** The newest of the test images by themselves; absent where nobody asked. */
+  newest: ClassificationMetrics.omit({ perClass: true, confusion: true }).optional(),
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 

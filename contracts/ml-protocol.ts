@@ -15,6 +15,9 @@ export type LocalShard = z.infer<typeof LocalShard>;
 export const LocalSide = z.object({ rows: z.int().min(0), shards: z.array(LocalShard) });
 export type LocalSide = z.infer<typeof LocalSide>;
 
+/** What the file of weights is of: a backbone, or a whole model of graft's with its head. A backbone where absent. */
+const WeightsHold = z.enum(['backbone', 'model']).optional();
+
 export const TrainJob = z.object({
   kind: z.literal('train'),
   /** Scratch folder of this run: checkpoints, metrics.jsonl, the step that was reached. */
@@ -23,6 +26,7 @@ export const TrainJob = z.object({
   lastN: z.int().positive(),
   /** A safetensors file of backbone weights; null for a random start. */
   weightsPath: z.string().nullable(),
+  weightsHold: WeightsHold,
   /**
    * What the sides hold: pixels, or what the frozen prefix made of them. Then `train` has the shards of all variants one
    * after the other, `rows` are those of one, and epoch e reads variant e mod `variants`.
@@ -78,6 +82,7 @@ export const FeaturesJob = z.object({
   model: ModelDescription,
   lastN: z.int().positive(),
   weightsPath: z.string().nullable(),
+  weightsHold: WeightsHold,
   seed: z.int().min(0),
   augment: AugmentConfig,
   type: FeatureType,

@@ -26,7 +26,7 @@ export const ModelConfig = z.strictObject({
     .string()
     .default('imagenet')
     .describe(
-      'imagenet, random, or weights of your own (relative to graft.yaml): .safetensors, .pth, .h5, .keras, a SavedModel, a checkpoint or a tfjs model.',
+      'imagenet, random, champion (the version that promote.alias names), or weights of your own (relative to graft.yaml): .safetensors, .pth, .h5, .keras, a SavedModel, a checkpoint or a tfjs model.',
     ),
   strategy: Strategy.default('head').describe(
     'linear-probe, svm: a linear classifier, solved exactly; head: the new layers; last-n: also the last blocks; gradual: the new layers for an epoch, then everything, slower towards the front; full; scratch.',

@@ -14,6 +14,7 @@ import {
   StopReason,
 } from './manifests.ts';
 import { GatedMetric, PipelineConfig } from './pipeline-config.ts';
+import { RetrainingPlan } from './retraining.ts';
 
 const RunDataset = z.object({
   name: z.string(),
@@ -29,6 +30,8 @@ export const PinnedData = z.object({
   datasetManifestKey: z.string(),
   splitManifestKey: z.string(),
   dataset: RunDataset,
+  /** What the trials begin with and learn from; absent where the pipeline says nothing of it. */
+  plan: RetrainingPlan.optional(),
 });
 export type PinnedData = z.infer<typeof PinnedData>;
 
@@ -124,6 +127,10 @@ export const RunReport = z.object({
   stages: z.array(StageSummary),
   dataset: RunDataset.nullable(),
   findings: z.array(Finding),
+  /** On the newest of the test images; absent where neither champion nor window is asked for. */
+  newest: z
+    .object({ images: z.int(), loss: z.number(), accuracy: z.number(), top5: z.number(), macroF1: z.number() })
+    .optional(),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
   /** Where the file says auto: what was measured, and why. */

@@ -4,7 +4,9 @@ import { Settled } from './auto-config.ts';
 import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
+import { WarmStart } from './retraining.ts';
 import {
+  BlobRef,
   EvaluateOutput,
   Finding,
   GateOutput,
@@ -87,6 +89,8 @@ export const PrepareInput = z.object({
   sides: z.array(Side),
   /** Classification where absent. */
   task: Task.optional(),
+  /** JSON lines of paths: the only training images that count; all where absent. */
+  only: BlobRef.optional(),
 });
 export type PrepareInput = z.infer<typeof PrepareInput>;
 export const PrepareShareInput = PrepareInput.extend({ share: Share });
@@ -110,6 +114,8 @@ export const TrainInput = z.object({
   prepareManifestKey: z.string(),
   /** The whole training where absent. */
   leg: TrainingLeg.optional(),
+  /** Whose weights it begins with, where the pipeline says champion. */
+  start: WarmStart.optional(),
 });
 export type TrainInput = z.infer<typeof TrainInput>;
 export const TrainStageResult = stageResult(TrainOutput);
@@ -120,6 +126,8 @@ export const EvaluateInput = z.object({
   prepareManifestKey: z.string(),
   /** Whose events tell of it; absent in what an older graft started. */
   runId: RunIdField.optional(),
+  /** JSON lines of paths: test images that are scored by themselves as well. */
+  newest: BlobRef.optional(),
 });
 export type EvaluateInput = z.infer<typeof EvaluateInput>;
 export const EvaluateResult = stageResult(EvaluateOutput);

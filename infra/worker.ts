@@ -8,6 +8,7 @@ import { createGateActivities } from '../activities/gate/gate.ts';
 import { createIngestActivities } from '../activities/ingest/ingest.ts';
 import type { TrainPorts } from '../activities/ports.ts';
 import { createNotifyActivities } from '../activities/notify/notify.ts';
+import { createPlanActivities } from '../activities/plan/plan-retraining.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
 import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
@@ -146,6 +147,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createIngestActivities(ports),
           ...createValidateActivities(ports),
           ...createSplitActivities(ports),
+          ...createPlanActivities(ports),
           ...createPrepareActivities(ports),
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),

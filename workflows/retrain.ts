@@ -4,10 +4,13 @@ import { inputImage } from '../core/backbone-facts.ts';
 import { ApprovalDesk, timeoutFailure } from './approval.ts';
 import type { ApprovalVerdict } from '../contracts/approval.ts';
 import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
+import type { RetrainingPlan } from '../contracts/retraining.ts';
 import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
+import { CHAMPION } from '../core/training/warm-start.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
 import { approvalMessage, endMessage, tellPeople } from './notify.ts';
+import { planOf } from './plan-retraining.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -49,12 +52,13 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
 async function pipeline(input: RetrainInput, progress: RunTracker, desk: ApprovalDesk): Promise<void> {
   await bookkeeping.openRun(input);
-  const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const prepared = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const { plan, ...data } = prepared;
   const { runId, leg } = input;
   const { prepareManifestKey } = data;
   const config = await settledConfig(input, prepareManifestKey, progress);
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}) }),
+    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}), ...startOf(config, plan) }),
   );
   if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
@@ -65,6 +69,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       trainManifestKey: trained.manifestKey,
       prepareManifestKey: data.prepareManifestKey,
       runId: input.runId,
+      ...(plan?.newest ? { newest: plan.newest.paths } : {}),
     }),
   );
   progress.scored(evaluated.output);
@@ -89,15 +94,21 @@ async function settledConfig(
 }
 
 /** The pictures that a sweep has read, rendered for this trial's network. */
-async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<DataKeys> {
-  const { dataset, ...keys } = pinned;
+async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<ReadData> {
+  const { dataset, plan = null, ...keys } = pinned;
   progress.datasetWas(dataset);
-  return { ...keys, ...(await preparedImages(config, keys, progress)) };
+  return { ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
+}
+
+/** The champion's weights, for who asks for them: of a sweep's trials perhaps some. */
+function startOf({ model }: RetrainInput['config'], plan: RetrainingPlan | null) {
+  return plan?.start && model.weights === CHAMPION ? { start: plan.start } : {};
 }
 
 async function preparedImages(
   { image, model, dataset, task }: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
+  plan: RetrainingPlan | null,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
   const { datasetManifestKey, splitManifestKey } = keys;
@@ -108,6 +119,7 @@ async function preparedImages(
     sides: ['train', 'validation', 'test'],
     // Absent for classification: what older runs were given.
     ...(task === 'detection' ? { task } : {}),
+    ...(plan?.train ? { only: plan.train.paths } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -118,7 +130,14 @@ async function preparedImages(
 
 export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
 
-export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+/** What was read, and what of it the training begins with and learns from. */
+export type ReadData = DataKeys & { readonly plan: RetrainingPlan | null };
+
+export async function prepareData(
+  { runId, config }: RetrainInput,
+  progress: RunTracker,
+  trials?: { readonly fromChampion: boolean },
+): Promise<ReadData> {
   const datasetName = config.dataset.name ?? config.name;
   const task = config.task === 'detection' ? { task: config.task } : {};
   const reading = { runId, dataset: config.dataset, datasetName, ...task };
@@ -150,7 +169,9 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
     }),
   );
   const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
-  return { datasetName, ...keys, ...(await preparedImages(config, keys, progress)) };
+  const plan = await planOf({ runId, config }, keys, trials);
+  progress.found(plan?.findings ?? []);
+  return { datasetName, ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
 }
 
 /** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */

@@ -40,6 +40,7 @@ export class RunTracker {
   private settled: RunReport['settled'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
+  private newest: RunReport['newest'];
   private model: RunReport['model'] = null;
   private approval: ApprovalWait | null = null;
   private verdict: ApprovalVerdict | null = null;
@@ -97,7 +98,8 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored({ metrics, findings, detection }: EvaluateOutput): void {
+  scored({ metrics, findings, detection, newest }: EvaluateOutput): void {
+    this.newest = newest;
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
     const coco = detection?.metrics.coco;
     const maps = coco ? { mAP: coco.AP, mAP50: coco.AP50 } : {};
@@ -161,6 +163,7 @@ export class RunTracker {
       stages: [...this.stages],
       dataset: this.dataset,
       findings: [...this.findings],
+      ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
       ...(this.settled ? { settled: this.settled } : {}),
       ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),

@@ -23,6 +23,7 @@ import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { detectionEvaluation } from './detection.ts';
+import { scoreNewest } from './newest.ts';
 import { putTestEvents } from './test-events.ts';
 
 const CODE_VERSION = 2;
@@ -46,8 +47,11 @@ export function createEvaluateActivities(ports: TrainPorts) {
         await putTestEvents(ports, input.runId, trained.best.step, prepared, answer.output);
       }
       const { accuracy, loss, images, macroF1 } = answer.output.metrics;
-      const summary = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
-      return { stage: 'evaluate', ...answer, summary };
+      const whole = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
+      if (input.newest === undefined) return { stage: 'evaluate', ...answer, summary: whole };
+      const newest = await scoreNewest(ports, answer.output, prepared, input.newest, currentActivity());
+      const summary = `${whole}; accuracy ${newest.accuracy.toFixed(4)} on the ${newest.images} newest`;
+      return { stage: 'evaluate', ...answer, output: { ...answer.output, newest }, summary };
     }),
   };
 }

@@ -89,12 +89,12 @@ export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
-): Promise<{ output: z.output<T>; parts: BlobRef[]; addressedBy: StageManifest['addressedBy'] } | null> {
+): Promise<({ output: z.output<T>; parts: BlobRef[] } & Pick<StageManifest, 'addressedBy' | 'createdAt'>) | null> {
   const found = await readJson(store, manifestKey, parseAs(StageManifest));
   if (!found.ok || !found.value) return null;
-  const { parts, addressedBy, output: raw } = found.value.value;
+  const { parts, addressedBy, createdAt, output: raw } = found.value.value;
   const parsed = output.safeParse(raw);
-  return parsed.success ? { output: parsed.data, parts, addressedBy } : null;
+  return parsed.success ? { output: parsed.data, parts, addressedBy, createdAt } : null;
 }
 
 /** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */

@@ -10,7 +10,7 @@ import { currentActivity } from '../lib/activity-context.ts';
 import { beating } from '../lib/beating.ts';
 import { datasetItems, requireDataset } from '../lib/dataset.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { readLines } from '../lib/json-lines.ts';
+import { pathsOf, readLines } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
@@ -46,6 +46,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     dataset: input.datasetManifestKey,
     assignments: split.assignments.sha256,
     ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
+    ...(input.only === undefined ? {} : { only: input.only.sha256 }),
     image: input.image,
     ...(input.task === 'detection' ? { task: input.task } : {}),
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
@@ -139,7 +140,7 @@ async function renderShare(
 /** Which picture goes where: what is small of every item, sorted. */
 async function collectRows(
   { store }: DataPorts,
-  { datasetManifestKey, task }: PrepareInput,
+  { datasetManifestKey, task, only }: PrepareInput,
   split: SplitOutput,
   sides: readonly Side[],
   signal: AbortSignal,
@@ -149,6 +150,7 @@ async function collectRows(
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
   const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
   const dropped = await droppedPaths(store, split.dropped ?? null, signal);
+  const wanted = only === undefined ? null : await pathsOf(store, only, signal);
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
     if (dropped.has(item.path)) continue;
@@ -157,6 +159,7 @@ async function collectRows(
     if (side === undefined || label === undefined) {
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
+    if (side === 'train' && wanted?.has(item.path) === false) continue;
     const { width, height, boxes = [] } = item;
     const picture = task === 'detection' ? { picture: { width, height, boxes } } : {};
     rows.get(side)?.push({ sha256: item.sha256, path: item.path, label, ...picture });

@@ -38,6 +38,7 @@ import type { LegPlan } from './leg.ts';
 import { ProgressView } from './progress.ts';
 import { superviseTraining } from './training-session.ts';
 import type { TrainingEnd } from './training-session.ts';
+import { startingWeights } from './starting-weights.ts';
 import { telling } from './trajectory.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
@@ -84,6 +85,7 @@ function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): str
 type TrainPlan = {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
+  readonly weightsHold: TrainJob['weightsHold'];
   readonly threads: number;
   /** The codes that it reads; null where it reads pixels. */
   readonly features: FeaturesPlan | null;
@@ -93,8 +95,7 @@ type TrainPlan = {
 async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
   const { config } = input;
   const normalization = checkedNormalization(config);
-  const weights =
-    config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
+  const weights = await startingWeights(ports, input);
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
   const { classes, image } = prepared;
@@ -113,13 +114,16 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
     weightsSha256,
+    // The same file for the backbone alone leaves the head to chance.
+    ...(input.start === undefined ? {} : { start: 'model' }),
     train: telling(config.train, config.model.strategy),
     augment,
     features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
     arch,
   } satisfies Record<string, Json>;
-  const whole = { model, weightsPath: weights?.path ?? null, threads, features };
+  const weightsHold = input.start === undefined ? undefined : ('model' as const);
+  const whole = { model, weightsPath: weights?.path ?? null, weightsHold, threads, features };
   return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
 }
 
@@ -185,6 +189,7 @@ async function train(
     model: plan.model,
     lastN: config.model.lastN,
     weightsPath: plan.weightsPath,
+    weightsHold: plan.weightsHold,
     reads: sides.reads,
     train: sides.train,
     validation: sides.validation,
@@ -254,9 +259,9 @@ async function bringSides(ports: TrainPorts, request: SidesRequest): Promise<Sid
   // Between two words of the child may lie a download or a slow pass.
   const rest = beating(activity, () => view.current);
   try {
-    const { model, weightsPath, threads, features } = plan;
+    const { model, weightsPath, weightsHold, threads, features } = plan;
     const codes = await frozenCodes({
-      ...{ ports, activity, runId, config, model, weightsPath, threads, plan: features },
+      ...{ ports, activity, runId, config, model, weightsPath, weightsHold, threads, plan: features },
       onEvent: (event) => {
         view.take(event, config.train.batchSize);
         onProgress(view.current);

@@ -36,6 +36,7 @@ export async function showRun({ runs, store }: Services, { runId, info }: FoundR
     status,
     weightsSha256: report?.weightsSha256 ?? null,
     metrics: report?.metrics ?? null,
+    newest: report?.newest ?? null,
     model: report?.model ?? null,
     gate: report?.gate ?? [],
     dataset: report?.dataset ?? null,

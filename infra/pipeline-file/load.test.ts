@@ -295,7 +295,7 @@ describe('what cannot be true together is refused before anything runs', () => {
     [['dataset.source=s3:///x'], /^CONFIG_VALUE: .*name the bucket/],
     [['dataset.format=csv'], /^CONFIG_VALUE: .*images is a folder — what format csv needs/],
     [['dataset.source=labels.csv', 'dataset.format=folder'], /^CONFIG_VALUE: .*labels\.csv is a file/],
-    [['model.weights=imgnet'], /^CONFIG_VALUE: .*"imgnet" — imagenet, random, or a .* — did you mean imagenet\?/],
+    [['model.weights=imgnet'], /^CONFIG_VALUE: .*"imgnet" — imagenet, random, champion, .* — did you mean imagenet\?/],
     [['model.weights=other.pth'], /^WEIGHTS_MISSING: .*other\.pth: not there/],
   ])('%j', async (set, message) => {
     expect((await load(GOOD, set)).text).toMatch(message);

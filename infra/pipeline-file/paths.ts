@@ -3,6 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { GraftError } from '../../core/errors.ts';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { CHAMPION } from '../../core/training/warm-start.ts';
 import { problem, shown } from './problems.ts';
 import { nearest } from './suggest.ts';
 import type { Path } from './yaml-source.ts';
@@ -71,11 +72,11 @@ async function datasetSource({ config, file, place }: Context): Promise<Resolved
 
 async function weightsFile({ config, file, place }: Context): Promise<Resolved> {
   const given = config.model.weights;
-  if (given === 'imagenet' || given === 'random') return { path: given, problems: [] };
+  if (given === 'imagenet' || given === 'random' || given === CHAMPION) return { path: given, problems: [] };
   const where = place(['model', 'weights']);
-  const expected = 'imagenet, random, or a .safetensors or .pth file';
+  const expected = 'imagenet, random, champion, or a .safetensors or .pth file';
   if (!/\.(safetensors|pth)$/.test(given)) {
-    const meant = nearest(given, ['imagenet', 'random']);
+    const meant = nearest(given, ['imagenet', 'random', CHAMPION]);
     const remedy = meant === null ? 'correct it' : `did you mean ${meant}?`;
     return refused(given, problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
   }

@@ -33,8 +33,8 @@ export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
   await mkdir(join(job.workDir, runFiles.checkpoints), { recursive: true });
-  const { model: description, weightsPath, config } = job;
-  const values = await startingValues(model.all, { model: description, weightsPath, seed: config.seed });
+  const { model: description, weightsPath, weightsHold, config } = job;
+  const values = await startingValues(model.all, { model: description, weightsPath, weightsHold, seed: config.seed });
   const inputs = await openInputs(job);
   try {
     await train(job, model, values, inputs, host);

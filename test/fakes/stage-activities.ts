@@ -105,6 +105,13 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         parent: null,
       },
     }),
+    planRetraining: async () => ({
+      kind: 'graft.retraining-plan/1',
+      start: { model: 'pets', version: 1, weights: blob('champion'), backbone: 'tiny-cnn', cut: null },
+      train: { paths: blob('recent'), images: 7 },
+      newest: { paths: blob('newest'), images: 2 },
+      findings: [],
+    }),
     prepareImages: async () => ({ ...answer('prepare'), output: { image, classes, rows: counts } }),
     settleAutos: async ({ config: { auto: _, ...config } }) => ({
       ...answer('advise'),

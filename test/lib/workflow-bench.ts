@@ -46,14 +46,20 @@ export const aliasChange = (requestId: string): AliasChangeInput => ({
   ...{ allowClassMapChange: false, skipCheck: false },
 });
 
-export function retrainInput(name: string): RetrainInput {
+/** Keys of graft.yaml's `model` and `dataset`. */
+export interface ConfigChange {
+  readonly model?: object;
+  readonly dataset?: object;
+}
+
+export function retrainInput(name: string, change: ConfigChange = {}): RetrainInput {
   return {
     runId: asRunId(name),
     requestedBy: 'tester',
     config: PipelineConfig.parse({
       name: 'pets',
-      dataset: { source: './pets' },
-      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch' },
+      dataset: { source: './pets', ...change.dataset },
+      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch', ...change.model },
     }),
   };
 }

@@ -15,15 +15,29 @@ import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import type { ConfigChange } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
 
-const scenarios: Readonly<Record<string, { activities: AllActivities; play(handle: Handle): Promise<void> }>> = {
+interface Scenario {
+  readonly activities: AllActivities;
+  readonly change?: ConfigChange;
+  play(handle: Handle): Promise<void>;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
   completed: {
     activities: fakeActivities(),
     play: async (handle) => {
       await handle.signal(trainingProgressSignal, progress);
+      await handle.result();
+    },
+  },
+  'from-champion': {
+    activities: fakeActivities(),
+    change: { model: { weights: 'champion', strategy: 'full' }, dataset: { recent: { images: 7 } } },
+    play: async (handle) => {
       await handle.result();
     },
   },
@@ -116,11 +130,13 @@ const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
 };
 
 const bench = await workflowBench();
-for (const [name, { activities, play }] of Object.entries(isWanted('retrainWorkflow') ? scenarios : {})) {
-  await bench.withRun(`recorded-${name}`, activities, async (handle) => {
+for (const [name, { activities, play, change }] of Object.entries(scenarios)) {
+  if (!isWanted('retrainWorkflow') && !wanted.includes(`retrainWorkflow-${name}`)) continue;
+  const body = async (handle: Handle): Promise<void> => {
     await play(handle);
     await save(`retrainWorkflow-${name}`, handle);
-  });
+  };
+  await bench.withRun(retrainInput(`recorded-${name}`, change), activities, body);
 }
 const isManual = wanted.includes('retrainWorkflow-manual') || wanted.length === 0;
 for (const [name, { approvals, play }] of Object.entries(isManual ? waiting : {})) {
