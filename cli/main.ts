@@ -25,6 +25,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./init.ts')).initCommand(),
   },
   {
+    name: 'plan',
+    summary: 'advise a strategy; time, memory, storage and cost before anything runs',
+    load: async () => (await import('./plan.ts')).planCommand(),
+  },
+  {
     name: 'lr-find',
     summary: 'find a learning rate for a pipeline file by a range test',
     load: async () => (await import('./lr-find.ts')).lrFindCommand(),

@@ -7,6 +7,7 @@ import { unwrap } from '../core/result.ts';
 import { newRunId } from '../core/run-id.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { followCommand } from './lib/follow-command.ts';
+import { keptPlan } from './lib/plan/keep.ts';
 import { requester } from '../infra/clients/requester.ts';
 import { findingLine } from './lib/run-view.ts';
 import { checkStoreAnswers, startServices, withServices } from './lib/services.ts';
@@ -65,7 +66,9 @@ async function run(file: string, options: RunOptions, command: Command): Promise
   await withServices(async (services) => {
     await checkStoreAnswers(services.store);
     const gateOnly = options.gateOnly === true ? { gateOnly: true } : {};
-    await services.runs.start({ runId, config, requestedBy: requester(), ...gateOnly });
+    const estimate = await keptPlan(config);
+    const known = { ...gateOnly, ...(estimate ? { estimate } : {}) };
+    await services.runs.start({ runId, config, requestedBy: requester(), ...known });
     output.say(`run ${runId}`);
     if (options.detach) {
       output.say(`watch it: graft runs watch ${runId}`);

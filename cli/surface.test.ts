@@ -14,6 +14,7 @@ import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { initCommand } from './init.ts';
+import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { sweepCommand } from './sweep.ts';
@@ -31,6 +32,7 @@ const commands = [
   upCommand(),
   downCommand(),
   initCommand(),
+  planCommand(),
   lrFindCommand(),
   runCommand(),
   runsCommand(),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { StageName } from './stage-name.ts';
 
-/** Stages whose results are looked up before they are made; promotion is a step, not a result. */
-export const CachedStage = StageName.exclude(['promote']);
+/** Stages whose results may be refused; advice is given anew, and promotion is a step, not a result. */
+export const CachedStage = StageName.exclude(['advise', 'promote']);
 export type CachedStage = z.infer<typeof CachedStage>;
 
 /** `cache` of graft.yaml: which earlier results a run may take. It changes no result's address. */

@@ -3,6 +3,7 @@ import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { HeadLayerConfig } from './model-config.ts';
 import { DetectionMetrics, EpochDetection } from './detection-metrics.ts';
 import { DetectorConfig } from './detector-config.ts';
 import { StageName } from './stage-name.ts';
@@ -216,6 +217,10 @@ export const ModelDescription = z.object({
   dropout: z.number(),
   /** The cut point behind which the backbone ends; its own end where absent. */
   cut: z.string().optional(),
+  /** Layers between the pooled features and the last dense one; none where absent. */
+  head: z.array(HeadLayerConfig).optional(),
+  /** How gray pictures meet the first convolution; its kernels are summed where absent. */
+  firstKernels: z.literal('average').optional(),
   /** What finds objects on top of the backbone; absent in a classifier. */
   detector: DetectorConfig.optional(),
 });

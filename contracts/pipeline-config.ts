@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Task } from './annotations.ts';
 import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
+import { AutoKey } from './auto-config.ts';
 import { slug } from './config-fields.ts';
 import { CacheConfig } from './cache-config.ts';
 import { CardConfig } from './card-config.ts';
@@ -48,5 +49,9 @@ export const PipelineConfig = z.strictObject({
   promote: PromoteConfig.prefault({}),
   notify: NotifyConfig,
   cache: CacheConfig.prefault({}),
+  auto: z
+    .array(AutoKey)
+    .optional()
+    .describe('Settings that are measured before the training; written as auto in their own place.'),
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

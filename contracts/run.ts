@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { Settled } from './auto-config.ts';
+import { RunEstimate, RunEstimateKept } from './estimate.ts';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
 import { RemadeBecause } from './stage-name.ts';
@@ -47,6 +49,8 @@ export const RetrainInput = z.object({
   trialOf: RunIdField.optional(),
   /** It ends with the gate's decision: nothing is registered and no alias moves. */
   gateOnly: z.boolean().optional(),
+  /** What graft plan expected of it. */
+  estimate: RunEstimate.optional(),
 });
 export type RetrainInput = z.infer<typeof RetrainInput>;
 
@@ -135,6 +139,10 @@ export const RunReport = z.object({
     .optional(),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
+  /** Where the file says auto: what was measured, and why. */
+  settled: Settled.optional(),
+  /** Where it was planned: what was expected beside what it took. */
+  estimate: RunEstimateKept.optional(),
   /** Where a person was asked. */
   approval: ApprovalVerdict.optional(),
 });

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 
-export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
+export const StageName = z.enum([
+  'ingest',
+  'validate',
+  'split',
+  'prepare',
+  'advise',
+  'train',
+  'evaluate',
+  'gate',
+  'promote',
+]);
 export type StageName = z.infer<typeof StageName>;
 
 /** Why a result was made again although one had the same address. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
+import { Settled } from './auto-config.ts';
 import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
@@ -108,6 +109,13 @@ export const PrepareResult = stageResult(
   PrepareOutput.omit({ sides: true }).extend({ rows: z.partialRecord(Side, z.int()) }),
 );
 export type PrepareResult = z.infer<typeof PrepareResult>;
+
+/** What graft.yaml says auto to, on these pictures. */
+export const SettleInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export type SettleInput = z.infer<typeof SettleInput>;
+/** `config` is the input's, with values in place of auto. */
+export const SettleResult = stageResult(Settled).extend({ config: PipelineConfig });
+export type SettleResult = z.infer<typeof SettleResult>;
 
 export const TrainInput = z.object({
   ...fresh,

@@ -55,8 +55,9 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
   await bookkeeping.openRun(input);
   const prepared = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
   const { plan, ...data } = prepared;
-  const { runId, config, leg } = input;
+  const { runId, leg } = input;
   const { prepareManifestKey } = data;
+  const config = await settledConfig(input, prepareManifestKey, progress);
   const trained = await progress.stage('train', () =>
     training.trainModel({
       ...{ runId, config, prepareManifestKey },
@@ -85,6 +86,18 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
     trainManifestKey: trained.manifestKey,
     evaluateManifestKey: evaluated.manifestKey,
   });
+}
+
+/** What is trained with: where the file says auto, what was measured on these pictures. */
+async function settledConfig(
+  { runId, config }: RetrainInput,
+  prepareManifestKey: string,
+  progress: RunTracker,
+): Promise<RetrainInput['config']> {
+  if (config.auto === undefined || config.auto.length === 0) return config;
+  const found = await progress.stage('advise', () => training.settleAutos({ runId, config, prepareManifestKey }));
+  progress.settledTo(found.output);
+  return found.config;
 }
 
 /** The pictures that a sweep has read, rendered for this trial's network. */

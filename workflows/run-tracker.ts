@@ -17,6 +17,7 @@ import type {
   TrainingProgress,
 } from '../contracts/run.ts';
 import type { TrainStageResult } from '../contracts/stages.ts';
+import { settledEstimate } from '../core/advice/settle.ts';
 import type { Sha256 } from '../core/ids.ts';
 import { approvalRule } from '../core/promotion/approval.ts';
 
@@ -38,6 +39,7 @@ export class RunTracker {
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
   private trained: RunReport['training'];
+  private settled: RunReport['settled'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
   private newest: RunReport['newest'];
@@ -86,6 +88,10 @@ export class RunTracker {
     const seconds = this.stages.at(-1)?.seconds ?? 0;
     const figures = { steps, epochs, stoppedEarly, best, last, totalParameters, trainableParameters };
     this.trained = { manifestKey, ...figures, weightsBytes: weights.sizeBytes, seconds };
+  }
+
+  settledTo(found: NonNullable<RunReport['settled']>): void {
+    this.settled = found;
   }
 
   get datasetRead(): RunReport['dataset'] {
@@ -163,6 +169,8 @@ export class RunTracker {
       findings: [...this.findings],
       ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
+      ...(this.settled ? { settled: this.settled } : {}),
+      ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
       ...(this.verdict ? { approval: this.verdict } : {}),
     };
   }

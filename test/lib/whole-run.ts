@@ -13,7 +13,7 @@ import { createValidateActivities } from '../../activities/validate/validate.ts'
 import type { TrainPorts } from '../../activities/ports.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import type { StageSummary } from '../../contracts/run.ts';
-import type { StageName } from '../../contracts/manifests.ts';
+import type { CachedStage } from '../../contracts/cache-config.ts';
 import { inputImage } from '../../core/backbone-facts.ts';
 import { asRunId } from '../../core/ids.ts';
 import { createFakeDataPorts } from '../fakes/data-ports.ts';
@@ -69,18 +69,14 @@ export async function runStages(ports: WholeRun, yaml: string, runId: string): P
   const { dataset, cache } = config;
   const startMs = ports.clock.nowMs();
   const done: StageSummary[] = [];
-  const fresh = (stage: Exclude<StageName, 'promote'>) => {
+  const fresh = (stage: CachedStage) => {
     if (cache.bypass.includes(stage)) return { fresh: { since: iso(startMs), because: 'bypassed' as const } };
     const days = cache.maxAgeDays[stage];
     return days === undefined
       ? {}
       : { fresh: { since: iso(startMs - days * 86_400_000), because: 'expired' as const } };
   };
-  const stage = async <I, O extends Answer>(
-    name: Exclude<StageName, 'promote'>,
-    activity: (input: I) => Promise<O>,
-    input: I,
-  ) => {
+  const stage = async <I, O extends Answer>(name: CachedStage, activity: (input: I) => Promise<O>, input: I) => {
     const answer: O = await mockActivity().run(activity, { ...input, ...fresh(name) });
     const { cached, summary, manifestKey, remade } = answer;
     done.push({ name, cached, seconds: 0, summary, manifestKey, ...(remade ? { remade } : {}) });
