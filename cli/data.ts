@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { checkCommand } from './data/check.ts';
 import { diffCommand } from './data/diff.ts';
 import { exportCommand } from './data/export.ts';
+import { importCommand } from './data/import.ts';
 import { previewCommand } from './data/preview.ts';
 import { splitCommand } from './data/split.ts';
 import { statsCommand } from './data/stats.ts';
@@ -11,6 +12,7 @@ export function dataCommand(): Command {
   return new Command('data')
     .description('Look at data sets, and write them as other tools have them.')
     .addCommand(checkCommand())
+    .addCommand(importCommand())
     .addCommand(statsCommand())
     .addCommand(previewCommand())
     .addCommand(splitCommand())
@@ -18,6 +20,6 @@ export function dataCommand(): Command {
     .addCommand(exportCommand())
     .addHelpText(
       'after',
-      '\nExamples:\n  graft data check ./pets\n  graft data preview graft.yaml\n  graft data export ./pets --as coco --out ./pets-coco',
+      '\nExamples:\n  graft data check ./pets\n  graft data preview graft.yaml\n  graft data import ./pets\n  graft data export ./pets --as coco --out ./pets-coco',
     );
 }
