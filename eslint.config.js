@@ -155,7 +155,14 @@ export default tseslint.config(
   },
   {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', '**/*.test.ts'],
+    ignores: [
+      'infra/worker.ts',
+      'infra/*-process.ts',
+      'infra/embedded/**',
+      'infra/clients/**',
+      'infra/telemetry/**',
+      '**/*.test.ts',
+    ],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -171,7 +178,7 @@ export default tseslint.config(
   },
   {
     // What the command line and the dashboard ask of Temporal and of the store.
-    files: ['infra/clients/**/*.ts'],
+    files: ['infra/clients/**/*.ts', 'infra/telemetry/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [

@@ -41,7 +41,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'list, show, watch, cancel, resume and extend runs',
+    summary: 'list, show, watch, cancel, resume, extend and report runs',
     load: async () => (await import('./runs.ts')).runsCommand(),
   },
   {

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { inputError } from '../core/errors.ts';
 import { extendCommand } from './runs-extend.ts';
+import { reportCommand } from './runs-report.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
 import { isUnderWay } from '../infra/clients/runs-client.ts';
@@ -22,13 +23,14 @@ interface FollowFlags {
 /** `graft runs …`: what ran, what runs, and what to do about it. */
 export function runsCommand(): Command {
   return new Command('runs')
-    .description('List, show, watch, cancel, resume and extend runs.')
+    .description('List, show, watch, cancel, resume, extend and report runs.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(watchCommand())
     .addCommand(cancelCommand())
     .addCommand(resumeCommand())
     .addCommand(extendCommand())
+    .addCommand(reportCommand())
     .addHelpText(
       'after',
       '\nExamples:\n  graft runs list\n  graft runs show latest\n  graft runs resume digits-20261124',

@@ -55,6 +55,9 @@ export interface Settings {
   readonly temporalPort: number | null;
   readonly s3Port: number | null;
   readonly webPort: number | null;
+  /** Where a worker tells Prometheus of itself, on loopback; null: nowhere. */
+  readonly metricsPort: number | null;
+  readonly logFormat: 'text' | 'json';
   /** What opens the dashboard; a file under the state folder where null. */
   readonly webToken: string | null;
   readonly device: DeviceRequest;
@@ -106,6 +109,8 @@ const Environment = z.object({
   GRAFT_TEMPORAL_PORT: Port.optional(),
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_WEB_PORT: Port.optional(),
+  GRAFT_METRICS_PORT: Port.optional(),
+  GRAFT_LOG_FORMAT: z.enum(['text', 'json']).optional(),
   GRAFT_WEB_TOKEN: z
     .string()
     .regex(/^[\w-]{22,200}$/, 'expected 22 to 200 letters, digits, - and _')
@@ -138,6 +143,8 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     temporalPort: env.GRAFT_TEMPORAL_PORT ?? null,
     s3Port: env.GRAFT_S3_PORT ?? null,
     webPort: env.GRAFT_WEB_PORT ?? null,
+    metricsPort: env.GRAFT_METRICS_PORT ?? null,
+    logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
     webToken: env.GRAFT_WEB_TOKEN ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),

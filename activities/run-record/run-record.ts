@@ -5,6 +5,7 @@ import type { SummaryEvent } from '../../core/summaries/summary.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { parseAs, readJson } from '../lib/json-object.ts';
 import { putEvents } from '../lib/run-events.ts';
+import { leaveReport } from './run-story.ts';
 import type { TrainPorts } from '../ports.ts';
 
 export type RunRecordPorts = Pick<TrainPorts, 'store' | 'clock' | 'graftVersion' | 'events'>;
@@ -37,6 +38,8 @@ export function createRunActivities(ports: RunRecordPorts) {
       const endedMs = ports.clock.nowMs();
       const end = { kind: 'hparams-end', status: status === 'completed' ? 'success' : 'failure', endedMs } as const;
       await putEvents(ports, runId, { side: null, part: 2 }, [{ step: 0, timeMs: endedMs, summaries: [end] }]);
+      // A trial is told of by its sweep.
+      if (report.training === undefined) await leaveReport(ports, report);
     }),
   };
 }

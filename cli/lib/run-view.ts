@@ -7,12 +7,16 @@ import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
 import { newestTraining, stageOf } from '../../infra/clients/observation.ts';
 import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
+import { sparkline } from './sparkline.ts';
 import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
 
 /** How many lines a training leaves behind where every epoch would be too many. */
 const EPOCH_LINES = 20;
+/** Losses that are remembered, and blocks that are drawn of them. */
+const MAX_LOSSES = 2_000;
+const CHART_WIDTH = 16;
 
 /** Shows a run as it goes: a line for each finished stage and epoch, and a bar for what is under way. */
 export class RunView {
@@ -23,6 +27,8 @@ export class RunView {
   private shown = 0;
   private epoch = 0;
   private trouble = '';
+  /** Losses that were seen, for the line of blocks beside the bar. */
+  private readonly losses: number[] = [];
   private waitedFor = 0;
 
   constructor(output: Output, live: boolean) {
@@ -90,7 +96,16 @@ export class RunView {
     }
     if (phase === 'features' && featuresDone !== null) {
       this.advance('train', Math.round(featuresDone * 100), 100, 'frozen features');
-    } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training));
+    } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training, this.chart(training)));
+  }
+
+  /** The loss so far, where it is redrawn in place; printed lines have the figure alone. */
+  private chart({ loss }: TrainingProgress): string {
+    if (!this.live || loss === null) return '';
+    if (this.losses.at(-1) !== loss) this.losses.push(loss);
+    if (this.losses.length > MAX_LOSSES)
+      this.losses.splice(0, this.losses.length, ...this.losses.filter((_, i) => i % 2 === 0));
+    return sparkline(this.losses, CHART_WIDTH);
   }
 
   /** Said once, until it is another trouble. */
@@ -143,10 +158,13 @@ function epochLine(epoch: NonNullable<TrainingProgress['lastEpoch']>, totalEpoch
   return pc.dim(`  epoch ${epoch.epoch} of ${totalEpochs}: ${figures}`);
 }
 
-function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, attempt }: TrainingProgress): string {
+function trainingNote(
+  { epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, attempt }: TrainingProgress,
+  chart: string,
+): string {
   return [
     `epoch ${Math.min(epoch + 1, totalEpochs)}/${totalEpochs}`,
-    ...(loss === null ? [] : [`loss ${figure(loss)}`]),
+    ...(loss === null ? [] : [`loss ${chart}${chart === '' ? '' : ' '}${figure(loss)}`]),
     ...(imagesPerSecond === null ? [] : [`${count(Math.round(imagesPerSecond))} images/s`]),
     ...(etaSeconds === null ? [] : [`${duration(etaSeconds)} left`]),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),

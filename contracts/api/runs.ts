@@ -136,6 +136,8 @@ export const RunEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('metrics'), etag: z.string() }),
   /** A service is away; progress follows when it is back. */
   z.object({ kind: z.literal('away'), problem: z.string() }),
+  /** There is nothing to follow: no such run. The server closes. */
+  z.object({ kind: z.literal('gone'), problem: z.string() }),
   z.object({ kind: z.literal('end'), live: RunLive }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;

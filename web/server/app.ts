@@ -9,9 +9,11 @@ import type { Auth, User } from './auth.ts';
 import type { Context } from './context.ts';
 import { checkChange, checkHost, checkOrigin } from './guards.ts';
 import { openApi } from './openapi.ts';
+import type { Predictor } from './predictor.ts';
 import { addPage } from './page.ts';
 import type { Route } from './route.ts';
 import { apiRoutes } from './routes/index.ts';
+import { addPredict } from './routes/predict.ts';
 import { addRawRoutes } from './routes/raw.ts';
 
 export interface AppOptions {
@@ -23,6 +25,7 @@ export interface AppOptions {
   /** Whether it is reached by https, so that cookies must be too. */
   readonly secure: boolean;
   readonly log: (text: string) => void;
+  readonly predictor: Predictor;
 }
 
 const BODY_BYTES = 64 * 1024;
@@ -110,6 +113,7 @@ function addApi(api: FastifyInstance, options: AppOptions): void {
   const routes = apiRoutes(context);
   for (const route of routes) addRoute(api, route, userOf);
   addRawRoutes(api, context, userOf);
+  addPredict(api, options.predictor, userOf);
   const document = openApi(routes);
   api.get('/api/openapi.json', () => document);
 }

@@ -8,6 +8,7 @@ import { Auth } from './auth.ts';
 import type { ProxySignIn } from './auth.ts';
 import { createBackend } from './backend.ts';
 import { allowedHosts } from './guards.ts';
+import { createPredictor } from './predictor.ts';
 import { RunIndex } from './read/run-index.ts';
 
 export interface DashboardOptions {
@@ -38,10 +39,11 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const backend = createBackend(options.connections);
   const scan = async (since: Date | null) => scanRuns((await backend.clients()).temporal, since);
   const hosts = new Set<string>();
+  const predictor = createPredictor(backend.store);
   const app = await createApp({
     context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
     auth: new Auth({ ...{ token, proxy, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
-    ...{ hosts, secure, log, dist: options.dist ?? pageDist },
+    ...{ hosts, secure, log, predictor, dist: options.dist ?? pageDist },
   });
   try {
     const url = await app.listen({ host, port: options.port });
@@ -53,6 +55,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
       url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
       close: async () => {
         await app.close();
+        await predictor.close();
         await backend.close();
       },
     };

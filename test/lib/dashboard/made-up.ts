@@ -50,7 +50,9 @@ export const health: Health = {
 };
 
 export const approval: ApprovalRow = {
-  ...{ runId: 'pets-20261126-101500-0003', model: 'pets', alias: 'champion', rules },
+  ...{ runId: 'pets-20261126-101500-0003', model: 'pets', alias: 'champion', rules, round: 1 },
+  ...{ requestedBy: 'schedule pets-nightly', approvers: ['ada', 'grace'] },
+  perClass: classes.map((label, i) => ({ label, support: 200, challenger: 0.95 - i / 90, champion: 0.92 - i / 70 })),
   metrics: { accuracy: 0.941, macroF1: 0.938, loss: 0.212 },
   champion: { version: 3, metrics: { accuracy: 0.917, macroF1: 0.911, loss: 0.281 } },
   ...{ since: at(42), expiresAt: at(-1440) },
@@ -58,7 +60,7 @@ export const approval: ApprovalRow = {
 export const approvals: Approvals = { approvals: [approval] };
 
 export const overview: Overview = {
-  counts: { running: 2, completed: 9_771, failed: 173, cancelled: 54 },
+  counts: { running: 2, waiting: 1, completed: 9_771, failed: 173, cancelled: 54 },
   running: rows.filter(({ status }) => status === 'running').slice(0, 2),
   waiting: [approval],
   failed: rows.filter(({ status }) => status === 'failed').slice(0, 5),

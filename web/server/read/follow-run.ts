@@ -4,6 +4,7 @@ import type { RunProgress, TrainingProgress } from '../../../contracts/run.ts';
 import { messageOf } from '../../../core/errors.ts';
 import type { RunId } from '../../../core/ids.ts';
 import { newestTraining } from '../../../infra/clients/observation.ts';
+import { isUnderWay } from '../../../infra/clients/runs-client.ts';
 import type { RunsClient } from '../../../infra/clients/runs-client.ts';
 import { readRunReport } from '../../../infra/clients/stored-run.ts';
 import type { ObjectStore } from '../../../infra/ports/object-store.ts';
@@ -34,7 +35,7 @@ export async function* followRun(options: FollowRunOptions): AsyncGenerator<RunE
       const live = await lookAt(options, seen, look % DEEP_EVERY === 0);
       seen.away = '';
       if (look % DEEP_EVERY === 0) yield* metricsEvent(options, seen);
-      if (live.status !== 'running') {
+      if (!isUnderWay(live.status)) {
         yield* metricsEvent(options, seen);
         yield { kind: 'end', live };
         return;
@@ -65,7 +66,7 @@ interface Seen {
 async function lookAt({ runId, runs, store }: FollowRunOptions, seen: Seen, deep: boolean): Promise<RunLive> {
   const client = await runs();
   const info = await client.describe(runId);
-  if (info?.status !== 'running') {
+  if (!info || !isUnderWay(info.status)) {
     const report = await readRunReport(store, runId);
     if (info) return liveOf({ runs: client }, info, report);
     if (!report) throw runNotFound(runId);

@@ -5,6 +5,7 @@ import type { RunProgress, RunReport, RunStatus, StageSummary } from '../../../c
 import type { RunLive, StageView } from '../../../contracts/web.ts';
 import type { RunId } from '../../../core/ids.ts';
 import { newestTraining, stageOf } from '../../../infra/clients/observation.ts';
+import { isUnderWay } from '../../../infra/clients/runs-client.ts';
 import type { Observation, PendingWork } from '../../../infra/clients/runs-client.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
@@ -29,8 +30,8 @@ export function runLive({ runId, status, observation, report, error, notice }: S
     const summary = finished.find((stage) => stage.name === name);
     if (summary) return finishedStage(summary);
     const empty = { name, seconds: null, summary: null, done: null, attempt: null, problem: null };
-    if (name !== current) return { ...empty, state: status === 'running' ? 'waiting' : 'skipped' };
-    if (status !== 'running') return { ...empty, state: 'failed', problem: error?.message ?? null };
+    if (name !== current) return { ...empty, state: isUnderWay(status) ? 'waiting' : 'skipped' };
+    if (!isUnderWay(status)) return { ...empty, state: 'failed', problem: error?.message ?? null };
     const done = name === 'train' ? trainingDone(training) : amountDone(work);
     return { ...empty, state: 'running', done, attempt: work?.attempt ?? null, problem: work?.lastFailure ?? null };
   });

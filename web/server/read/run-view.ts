@@ -7,10 +7,12 @@ import { isRunId } from '../../../core/ids.ts';
 import type { RunId } from '../../../core/ids.ts';
 import { noWorkerText } from '../../../infra/clients/no-worker.ts';
 import { explainFailure } from '../../../infra/clients/run-failure.ts';
+import { isUnderWay } from '../../../infra/clients/runs-client.ts';
 import type { Observation, RunInfo, RunsClient } from '../../../infra/clients/runs-client.ts';
 import { readRunReport, readStoredRun } from '../../../infra/clients/stored-run.ts';
 import type { StoredRun } from '../../../infra/clients/stored-run.ts';
 import type { ObjectStore } from '../../../infra/ports/object-store.ts';
+import { readApproval } from './approvals.ts';
 import { runRow } from './run-index.ts';
 import { runLive } from './run-live.ts';
 
@@ -30,11 +32,12 @@ export function runNotFound(text: string): GraftError {
 }
 
 /** All of a run, from Temporal and the store. Throws RUN_NOT_FOUND (404). */
-export async function readRun(sources: RunSources, runId: RunId, approval: ApprovalRow | null): Promise<Run> {
+export async function readRun(sources: RunSources, runId: RunId): Promise<Run> {
   const [info, stored] = await Promise.all([sources.runs.describe(runId), readStoredRun(sources.store, runId)]);
   if (!info && !stored.record && !stored.report) throw runNotFound(runId);
+  const approval = await readApproval(sources, info);
   // A run that goes on after its end has a report from before.
-  const report = info?.status === 'running' ? null : stored.report;
+  const report = isUnderWay(info?.status) ? null : stored.report;
   const row = info ? runRow(info) : storedRow(runId, stored);
   const live = info ? await liveOf(sources, info, report) : storedLive(runId, row.status, report);
   return {
@@ -58,7 +61,7 @@ export async function liveOf(
   report: RunReport | null,
 ): Promise<RunLive> {
   const { runId, status } = info;
-  const observation = status === 'running' || !report ? await runs.observe(runId) : null;
+  const observation = isUnderWay(status) || !report ? await runs.observe(runId) : null;
   const notice = status === 'running' ? await noticeOf(runs, observation) : null;
   const error = status === 'failed' ? await failureOf(runs, runId) : null;
   return runLive({ runId, status, observation, report, error, notice });
@@ -107,7 +110,7 @@ function storedLive(runId: RunId, status: RunRow['status'], report: RunReport | 
 }
 
 function actionsOf({ status }: RunRow, config: PipelineConfig | null, approval: ApprovalRow | null): RunAction[] {
-  if (status === 'running') return ['cancel', ...(approval ? (['approve', 'reject'] as const) : [])];
+  if (isUnderWay(status)) return ['cancel', ...(approval ? (['approve', 'reject'] as const) : [])];
   if (config === null) return [];
   return status === 'completed' ? ['extend'] : ['resume', 'extend'];
 }

@@ -11,6 +11,7 @@ import {
 } from '../../../contracts/web.ts';
 import { inputError } from '../../../core/errors.ts';
 import { extendedConfig } from '../../../infra/clients/extend-run.ts';
+import { isUnderWay } from '../../../infra/clients/runs-client.ts';
 import { readRunRecord, readRunReport } from '../../../infra/clients/stored-run.ts';
 import type { Context } from '../context.ts';
 import { readRunLog } from '../read/run-log.ts';
@@ -40,8 +41,9 @@ export function runRoutes({ backend, index }: Context): Route[] {
       summary: 'All of a run: stages, configuration, checkpoints, findings, the gate.',
       answer: Run,
       handle: async ({ params }) => {
+        const runId = requireRunId(params['id']);
         const { runs } = await backend.clients();
-        return readRun({ runs, store }, requireRunId(params['id']), null);
+        return readRun({ runs, store }, runId);
       },
     }),
     route({
@@ -83,7 +85,7 @@ function changes({ backend }: Pick<Context, 'backend'>): Route[] {
         const { runs } = await backend.clients();
         const info = await runs.describe(runId);
         if (!info) throw runNotFound(runId);
-        if (info.status !== 'running') {
+        if (!isUnderWay(info.status)) {
           throw inputError('RUN_ENDED', `run ${runId}`, `it is ${info.status}`, 'a running run', 'reload the page');
         }
         await runs.cancel(runId, `asked for by ${user.name} on the dashboard`);
@@ -100,9 +102,15 @@ function changes({ backend }: Pick<Context, 'backend'>): Route[] {
         const runId = requireRunId(params['id']);
         const { runs } = await backend.clients();
         const status = (await runs.describe(runId))?.status ?? (await readRunReport(store, runId))?.status;
-        if (status === 'running' || status === 'completed') {
-          const code = status === 'running' ? 'RUN_RUNNING' : 'RUN_COMPLETED';
-          throw inputError(code, `run ${runId}`, `it is ${status}`, 'a cancelled or failed run', 'reload the page');
+        if (isUnderWay(status) || status === 'completed') {
+          const code = isUnderWay(status) ? 'RUN_RUNNING' : 'RUN_COMPLETED';
+          throw inputError(
+            code,
+            `run ${runId}`,
+            `it is ${status ?? 'unknown'}`,
+            'a cancelled or failed run',
+            'reload the page',
+          );
         }
         const record = await readRunRecord(store, runId);
         if (!record) throw runNotFound(runId);
@@ -126,7 +134,7 @@ function extendRoute(backend: Context['backend']): Route {
     handle: async ({ params, body, user }) => {
       const runId = requireRunId(params['id']);
       const { runs } = await backend.clients();
-      if ((await runs.describe(runId))?.status === 'running') {
+      if (isUnderWay((await runs.describe(runId))?.status)) {
         throw inputError('RUN_RUNNING', `run ${runId}`, 'it is running', 'a run that has ended', 'wait for its end');
       }
       const record = await readRunRecord(store, runId);
