@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { anchorsCommand } from './data/anchors.ts';
 import { checkCommand } from './data/check.ts';
 import { diffCommand } from './data/diff.ts';
 import { exportCommand } from './data/export.ts';
@@ -14,6 +15,7 @@ export function dataCommand(): Command {
     .addCommand(checkCommand())
     .addCommand(importCommand())
     .addCommand(statsCommand())
+    .addCommand(anchorsCommand())
     .addCommand(previewCommand())
     .addCommand(splitCommand())
     .addCommand(diffCommand())

@@ -48,15 +48,13 @@ function story(labels: readonly string[], change: Partial<RunStory> = {}): RunSt
       perClass: labels.map((label) => ({ label, support: 4, precision: 0.75, recall: 0.75, f1: 0.75 })),
     },
     champion: { version: 1, metrics: { accuracy: 0.7 } },
-    worst: labels
-      .slice(0, 3)
-      .map((label) => ({
-        path: label,
-        truth: label,
-        predicted: label,
-        score: 0.9,
-        picture: 'data:image/png;base64,AAAA',
-      })),
+    worst: labels.slice(0, 3).map((label) => ({
+      path: label,
+      truth: label,
+      predicted: label,
+      score: 0.9,
+      picture: 'data:image/png;base64,AAAA',
+    })),
     ...change,
   };
 }

@@ -5,7 +5,7 @@ import type { EvaluationStory, RunStory } from './run-story.ts';
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #bbb}
-table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:anywhere}
+table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:break-word;max-width:34rem}
 td.n,th.n{text-align:right;white-space:nowrap}.confusion td,.confusion th{padding:.15rem .35rem;text-align:right;font-size:12px;border:1px solid #ccc}
 svg{width:100%;max-width:44rem;height:auto;font:11px system-ui,sans-serif}svg .t{font-weight:600;font-size:13px}svg .g{stroke:#ddd}svg .m{stroke:#666;stroke-dasharray:3 3}
 .warning,.no{color:#8a3800}.yes{color:#0a5c2b}figure{display:inline-block;width:9.5rem;margin:.3rem;vertical-align:top;font-size:12px;overflow-wrap:anywhere}

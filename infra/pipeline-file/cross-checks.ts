@@ -1,6 +1,7 @@
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import type { GraftError } from '../../core/errors.ts';
 import { messageOf } from '../../core/errors.ts';
+import { CHAMPION } from '../../core/training/warm-start.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import type { AutoKey } from '../../contracts/auto-config.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
@@ -79,6 +80,9 @@ const weights: Check = ({ config, place }, { problems, warnings }) => {
     const expected = 'strategy scratch starts from random weights';
     const remedy = 'leave weights out, or write strategy: full to start from them';
     problems.push(problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
+  } else if (given === CHAMPION && config.task === 'detection') {
+    const expected = 'imagenet, random or a file: a detector can’t begin with the champion yet';
+    problems.push(problem('CONFIG_VALUE', { where, seen: given, expected, remedy: 'leave weights out' }));
   }
   if (given === 'random' && strategy !== 'full' && strategy !== 'scratch' && !isAuto(config, 'model.strategy')) {
     const message = `the frozen part of ${backbone} keeps random weights and learns nothing: strategy: scratch trains all of it`;

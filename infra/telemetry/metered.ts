@@ -11,7 +11,7 @@ export function meteredMlRunner(runner: MlRunner, metrics: Pick<WorkerMetrics, '
     start: (job, options) => {
       const session = runner.start(job, options);
       if (job.kind !== 'train') return session;
-      const events = counted(session.events, metrics);
+      const events = counted(session.events, metrics, job.resume?.counters.step ?? 0);
       return {
         pid: session.pid,
         events,
@@ -28,12 +28,12 @@ export function meteredMlRunner(runner: MlRunner, metrics: Pick<WorkerMetrics, '
 async function* counted(
   events: AsyncIterable<MlEvent>,
   metrics: Pick<WorkerMetrics, 'steps' | 'epoch'>,
+  resumedFrom: number,
 ): AsyncGenerator<MlEvent> {
-  let last: number | null = null;
+  let last = resumedFrom;
   for await (const event of events) {
     if (event.kind === 'step') {
-      // The first is where a resumed training stands, not what was done now.
-      metrics.steps(last === null ? 0 : Math.max(0, event.step - last), event.imagesPerSecond, event.residentMb);
+      metrics.steps(Math.max(0, event.step - last), event.imagesPerSecond, event.residentMb);
       last = event.step;
     } else if (event.kind === 'epoch') metrics.epoch();
     yield event;

@@ -31,8 +31,8 @@ function saying(events: readonly MlEvent[]): MlRunner {
 describe('what a worker tells Prometheus', () => {
   it('steps that were done, not where a resumed training stands', async () => {
     const metrics = createWorkerMetrics(() => Promise.resolve());
-    const job = { kind: 'train' } as Parameters<MlRunner['start']>[0];
-    const session = meteredMlRunner(saying([step(100), step(103), step(107)]), metrics).start(job, { threads: 1 });
+    const job = { kind: 'train', resume: { counters: { step: 100 } } } as Parameters<MlRunner['start']>[0];
+    const session = meteredMlRunner(saying([step(101), step(103), step(107)]), metrics).start(job, { threads: 1 });
     const seen: MlEvent[] = [];
     for await (const event of session.events) seen.push(event);
     expect(seen).toHaveLength(3);
