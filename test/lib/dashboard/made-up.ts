@@ -55,7 +55,7 @@ export const approval: ApprovalRow = {
   perClass: classes.map((label, i) => ({ label, support: 200, challenger: 0.95 - i / 90, champion: 0.92 - i / 70 })),
   metrics: { accuracy: 0.941, macroF1: 0.938, loss: 0.212 },
   champion: { version: 3, metrics: { accuracy: 0.917, macroF1: 0.911, loss: 0.281 } },
-  ...{ since: at(42), expiresAt: at(-1440), round: 1, requestedBy: 'grace', approvers: [], perClass: [] },
+  ...{ since: at(42), expiresAt: at(-1440) },
 };
 export const approvals: Approvals = { approvals: [approval] };
 
