@@ -46,7 +46,8 @@ async function refusalOf(path: string): Promise<Row> {
   try {
     await loadBackboneWeights(createBackbone('tiny-cnn'), path);
   } catch (error) {
-    word = error instanceof GraftError ? `${error.code}: ${error.parts.seen}` : `not in graft's words: ${String(error)}`;
+    word =
+      error instanceof GraftError ? `${error.code}: ${error.parts.seen}` : `not in graft's words: ${String(error)}`;
   }
   const seconds = (performance.now() - startedMs) / 1000;
   return { file: path.slice(path.lastIndexOf('/') + 1), refused: word.slice(0, 70), seconds: figure(seconds, 3) };

@@ -105,6 +105,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
+    name: 'import-config',
+    summary: 'write a graft.yaml from a pipeline.config of the TF Object Detection API',
+    load: async () => (await import('./import-config.ts')).importConfigCommand(),
+  },
+  {
     name: 'tensorboard',
     summary: 'open TensorBoard on runs',
     load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),

@@ -13,6 +13,7 @@ import { evalCommand } from './eval.ts';
 import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { importConfigCommand } from './import-config.ts';
 import { initCommand } from './init.ts';
 import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
@@ -48,6 +49,7 @@ const commands = [
   approveCommand(),
   rejectCommand(),
   scheduleCommand(),
+  importConfigCommand(),
   tensorboardCommand(),
   webCommand(),
   workerCommand(),

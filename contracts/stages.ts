@@ -44,8 +44,8 @@ export const IngestInput = z.object({
   dataset: DatasetConfig,
   datasetName: z.string(),
   runId: RunIdField,
-  /** Classification where absent. */
-  task: Task.optional(),
+  /** Classification where absent; `auto` is what the format is made for. */
+  task: z.union([Task, z.literal('auto')]).optional(),
 });
 export type IngestInput = z.infer<typeof IngestInput>;
 

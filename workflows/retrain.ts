@@ -186,7 +186,7 @@ export async function prepareData(
 }
 
 /** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */
-function sharesOf(workers: number | undefined): Share[] {
+export function sharesOf(workers: number | undefined): Share[] {
   if (workers === undefined || workers < 2) return [];
   return Array.from({ length: workers }, (_, index) => ({ index, of: workers }));
 }

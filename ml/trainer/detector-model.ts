@@ -6,9 +6,8 @@ import type { LearningDetector } from '../detectors/detector-programs.ts';
 import { createDetector } from '../detectors/index.ts';
 import { initialize } from '../nn/initialize.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
+import { areOfDetector, detectorWeightsOf } from '../weights/load-detector.ts';
 import { readWeights } from '../weights/read-weights.ts';
-import { checkFinite } from '../weights/torch/tensors.ts';
-import { asFloat32 } from '../../core/checkpoint/tensor-data.ts';
 import { cutOf } from './model.ts';
 
 /** Where the values of a detector's parameters come from, by name. */
@@ -43,22 +42,11 @@ export async function detectorStart(
   return { values, restored: names.filter((name) => given.has(name)), fresh: names.filter((name) => !given.has(name)) };
 }
 
-async function valuesIn(path: string, detector: LearningDetector['detector']): Promise<Map<string, Float32Array>> {
+async function valuesIn(
+  path: string,
+  detector: LearningDetector['detector'],
+): Promise<ReadonlyMap<string, Float32Array>> {
   const read = await readWeights(path, {});
-  if (![...read.keys()].some((name) => name.startsWith('detector/'))) {
-    return loadBackboneWeights(detector.backbone, path);
-  }
-  checkFinite(read, path);
-  const found = new Map<string, Float32Array>();
-  for (const { name, shape } of detector.params) {
-    const tensor = read.get(name);
-    if (tensor && tensor.shape.join() === shape.join()) found.set(name, asFloat32(tensor));
-    else if (name.startsWith('backbone/')) throw otherBackbone(path, name, tensor?.shape);
-  }
-  return found;
-}
-
-function otherBackbone(path: string, name: string, shape: readonly number[] | undefined): Error {
-  const seen = shape ? `${name} of shape [${shape.join(', ')}]` : `no ${name}`;
-  return inputError('MODEL_WEIGHTS', path, seen, 'a detector on the same backbone', 'name its backbone or preset');
+  if (!areOfDetector(read.keys())) return loadBackboneWeights(detector.backbone, path);
+  return detectorWeightsOf(detector, read, path).values;
 }

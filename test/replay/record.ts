@@ -14,7 +14,7 @@ import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal 
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { importInput, manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
 import type { ConfigChange } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
@@ -103,6 +103,16 @@ const others: Readonly<Record<string, { activities: AllActivities; input: unknow
     cancel: true,
   },
   'scheduledRetrainWorkflow-failed': { activities: fakeActivities({ ingestDataset: wrongInput }), input: scheduled },
+  'importDatasetWorkflow-completed': { activities: fakeActivities(), input: importInput('recorded') },
+  'importDatasetWorkflow-cancelled': {
+    activities: fakeActivities({ ingestDataset: untilCancelled }),
+    input: importInput('recorded'),
+    cancel: true,
+  },
+  'importDatasetWorkflow-failed': {
+    activities: fakeActivities({ ingestDataset: wrongInput }),
+    input: importInput('recorded'),
+  },
   'notifyWorkflow-completed': { activities: fakeActivities(), input: notified },
   'notifyWorkflow-undelivered': { activities: fakeActivities({ deliverNotification: wrongInput }), input: notified },
   'notifyWorkflow-cancelled': {
