@@ -10,6 +10,7 @@ const known = {
   steps: { type: 'string', says: 'how many training steps' },
   images: { type: 'string', says: 'how many pictures' },
   trials: { type: 'string', says: 'how many trials a sweep makes' },
+  pictures: { type: 'string', says: 'a folder of photographs' },
   kills: { type: 'string', says: 'how often the trainer is killed' },
 } as const;
 type Name = keyof typeof known;

@@ -232,7 +232,8 @@ function statusOf(name: WorkflowExecutionInfo['status']['name'], outcome: RunSta
   }
 }
 
-function pendingWork({
+/** What a workflow’s activities are at. */
+export function pendingWork({
   pendingActivities,
 }: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse): PendingWork[] {
   return (pendingActivities ?? []).map((activity) => ({

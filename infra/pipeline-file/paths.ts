@@ -47,14 +47,15 @@ async function datasetSource({ config, file, place }: Context): Promise<Resolved
       problem('CONFIG_VALUE', { where, seen: shown(source), expected, remedy: 'name the bucket' }),
     );
   }
+  if (/^https:\/\//i.test(source)) return { path: source, problems: [] };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) {
-    const expected = 'a folder, a CSV file or s3://bucket/prefix';
+    const expected = 'a path, s3://bucket/prefix or https://…';
     const remedy = 'download it first, or put it into a bucket';
     return refused(source, problem('CONFIG_VALUE', { where, seen: shown(source), expected, remedy }));
   }
   const path = resolve(dirname(file), source);
   const kind = await kindOf(path);
-  if (kind === 'folder' && format !== 'csv') return { path, problems: [] };
+  if (kind === 'folder' && format !== 'csv' && format !== 'jsonl') return { path, problems: [] };
   if (kind === 'file' && format !== 'folder') return { path, problems: [] };
   if (kind === 'folder' || kind === 'file') {
     const parts = {
