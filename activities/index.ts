@@ -1,4 +1,5 @@
 /** The activities by queue, as types: what workflows see of them. */
+import type { createAdviseActivities } from './advise/advise.ts';
 import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
@@ -22,7 +23,7 @@ export type DataActivities = ReturnType<typeof createIngestActivities> &
   ReturnType<typeof createPrepareActivities>;
 export type RunActivities = ReturnType<typeof createRunActivities>;
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
-export type TrainActivities = ReturnType<typeof createTrainActivities>;
+export type TrainActivities = ReturnType<typeof createTrainActivities> & ReturnType<typeof createAdviseActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
 export type AliasActivities = ReturnType<typeof createAliasActivities>;

@@ -6,6 +6,7 @@ import { exportCommand } from './data/export.ts';
 import { importCommand } from './data/import.ts';
 import { previewCommand } from './data/preview.ts';
 import { splitCommand } from './data/split.ts';
+import { whoSawCommand } from './models/lineage.ts';
 import { statsCommand } from './data/stats.ts';
 
 /** `graft data …`: data sets before they are trained on. */
@@ -20,6 +21,7 @@ export function dataCommand(): Command {
     .addCommand(splitCommand())
     .addCommand(diffCommand())
     .addCommand(exportCommand())
+    .addCommand(whoSawCommand())
     .addHelpText(
       'after',
       '\nExamples:\n  graft data check ./pets\n  graft data preview graft.yaml\n  graft data import ./pets\n  graft data export ./pets --as coco --out ./pets-coco',

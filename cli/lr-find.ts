@@ -11,6 +11,7 @@ import { asSha256 } from '../core/ids.ts';
 import { unwrap } from '../core/result.ts';
 import { newRunId } from '../core/run-id.ts';
 import { isLinear } from '../core/training/frozen-prefix.ts';
+import { describeModel } from '../core/training/model-description.ts';
 import { defaultRangeTest, suggestRates } from '../core/training/lr-finder.ts';
 import type { CurvePoint, Suggestions } from '../core/training/lr-finder.ts';
 import { settings } from '../infra/config.ts';
@@ -139,15 +140,14 @@ async function jobOf(
   config: PipelineConfig,
   { iterations }: LrFindOptions,
 ): Promise<RangeTestJob> {
-  const { backbone, strategy, dropout, cut, lastN, weights } = config.model;
+  const { backbone, strategy, lastN, weights } = config.model;
   const known = settings();
   const count = Math.min(MOST_PICTURES, iterations * config.train.batchSize);
   const { classes, pictures } = await samplePictures(store, config, known, { count, scratchDir: scoring.dir });
-  const model: ModelDescription = {
-    ...{ backbone, strategy, dropout, classes: [...classes], image: inputImage(config.image, backbone) },
+  const model: ModelDescription = describeModel(config.model, {
+    ...{ classes: [...classes], image: inputImage(config.image, backbone) },
     normalization: backboneFacts[backbone].normalization,
-    ...(cut === null ? {} : { cut }),
-  };
+  });
   const side: LocalSide = { rows: 0, shards: [] };
   for await (const shard of renderShards(scoring, { model }, pictures, () => undefined)) {
     side.shards.push({ path: shard.path, rows: shard.pictures.length });

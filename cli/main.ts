@@ -25,6 +25,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./init.ts')).initCommand(),
   },
   {
+    name: 'plan',
+    summary: 'advise a strategy; time, memory, storage and cost before anything runs',
+    load: async () => (await import('./plan.ts')).planCommand(),
+  },
+  {
     name: 'lr-find',
     summary: 'find a learning rate for a pipeline file by a range test',
     load: async () => (await import('./lr-find.ts')).lrFindCommand(),
@@ -78,6 +83,11 @@ const commands: readonly CommandEntry[] = [
     name: 'models',
     summary: 'registered models: list, show, compare, export, who was live when, verify',
     load: async () => (await import('./models.ts')).modelsCommand(),
+  },
+  {
+    name: 'cache',
+    summary: 'what was reused and why',
+    load: async () => (await import('./cache.ts')).cacheCommand(),
   },
   {
     name: 'approve',

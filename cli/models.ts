@@ -6,6 +6,8 @@ import { figure, moment } from './lib/units.ts';
 import { promoteCommand, rollbackCommand } from './models/change.ts';
 import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
+import { cardCommand } from './models/card.ts';
+import { lineageCommand } from './models/lineage.ts';
 import { verifyCommand } from './models/verify.ts';
 import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
@@ -22,6 +24,8 @@ export function modelsCommand(): Command {
     .addCommand(historyCommand())
     .addCommand(whoWasLiveCommand())
     .addCommand(verifyCommand())
+    .addCommand(lineageCommand())
+    .addCommand(cardCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',

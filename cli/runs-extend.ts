@@ -45,7 +45,8 @@ async function extend(text: string, { epochs, detach, requirePromotion }: Extend
     const record = await readRunRecord(store, runId);
     if (!record) throw inputError('RUN_RECORD', where, 'no run.json is stored', 'a run that began', 'graft run FILE');
     const config = extended(record.config, epochs, where, output);
-    await runs.start({ runId, config, requestedBy: requester() });
+    const { gateOnly } = record;
+    await runs.start({ runId, config, requestedBy: requester(), ...(gateOnly ? { gateOnly } : {}) });
     output.say(`run ${runId} goes on to epoch ${epochs}`);
     if (detach) output.result({ runId, status: 'running' });
     else await followCommand(services, { runId, output, requirePromotion: requirePromotion === true });

@@ -166,7 +166,8 @@ async function resume(text: string, { detach, requirePromotion }: FollowFlags, o
       const remedy = 'start it anew: graft run FILE';
       throw inputError('RUN_RECORD', where, 'it was never begun: no run.json is stored', 'a run that began', remedy);
     }
-    await runs.start({ runId, config: record.config, requestedBy: record.requestedBy });
+    const { config, requestedBy, gateOnly } = record;
+    await runs.start({ runId, config, requestedBy, ...(gateOnly ? { gateOnly } : {}) });
     output.say(`run ${runId} goes on`);
     if (detach) output.result({ runId, status: 'running' });
     else await followCommand(services, { runId, output, requirePromotion: requirePromotion === true });

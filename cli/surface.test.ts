@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { approveCommand, rejectCommand } from './approve.ts';
+import { cacheCommand } from './cache.ts';
 import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
@@ -14,6 +15,7 @@ import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { importConfigCommand } from './import-config.ts';
 import { initCommand } from './init.ts';
+import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { sweepCommand } from './sweep.ts';
@@ -31,6 +33,7 @@ const commands = [
   upCommand(),
   downCommand(),
   initCommand(),
+  planCommand(),
   lrFindCommand(),
   runCommand(),
   runsCommand(),
@@ -42,6 +45,7 @@ const commands = [
   serveCommand(),
   dataCommand(),
   modelsCommand(),
+  cacheCommand(),
   approveCommand(),
   rejectCommand(),
   scheduleCommand(),

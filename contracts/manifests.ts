@@ -3,11 +3,14 @@ import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { HeadLayerConfig } from './model-config.ts';
 import { DetectionMetrics, EpochDetection } from './detection-metrics.ts';
 import { DetectorConfig } from './detector-config.ts';
+import { StageName } from './stage-name.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
+export { StageName } from './stage-name.ts';
 
 /** What lies in the bucket (architecture §3). Readers trust manifests only: each lists its parts with their hashes. */
 export const Sha256Field = z.custom<Sha256>((v) => typeof v === 'string' && isSha256(v), 'a SHA-256 in hex');
@@ -18,9 +21,6 @@ const DatasetVersionField = z.custom<DatasetVersion>((v) => typeof v === 'string
 /** A part of a manifest: bytes that verify against their hash. */
 export const BlobRef = z.object({ key: z.string().min(1), sha256: Sha256Field, sizeBytes: z.int().min(0) });
 export type BlobRef = z.infer<typeof BlobRef>;
-
-export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
-export type StageName = z.infer<typeof StageName>;
 
 /** What has a folder under `stages/`: the stages of a run, and codes of a frozen trunk, which trainings share. */
 export const StoredStage = z.enum([...StageName.options, 'features']);
@@ -217,6 +217,10 @@ export const ModelDescription = z.object({
   dropout: z.number(),
   /** The cut point behind which the backbone ends; its own end where absent. */
   cut: z.string().optional(),
+  /** Layers between the pooled features and the last dense one; none where absent. */
+  head: z.array(HeadLayerConfig).optional(),
+  /** How gray pictures meet the first convolution; its kernels are summed where absent. */
+  firstKernels: z.literal('average').optional(),
   /** What finds objects on top of the backbone; absent in a classifier. */
   detector: DetectorConfig.optional(),
 });

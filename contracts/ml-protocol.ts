@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ExportFormat, ExportPrecision, ExportReport } from './export.ts';
 import { EpochMetrics, Finding, ModelDescription, Sha256Field, StopReason, TrainEnvironment } from './manifests.ts';
+import { MeasureResult, ProbeJob, ProbeResult } from './measure-jobs.ts';
 import { AugmentConfig, FeatureType, TrainConfig } from './pipeline-config.ts';
 import { TrainCounters } from './run.ts';
 
@@ -52,6 +53,16 @@ export const RangeTestJob = z.object({
   test: z.object({ startRate: z.number(), endRate: z.number(), iterations: z.int().positive() }),
 });
 export type RangeTestJob = z.infer<typeof RangeTestJob>;
+
+/** A few steps of a training, with the clock running; nothing of it is kept. The sides are pixels, whatever it would read. */
+export const MeasureJob = z.object({
+  kind: z.literal('measure'),
+  train: TrainJob,
+  /** Whether the frozen prefix's output is kept, so that steps begin behind it. */
+  keepsCodes: z.boolean(),
+  steps: z.int().positive(),
+});
+export type MeasureJob = z.infer<typeof MeasureJob>;
 
 /** Images of a side that go through the frozen prefix, shard by shard (core/training/frozen-prefix.ts). */
 export const FeaturesPass = z.object({
@@ -146,6 +157,8 @@ export const MlJob = z.discriminatedUnion('kind', [
   FeaturesJob,
   TrainJob,
   RangeTestJob,
+  ProbeJob,
+  MeasureJob,
   EvaluateJob,
   PredictJob,
   ExportJob,
@@ -206,6 +219,8 @@ export const MlEvent = z.discriminatedUnion('kind', [
     kind: z.literal('range-tested'),
     curve: z.array(z.object({ rate: z.number(), loss: z.number() })),
   }),
+  z.object({ kind: z.literal('probed'), probe: ProbeResult }),
+  z.object({ kind: z.literal('measured'), measured: MeasureResult }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
   z.object({
     kind: z.literal('predicted'),

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { Task } from './annotations.ts';
 import { ApprovalConfig } from './approval-config.ts';
 import { AugmentConfig } from './augment-config.ts';
+import { AutoKey } from './auto-config.ts';
 import { slug } from './config-fields.ts';
+import { CacheConfig } from './cache-config.ts';
+import { CardConfig } from './card-config.ts';
 import { DatasetConfig, ImageConfig } from './dataset-config.ts';
 import { GateConfig } from './gate-config.ts';
 import { ModelConfig } from './model-config.ts';
@@ -31,6 +34,7 @@ export const PromoteConfig = z.strictObject({
     .default('automatic')
     .describe('automatic: the gate alone decides; manual: what passes it waits for a person.'),
   approvals: ApprovalConfig.prefault({}),
+  card: CardConfig.prefault({}),
 });
 export type PromoteConfig = z.infer<typeof PromoteConfig>;
 
@@ -44,5 +48,10 @@ export const PipelineConfig = z.strictObject({
   train: TrainConfig.prefault({}),
   promote: PromoteConfig.prefault({}),
   notify: NotifyConfig,
+  cache: CacheConfig.prefault({}),
+  auto: z
+    .array(AutoKey)
+    .optional()
+    .describe('Settings that are measured before the training; written as auto in their own place.'),
 });
 export type PipelineConfig = z.infer<typeof PipelineConfig>;

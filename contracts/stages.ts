@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
+import { Settled } from './auto-config.ts';
 import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
+import { Freshness, RemadeBecause } from './stage-name.ts';
 import { WarmStart } from './retraining.ts';
 import {
   BlobRef,
@@ -28,12 +30,17 @@ const stageResult = <T extends z.ZodType>(output: T) =>
     key: z.string(),
     manifestKey: z.string(),
     cached: z.boolean(),
+    remade: RemadeBecause.optional(),
     /** One line for people. */
     summary: z.string(),
     output,
   });
 
+/** Absent where any result will do. */
+const fresh = { fresh: Freshness.optional() };
+
 export const IngestInput = z.object({
+  ...fresh,
   dataset: DatasetConfig,
   datasetName: z.string(),
   runId: RunIdField,
@@ -52,6 +59,7 @@ export const IngestResult = stageResult(IngestOutput);
 export type IngestResult = z.infer<typeof IngestResult>;
 
 export const ValidateInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   quarantined: z.int(),
   dataset: DatasetConfig,
@@ -66,6 +74,7 @@ export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.ar
 export type ValidateResult = z.infer<typeof ValidateResult>;
 
 export const SplitInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   datasetName: z.string(),
   split: SplitConfig,
@@ -77,6 +86,7 @@ export const SplitResult = stageResult(SplitOutput);
 export type SplitResult = z.infer<typeof SplitResult>;
 
 export const PrepareInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   splitManifestKey: z.string(),
   image: z.object({
@@ -100,7 +110,15 @@ export const PrepareResult = stageResult(
 );
 export type PrepareResult = z.infer<typeof PrepareResult>;
 
+/** What graft.yaml says auto to, on these pictures. */
+export const SettleInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export type SettleInput = z.infer<typeof SettleInput>;
+/** `config` is the input's, with values in place of auto. */
+export const SettleResult = stageResult(Settled).extend({ config: PipelineConfig });
+export type SettleResult = z.infer<typeof SettleResult>;
+
 export const TrainInput = z.object({
+  ...fresh,
   runId: RunIdField,
   config: PipelineConfig,
   prepareManifestKey: z.string(),
@@ -114,6 +132,7 @@ export const TrainStageResult = stageResult(TrainOutput);
 export type TrainStageResult = z.infer<typeof TrainStageResult>;
 
 export const EvaluateInput = z.object({
+  ...fresh,
   trainManifestKey: z.string(),
   prepareManifestKey: z.string(),
   /** Whose events tell of it; absent in what an older graft started. */
@@ -137,7 +156,7 @@ export const Evidence = z.object({
 });
 export type Evidence = z.infer<typeof Evidence>;
 
-export const GateInput = z.object({ model: z.string(), promote: PromoteConfig, evidence: Evidence });
+export const GateInput = z.object({ ...fresh, model: z.string(), promote: PromoteConfig, evidence: Evidence });
 export type GateInput = z.infer<typeof GateInput>;
 export const GateResult = stageResult(GateOutput);
 export type GateResult = z.infer<typeof GateResult>;

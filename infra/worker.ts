@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createAdviseActivities } from '../activities/advise/advise.ts';
 import { createEvaluateActivities } from '../activities/evaluate/evaluate.ts';
 import { createGateActivities } from '../activities/gate/gate.ts';
 import { createIngestActivities } from '../activities/ingest/ingest.ts';
@@ -172,6 +173,9 @@ async function duties(role: QueueRole, ports: TrainPorts) {
       };
     case 'train':
       // One training at a time has the device to itself; the others wait their turn in the queue.
-      return { maxConcurrentActivityTaskExecutions: 1, activities: createTrainActivities(ports) };
+      return {
+        maxConcurrentActivityTaskExecutions: 1,
+        activities: { ...createTrainActivities(ports), ...createAdviseActivities(ports) },
+      };
   }
 }

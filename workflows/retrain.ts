@@ -8,6 +8,7 @@ import type { RetrainingPlan } from '../contracts/retraining.ts';
 import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
 import { CHAMPION } from '../core/training/warm-start.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
+import { freshness } from './freshness.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
 import { approvalMessage, endMessage, tellPeople } from './notify.ts';
 import { planOf } from './plan-retraining.ts';
@@ -54,10 +55,16 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
   await bookkeeping.openRun(input);
   const prepared = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
   const { plan, ...data } = prepared;
-  const { runId, config, leg } = input;
+  const { runId, leg } = input;
   const { prepareManifestKey } = data;
+  const config = await settledConfig(input, prepareManifestKey, progress);
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}), ...startOf(config, plan) }),
+    training.trainModel({
+      ...{ runId, config, prepareManifestKey },
+      ...(leg ? { leg } : {}),
+      ...startOf(config, plan),
+      ...freshness(config, 'train'),
+    }),
   );
   if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
@@ -68,6 +75,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       trainManifestKey: trained.manifestKey,
       prepareManifestKey: data.prepareManifestKey,
       runId: input.runId,
+      ...freshness(config, 'evaluate'),
       ...(plan?.newest ? { newest: plan.newest.paths } : {}),
     }),
   );
@@ -78,6 +86,18 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
     trainManifestKey: trained.manifestKey,
     evaluateManifestKey: evaluated.manifestKey,
   });
+}
+
+/** What is trained with: where the file says auto, what was measured on these pictures. */
+async function settledConfig(
+  { runId, config }: RetrainInput,
+  prepareManifestKey: string,
+  progress: RunTracker,
+): Promise<RetrainInput['config']> {
+  if (config.auto === undefined || config.auto.length === 0) return config;
+  const found = await progress.stage('advise', () => training.settleAutos({ runId, config, prepareManifestKey }));
+  progress.settledTo(found.output);
+  return found.config;
 }
 
 /** The pictures that a sweep has read, rendered for this trial's network. */
@@ -93,17 +113,19 @@ function startOf({ model }: RetrainInput['config'], plan: RetrainingPlan | null)
 }
 
 async function preparedImages(
-  { image, model, dataset, task }: RetrainInput['config'],
+  config: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
   plan: RetrainingPlan | null,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
+  const { image, model, dataset, task } = config;
   const { datasetManifestKey, splitManifestKey } = keys;
   const rendering: PrepareInput = {
     datasetManifestKey,
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    ...freshness(config, 'prepare'),
     // Absent for classification: what older runs were given.
     ...(task === 'detection' ? { task } : {}),
     ...(plan?.train ? { only: plan.train.paths } : {}),
@@ -127,7 +149,7 @@ export async function prepareData(
 ): Promise<ReadData> {
   const datasetName = config.dataset.name ?? config.name;
   const task = config.task === 'detection' ? { task: config.task } : {};
-  const reading = { runId, dataset: config.dataset, datasetName, ...task };
+  const reading = { runId, dataset: config.dataset, datasetName, ...task, ...freshness(config, 'ingest') };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));
@@ -144,6 +166,7 @@ export async function prepareData(
       backbone: config.model.backbone,
       model: config.promote.model ?? config.name,
       alias: config.promote.alias,
+      ...freshness(config, 'validate'),
     }),
   );
   progress.found(validated.output.findings);
@@ -153,6 +176,7 @@ export async function prepareData(
       datasetName,
       split: config.dataset.split,
       validateManifestKey: validated.manifestKey,
+      ...freshness(config, 'split'),
     }),
   );
   const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
@@ -175,8 +199,11 @@ async function judge(input: RetrainInput, progress: RunTracker, desk: ApprovalDe
   const { name, promote } = config;
   const model = promote.model ?? name;
   for (let round = 1; ; round++) {
-    const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
+    const gated = await progress.stage('gate', () =>
+      evaluation.decidePromotion({ model, promote, evidence, ...freshness(config, 'gate') }),
+    );
     progress.decided(gated.output.rules);
+    if (input.gateOnly) return;
     const decided = { model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy };
     const wanted = promote.approval === 'manual' && gated.output.decision === 'promote';
     const approval = wanted ? await askSomebody(input, progress, desk, { ...decided, round }) : null;

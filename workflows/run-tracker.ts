@@ -17,10 +17,13 @@ import type {
   TrainingProgress,
 } from '../contracts/run.ts';
 import type { TrainStageResult } from '../contracts/stages.ts';
+import { settledEstimate } from '../core/advice/settle.ts';
 import type { Sha256 } from '../core/ids.ts';
 import { approvalRule } from '../core/promotion/approval.ts';
 
 interface StageReply {
+  readonly manifestKey: string;
+  readonly remade?: StageSummary['remade'];
   readonly cached: boolean;
   readonly summary: string;
 }
@@ -36,6 +39,7 @@ export class RunTracker {
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
   private trained: RunReport['training'];
+  private settled: RunReport['settled'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
   private newest: RunReport['newest'];
@@ -56,7 +60,9 @@ export class RunTracker {
     // Judged again: the last word counts, and a stage is listed once.
     const before = this.stages.findIndex((stage) => stage.name === name);
     if (before !== -1) this.stages.splice(before, 1);
-    this.stages.push({ name, cached: reply.cached, seconds: (Date.now() - startedMs) / 1000, summary: reply.summary });
+    const { cached, summary, manifestKey, remade } = reply;
+    const seconds = (Date.now() - startedMs) / 1000;
+    this.stages.push({ name, cached, seconds, summary, manifestKey, ...(remade ? { remade } : {}) });
     return reply;
   }
 
@@ -82,6 +88,10 @@ export class RunTracker {
     const seconds = this.stages.at(-1)?.seconds ?? 0;
     const figures = { steps, epochs, stoppedEarly, best, last, totalParameters, trainableParameters };
     this.trained = { manifestKey, ...figures, weightsBytes: weights.sizeBytes, seconds };
+  }
+
+  settledTo(found: NonNullable<RunReport['settled']>): void {
+    this.settled = found;
   }
 
   get datasetRead(): RunReport['dataset'] {
@@ -159,6 +169,8 @@ export class RunTracker {
       findings: [...this.findings],
       ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
+      ...(this.settled ? { settled: this.settled } : {}),
+      ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
       ...(this.verdict ? { approval: this.verdict } : {}),
     };
   }

@@ -40,6 +40,7 @@ export function createEvaluateActivities(ports: TrainPorts) {
         { model: trained.model, weights: trained.weights },
         prepared,
         (figures) => overfitFindings(trained.best, figures.accuracy),
+        input.fresh,
       );
       const { detection } = answer.output;
       if (detection) return { stage: 'evaluate', ...answer, summary: detectionSummary(detection.metrics) };
@@ -68,6 +69,7 @@ export function evaluateOnTest(
   candidate: { readonly model: ModelDescription; readonly weights: BlobRef },
   prepared: PrepareOutput,
   findings: (figures: ClassificationFigures) => Finding[] = () => [],
+  fresh?: EvaluateInput['fresh'],
 ): Promise<StageAnswer<EvaluateOutput>> {
   const activity = currentActivity();
   return cachedStage({
@@ -82,6 +84,7 @@ export function evaluateOnTest(
       test: preparedHash(prepared, ['test']),
     },
     output: EvaluateOutput,
+    fresh,
     async compute(partsPrefix) {
       const path = await writeLogits(ports, candidate, prepared, activity);
       const upload = () =>

@@ -30,7 +30,10 @@ export function createGateActivities(ports: TrainPorts) {
 }
 
 /** A run that began under an older graft has rules without the newer keys: their defaults hold. */
-async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput): Promise<StageAnswer<GateOutput>> {
+async function decide(
+  ports: TrainPorts,
+  { model, promote, evidence, fresh }: GateInput,
+): Promise<StageAnswer<GateOutput>> {
   const { store, clock } = ports;
   const rules = GateConfig.parse(promote.gate);
   const trained = await requireStage(store, evidence.trainManifestKey, TrainOutput);
@@ -39,7 +42,7 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
   const found = await findChampion(ports, model, aliases[promote.alias]);
   if (found.kind === 'found' && isItself(found.champion, trained)) {
     const standing = await standingDecision(ports, found.champion, rules);
-    if (standing) return standing;
+    if (standing && fresh === undefined) return standing;
   }
   const met = await meet(ports, found, trained, evidence);
   return cachedStage({
@@ -58,6 +61,7 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
       ...(rules.limits.latencyMs === null ? {} : { host: ports.host }),
     },
     output: GateOutput,
+    fresh,
     async compute() {
       const state = await stateOf(ports, met, evaluated, trained, rules, evidence);
       const cost = await costOf(ports, trained, rules, evidence);

@@ -115,6 +115,7 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
         ...(source.task === 'classification' ? {} : { task: source.task, outsideBoxes: dataset.outsideBoxes }),
       },
       output: IngestOutput,
+      fresh: input.fresh,
       compute: (partsPrefix) =>
         withScratch(ports, 'ingest', async (scratch) => {
           const seen = (files: number): void => {

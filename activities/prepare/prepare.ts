@@ -87,6 +87,7 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
       codeVersion: CODE_VERSION,
       addressedBy,
       output: PrepareOutput,
+      fresh: input.fresh,
       compute: () =>
         withScratch(ports, 'prepare', async (scratch) => {
           const rows = await collectRows(ports, input, split, sides, signal);

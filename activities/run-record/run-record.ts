@@ -17,7 +17,7 @@ export const runReportKey = (runId: string): string => `runs/${runId}/report.jso
 export function createRunActivities(ports: RunRecordPorts) {
   return {
     /** Written once; a resumed run finds its own. */
-    openRun: atActivityEdge(async ({ runId, config, requestedBy }: RetrainInput): Promise<void> => {
+    openRun: atActivityEdge(async ({ runId, config, requestedBy, gateOnly }: RetrainInput): Promise<void> => {
       const record: RunRecord = {
         kind: 'graft.run/1',
         runId,
@@ -25,6 +25,7 @@ export function createRunActivities(ports: RunRecordPorts) {
         requestedBy,
         graftVersion: ports.graftVersion,
         config,
+        ...(gateOnly ? { gateOnly } : {}),
       };
       await ports.store.putIfAbsent(runRecordKey(runId), json(record), { contentType: 'application/json' });
       const found = await readJson(ports.store, runRecordKey(runId), parseAs(RunRecord));

@@ -14,6 +14,7 @@ import { inputError, transientError } from '../../core/errors.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
+import { describeModel } from '../../core/training/model-description.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -49,6 +50,7 @@ export function createTrainActivities(ports: TrainPorts) {
     trainModel: atActivityEdge(async (given: TrainInput): Promise<TrainStageResult> => {
       // What an older graft started lacks newer keys.
       const input = { ...given, config: PipelineConfig.parse(given.config) };
+      refuseAutos(input.config);
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
       const plan = await planTraining(ports, input, prepared);
@@ -60,6 +62,7 @@ export function createTrainActivities(ports: TrainPorts) {
         codeVersion: CODE_VERSION,
         addressedBy: plan.addressedBy,
         output: TrainOutput,
+        fresh: input.fresh,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
       if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
@@ -96,14 +99,9 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const weights = await startingWeights(ports, input);
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
+  const { classes, image } = prepared;
   const model: ModelDescription = {
-    backbone: config.model.backbone,
-    strategy: config.model.strategy,
-    classes: prepared.classes,
-    image: prepared.image,
-    normalization,
-    dropout: config.model.dropout,
-    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
+    ...describeModel(config.model, { classes, image, normalization }),
     ...(config.model.detector ? { detector: config.model.detector } : {}),
   };
   const arch = process.arch;
@@ -128,6 +126,13 @@ async function planTraining(ports: TrainPorts, input: TrainInput, prepared: Prep
   const weightsHold = input.start === undefined ? undefined : ('model' as const);
   const whole = { model, weightsPath: weights?.path ?? null, weightsHold, threads, features };
   return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
+}
+
+/** CONFIG_AUTO: the defaults that stand there are nobody's choice. */
+function refuseAutos({ auto = [] }: PipelineConfig): void {
+  if (auto.length === 0) return;
+  const expected = 'values: the stage advise measures them before a training';
+  throw inputError('CONFIG_AUTO', auto.join(', '), 'auto', expected, 'start it with graft run, or write values');
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */

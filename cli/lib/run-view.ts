@@ -185,6 +185,8 @@ export function showReport(report: RunReport, output: Output): void {
     );
   }
   for (const finding of findings) output.say(findingLine(finding));
+  for (const reason of report.settled?.why ?? []) output.say(`auto: ${reason}`);
+  if (report.estimate) output.say(estimateLine(report.estimate));
   if (model) {
     const { name, version, promoted, alias } = model;
     const text = promoted
@@ -193,6 +195,13 @@ export function showReport(report: RunReport, output: Output): void {
     output.say(text);
   }
   for (const rule of gate) output.say(ruleLine(rule));
+}
+
+/** What graft plan expected of the training, and what it took. */
+function estimateLine({ seconds, actualSeconds, ratio }: NonNullable<RunReport['estimate']>): string {
+  const planned = `planned: ${duration(seconds.expected)} of training (${duration(seconds.low)} – ${duration(seconds.high)})`;
+  if (actualSeconds === null || ratio === null) return `${planned}; it was found done`;
+  return `${planned}; it took ${duration(actualSeconds)}, ${ratio.toFixed(2)} times that`;
 }
 
 /** Where to go from here. */

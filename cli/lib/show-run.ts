@@ -43,6 +43,8 @@ export async function showRun({ runs, store }: Services, { runId, info }: FoundR
     findings: report?.findings ?? [],
     stages,
     training: seen?.progress?.training ?? null,
+    estimate: report?.estimate ?? null,
+    settled: report?.settled ?? null,
     approval: seen?.progress?.approval ?? report?.approval ?? null,
     createdAt: record?.createdAt ?? null,
     requestedBy: record?.requestedBy ?? null,

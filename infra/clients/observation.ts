@@ -7,6 +7,7 @@ export const stageOf: Readonly<Record<string, StageName>> = {
   validateDataset: 'validate',
   splitDataset: 'split',
   prepareImages: 'prepare',
+  settleAutos: 'advise',
   trainModel: 'train',
   evaluateModel: 'evaluate',
   decidePromotion: 'gate',

@@ -55,7 +55,19 @@ export async function loadSweepFile(file: string): Promise<Result<LoadedSweep, G
   }
   const base = await loadPipelineFile(resolve(dirname(file), parsed.data.base));
   if (!base.ok) return base;
+  const autos = autosRefused(base.value.config, parsed.data.base);
+  if (autos) return failWith([autos]);
   return assemble(parsed.data, base.value.config, place);
+}
+
+/** A search compares settings: those that each trial would measure for itself are none. */
+function autosRefused({ auto = [] }: PipelineConfig, file: string): GraftError | null {
+  if (auto.length === 0) return null;
+  const expected = 'values in the base of a sweep';
+  return problem('CONFIG_AUTO', {
+    ...{ where: `${file} ${auto.join(', ')}`, seen: 'auto', expected },
+    remedy: 'write values (graft plan, graft lr-find), or let the space range over them',
+  });
 }
 
 function assemble(

@@ -18,6 +18,8 @@ export interface StepAddress {
   readonly learningRate: number;
   /** In place of the optimizer's own, where the schedule moves it (`movesMomentum`). */
   readonly momentum?: number | null;
+  /** Whether only what `LearnerOptions.frozen` has learns. */
+  readonly frozen?: boolean;
 }
 
 export interface StepOutcome {
@@ -42,6 +44,8 @@ export interface LearnerOptions extends StepOptions {
   /** Rows of the training set: its last batch may be smaller. */
   readonly trainRows: number;
   readonly scratchDir: string;
+  /** The same model with less that learns, for some of the steps (strategy gradual). */
+  readonly frozen?: Model;
 }
 
 /** What the training loop asks of whatever learns: programs and variables in one engine. */
@@ -68,7 +72,15 @@ export async function createLearner(model: Model, options: LearnerOptions): Prom
   const sizes = new Set([Math.min(batchSize, trainRows), trainRows % batchSize].filter((size) => size > 0));
   // A program for each batch size: a padded batch would have other BatchNorm statistics.
   const steps = [...sizes].map((size): [string, Program] => [stepName(size), stepProgram(model, rows, size, options)]);
-  const programs = { ...Object.fromEntries(steps), infer: inferProgram(model, rows, batchSize, averageDecay !== null) };
+  const frozen = options.frozen;
+  const frozenSteps = [...(frozen ? sizes : [])].map((size): [string, Program] => [
+    `frozen-${stepName(size)}`,
+    stepProgram(frozen ?? model, rows, size, options),
+  ]);
+  const programs = {
+    ...Object.fromEntries([...steps, ...frozenSteps]),
+    infer: inferProgram(model, rows, batchSize, averageDecay !== null),
+  };
   const engine = await createEngine({ state: stateShapes(model, options), programs }, scratchDir);
   return new EngineLearner(engine, model, options);
 }
@@ -130,10 +142,11 @@ class EngineLearner extends LearningState implements Learner {
 
   step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
     const { optimizer, averageDecay, seed, movesMomentum } = this.options;
-    const { learningRate, momentum = null, step } = address;
+    const { learningRate, momentum = null, step, frozen = false } = address;
     const weightDecay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
     try {
-      const outputs = this.engine.run(stepName(labels.length), {
+      const program = `${frozen ? 'frozen-' : ''}${stepName(labels.length)}`;
+      const outputs = this.engine.run(program, {
         ...augmentation,
         x,
         labels,

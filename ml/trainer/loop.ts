@@ -8,6 +8,7 @@ import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch, afterRollback } from '../../core/training/progress.ts';
+import { gradualAt } from '../../core/training/gradual.ts';
 import { learningRateAt, momentumAt } from '../../core/training/schedule.ts';
 import { budgetWatch } from './guards.ts';
 import type { BudgetWatch } from './guards.ts';
@@ -59,6 +60,7 @@ class TrainingLoop<B> {
   private readonly log: MetricsLog;
   private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
+  private readonly perEpoch: number;
   /** Steps that the schedule spans: all of them, unless the training was extended. */
   private readonly scheduleSteps: number;
   private readonly reachedFile: number;
@@ -85,9 +87,9 @@ class TrainingLoop<B> {
     this.durableStep = start.step;
     this.watch = budgetWatch(job.config.budget, host);
     this.best = parts.best;
-    const perEpoch = Math.ceil(inputs.train.rows / batchSize);
-    this.totalSteps = epochs * perEpoch;
-    this.scheduleSteps = (scheduleEpochs ?? epochs) * perEpoch;
+    this.perEpoch = Math.ceil(inputs.train.rows / batchSize);
+    this.totalSteps = epochs * this.perEpoch;
+    this.scheduleSteps = (scheduleEpochs ?? epochs) * this.perEpoch;
     this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
     this.histograms = openHistogramLog(job.workDir, epochs, start, () => host.nowMs());
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
@@ -158,10 +160,9 @@ class TrainingLoop<B> {
     if (this.writeError) throw this.writeError.error;
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
-    const learningRate = this.learningRate(step);
-    const momentum = momentumAt(job.config.schedule, step, this.scheduleSteps);
+    const { learningRate, momentum, frozen } = this.rates(step);
     try {
-      const outcome = learner.step(batch, { epoch, step, learningRate, momentum });
+      const outcome = learner.step(batch, { epoch, step, learningRate, momentum, frozen });
       this.counters = this.watch.spent(
         afterBatch(this.counters, { ...outcome, size: indexes.length }, job.config.stopWhen),
       );
@@ -246,7 +247,7 @@ class TrainingLoop<B> {
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
-      learningRate: this.learningRate(Math.max(0, step - 1)),
+      learningRate: this.rates(Math.max(0, step - 1)).learningRate,
       trainLoss: lossSum / seen,
       trainAccuracy: correct / seen,
       validationLoss: validation.loss,
@@ -271,10 +272,21 @@ class TrainingLoop<B> {
     return result;
   }
 
-  private learningRate(step: number): number {
-    const { schedule, optimizer } = this.parts.job.config;
+  private rates(step: number): { learningRate: number; momentum: number | null; frozen: boolean } {
+    const { model, config } = this.parts.job;
     const { plateau, rateFactor } = this.counters;
-    return learningRateAt(schedule, optimizer.learningRate, step, this.scheduleSteps) * plateau.factor * rateFactor;
+    const { learningRate: base } = config.optimizer;
+    const factor = plateau.factor * rateFactor;
+    if (model.strategy === 'gradual') {
+      const span = { perEpoch: this.perEpoch, epochs: this.scheduleSteps / this.perEpoch };
+      const at = gradualAt(config.gradual, base, step, span);
+      return { ...at, learningRate: at.learningRate * factor };
+    }
+    return {
+      learningRate: learningRateAt(config.schedule, base, step, this.scheduleSteps) * factor,
+      momentum: momentumAt(config.schedule, step, this.scheduleSteps),
+      frozen: false,
+    };
   }
 
   private noteReached(): void {

@@ -7,6 +7,8 @@ import type { JobHost } from './job.ts';
 import { runDetectorEvaluation, runDetectorPrediction } from './detector-score.ts';
 import { runFeatures } from './features.ts';
 import { runLinear } from './linear.ts';
+import { runMeasure } from './measure.ts';
+import { runProbe } from './probe.ts';
 import { runRangeTest } from './range-test.ts';
 import { runEvaluation, runPrediction } from './score.ts';
 import { runServing } from './serve.ts';
@@ -28,6 +30,10 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
     case 'range-test':
       refuseDetector(job.train.model, 'graft lr-find');
       return runRangeTest(job, host);
+    case 'probe':
+      return runProbe(job, host);
+    case 'measure':
+      return runMeasure(job, host);
     case 'export':
       refuseDetector(job.model, 'graft models export');
       return runExport(job, host);

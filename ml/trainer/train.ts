@@ -11,6 +11,7 @@ import { momentumOf } from '../engine/rules.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
+import { gradualLearning } from './gradual.ts';
 import { finish } from './finish.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
@@ -73,11 +74,17 @@ async function train(
 }
 
 /** What `createLearner` is told of a training. */
-export function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
+export function learnerOptions(
+  { config, augment, workDir, model: description }: TrainJob,
+  { train }: Inputs,
+): LearnerOptions {
   const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const movesMomentum = momentumOf(optimizer) !== null && momentumAt(config.schedule, 0, 1) !== null;
+  const isGradual = description.strategy === 'gradual';
+  const moves = isGradual || momentumAt(config.schedule, 0, 1) !== null;
+  const movesMomentum = momentumOf(optimizer) !== null && moves;
   const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed, movesMomentum };
-  return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
+  const own = isGradual ? gradualLearning(description, config.gradual) : {};
+  return { ...step, ...own, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
 /** DATASET_SPLIT where a side is empty. */

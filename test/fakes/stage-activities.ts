@@ -113,6 +113,11 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
       findings: [],
     }),
     prepareImages: async () => ({ ...answer('prepare'), output: { image, classes, rows: counts } }),
+    settleAutos: async ({ config: { auto: _, ...config } }) => ({
+      ...answer('advise'),
+      output: { learningRate: 0.002, why: ['learningRate 0.002: the valley of a range test of 60 steps'] },
+      config: { ...config, train: { ...config.train, optimizer: { ...config.train.optimizer, learningRate: 0.002 } } },
+    }),
     trainModel: async () => ({
       ...answer('train'),
       output: {

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
+import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { NotifyConfig } from '../../contracts/notify-config.ts';
 import type { NotifyInput } from '../../contracts/notify-config.ts';
 import type { DecideInput, ScheduledRetrainInput } from '../../contracts/schedule.ts';
@@ -152,6 +153,14 @@ for (const [name, { approvals, play }] of Object.entries(isManual ? waiting : {}
   await bench.withRun(manualInput(`recorded-${name}`, approvals), fakeActivities(), async (handle) => {
     await play(handle);
     await save(`retrainWorkflow-${name}`, handle);
+  });
+}
+if (isWanted('retrainWorkflow-settled')) {
+  const input = { ...retrainInput('recorded-settled') };
+  const asked = { ...input, config: PipelineConfig.parse({ ...input.config, auto: ['train.optimizer.learningRate'] }) };
+  await bench.withRun(asked, fakeActivities(), async (handle) => {
+    await handle.result();
+    await save('retrainWorkflow-settled', handle);
   });
 }
 for (const [name, { activities, input, cancel }] of Object.entries(others)) {

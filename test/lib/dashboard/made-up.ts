@@ -50,10 +50,12 @@ export const health: Health = {
 };
 
 export const approval: ApprovalRow = {
-  ...{ runId: 'pets-20261126-101500-0003', model: 'pets', alias: 'champion', rules },
+  ...{ runId: 'pets-20261126-101500-0003', model: 'pets', alias: 'champion', rules, round: 1 },
+  ...{ requestedBy: 'schedule pets-nightly', approvers: ['ada', 'grace'] },
+  perClass: classes.map((label, i) => ({ label, support: 200, challenger: 0.95 - i / 90, champion: 0.92 - i / 70 })),
   metrics: { accuracy: 0.941, macroF1: 0.938, loss: 0.212 },
   champion: { version: 3, metrics: { accuracy: 0.917, macroF1: 0.911, loss: 0.281 } },
-  ...{ since: at(42), expiresAt: at(-1440), round: 1, requestedBy: 'grace', approvers: [], perClass: [] },
+  ...{ since: at(42), expiresAt: at(-1440) },
 };
 export const approvals: Approvals = { approvals: [approval] };
 

@@ -7,7 +7,7 @@ const SILENT_MS = 120_000;
 const AGAIN_MS = 1_500;
 
 /**
- * Listens to server-sent events until `end` comes, and again whenever the stream breaks. What is on the page is asked
+ * Listens to server-sent events until `end` (or `gone`) comes, and again whenever the stream breaks. What is on the page is asked
  * for anew after each gap, as events may have been missed. True while it is open.
  */
 export function useStream<Event extends { readonly kind: string }>(
@@ -82,7 +82,7 @@ function listen(url: string, kinds: readonly string[], listener: Listener): () =
       source.addEventListener(kind, (event: MessageEvent<string>) => {
         alive();
         listener.onData(event.data);
-        if (kind !== 'end') return;
+        if (kind !== 'end' && kind !== 'gone') return;
         ended = true;
         close();
         listener.onBreak();

@@ -23,7 +23,7 @@ function OverviewParts({ counts, running, waiting, failed, recent, next, champio
       <Stats
         facts={[
           { label: 'Running', value: <Link to="/runs?status=running">{count(counts.running)}</Link> },
-          { label: 'Waiting for approval', value: <Link to="/approvals">{count(waiting.length)}</Link> },
+          { label: 'Waiting for approval', value: <Link to="/approvals">{count(counts.waiting)}</Link> },
           { label: 'Completed', value: <Link to="/runs?status=completed">{count(counts.completed)}</Link> },
           { label: 'Failed', value: <Link to="/runs?status=failed">{count(counts.failed)}</Link> },
           { label: 'Cancelled', value: <Link to="/runs?status=cancelled">{count(counts.cancelled)}</Link> },

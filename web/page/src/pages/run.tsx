@@ -18,15 +18,17 @@ import { RunCurves } from './run/curves.tsx';
 import { RunDetails } from './run/details.tsx';
 import { RunNumbers } from './run/numbers.tsx';
 
-const kinds: readonly RunEvent['kind'][] = ['progress', 'metrics', 'away', 'end'];
+const kinds: readonly RunEvent['kind'][] = ['progress', 'metrics', 'away', 'gone', 'end'];
 
 export function Run() {
   const { runId = '' } = useParams();
   const path = `/runs/${encodeURIComponent(runId)}`;
   const run = useApi<RunAnswer>(path);
-  const live = useRunStream(path, run.data?.live.status === 'running');
+  const live = useRunStream(path, isUnderWay(run.data?.live.status));
   return <Answered of={run}>{(data) => <RunParts run={data} live={live} path={path} />}</Answered>;
 }
+
+const isUnderWay = (status: string | undefined): boolean => status === 'running' || status === 'waiting-for-approval';
 
 /** Puts what the stream says into what is known of the run, and has the rest asked for where it says there is more. */
 function useRunStream(path: string, running: boolean): boolean {
@@ -137,8 +139,8 @@ function RunLead({ run: { row, report }, live }: { readonly run: RunAnswer; read
           {model.promoted ? `, ${model.alias}` : ', not promoted'}
         </span>
       )}
-      {row.status === 'running' ? <span>{live ? 'live' : 'connecting …'}</span> : null}
-      {row.status === 'running' ? null : (
+      {isUnderWay(row.status) ? <span>{live ? 'live' : 'connecting …'}</span> : null}
+      {isUnderWay(row.status) ? null : (
         <a href={`/api/runs/${encodeURIComponent(row.runId)}/report`} target="_blank" rel="noreferrer">
           report
         </a>

@@ -13,7 +13,7 @@ import { Status } from '../ui/status.tsx';
 import { VirtualRows } from '../ui/virtual-rows.tsx';
 import type { Column } from '../ui/virtual-rows.tsx';
 
-const states = ['running', 'completed', 'failed', 'cancelled'];
+const states = ['running', 'waiting-for-approval', 'completed', 'failed', 'cancelled'];
 const PAGE = 200;
 
 export function Runs() {
@@ -124,7 +124,13 @@ function Lasting({ run }: { readonly run: RunRow }) {
 }
 
 const columns: readonly Column<RunRow>[] = [
-  { name: 'Status', width: '128px', cell: ({ status }) => <Status state={status} /> },
+  {
+    name: 'Status',
+    width: '136px',
+    cell: ({ status }) => (
+      <Status state={status} {...(status === 'waiting-for-approval' ? { word: 'Asks a person' } : {})} />
+    ),
+  },
   {
     name: 'Run',
     width: 'minmax(0, 3fr)',

@@ -15,7 +15,7 @@ import { SweepCoordinates } from './sweep/coordinates.tsx';
 import { SweepScatter } from './sweep/scatter.tsx';
 import { TrialTable } from './sweep/trial-table.tsx';
 
-const kinds: readonly SweepEvent['kind'][] = ['progress', 'away', 'end'];
+const kinds: readonly SweepEvent['kind'][] = ['progress', 'away', 'gone', 'end'];
 
 export function Sweep() {
   const { sweepId = '' } = useParams();
@@ -25,7 +25,7 @@ export function Sweep() {
   const running = isGoing(sweep.data?.report.status);
   const onEvent = useCallback(
     (event: SweepEvent) => {
-      if (event.kind !== 'away') client.setQueryData<SweepAnswer>([path, {}], event.sweep);
+      if (event.kind === 'progress' || event.kind === 'end') client.setQueryData<SweepAnswer>([path, {}], event.sweep);
     },
     [client, path],
   );

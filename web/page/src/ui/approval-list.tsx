@@ -1,7 +1,7 @@
 import { Check, X } from 'lucide-react';
 import { Link } from 'react-router';
 import type { ApprovalRow } from '../../../../contracts/web.ts';
-import { figure } from '../lib/format.ts';
+import { figure, percent } from '../lib/format.ts';
 import { Action } from './action.tsx';
 import { Empty, When } from './parts.tsx';
 import { Rules } from './rules.tsx';
@@ -29,7 +29,7 @@ export function ApprovalList({ approvals }: { readonly approvals: readonly Appro
               <Link to={`/models/${encodeURIComponent(approval.model)}`}>{approval.model}</Link>
             </span>
             <span className="muted small">
-              waits since <When at={approval.since} />
+              asked by {approval.requestedBy}, waits since <When at={approval.since} />
               {approval.expiresAt === null ? null : (
                 <>
                   , refused by itself <When at={approval.expiresAt} />
@@ -41,6 +41,9 @@ export function ApprovalList({ approvals }: { readonly approvals: readonly Appro
             </span>
           </div>
           <Versus approval={approval} />
+          {approval.approvers.length === 0 ? null : (
+            <p className="small muted approvers">May answer: {approval.approvers.join(', ')}.</p>
+          )}
           <Rules rules={approval.rules} />
         </li>
       ))}
@@ -48,10 +51,11 @@ export function ApprovalList({ approvals }: { readonly approvals: readonly Appro
   );
 }
 
-export function Decisions({ approval: { runId, model, alias } }: { readonly approval: ApprovalRow }) {
+export function Decisions({ approval: { runId, model, alias, round } }: { readonly approval: ApprovalRow }) {
   const path = `/runs/${encodeURIComponent(runId)}`;
   const reason = { name: 'reason', label: 'Why (kept in the ledger)', kind: 'text', initial: '' } as const;
-  const body = ({ reason: text = '' }: Readonly<Record<string, string>>): unknown => ({ reason: text });
+  // Which comparison was looked at: an answer to another one is refused.
+  const body = ({ reason: text = '' }: Readonly<Record<string, string>>): unknown => ({ reason: text, round });
   return (
     <>
       <Action
@@ -70,7 +74,7 @@ export function Decisions({ approval: { runId, model, alias } }: { readonly appr
         tone="danger"
         about={`${alias} of ${model} stays where it is; the version is kept.`}
         path={`${path}/reject`}
-        fields={[reason]}
+        fields={[{ ...reason, required: true }]}
         body={body}
         done={`Rejected: ${runId}.`}
       />
@@ -78,8 +82,14 @@ export function Decisions({ approval: { runId, model, alias } }: { readonly appr
   );
 }
 
-function Versus({ approval: { metrics, champion } }: { readonly approval: ApprovalRow }) {
+/** So many classes, those that change most: the evaluation has all of them. */
+const CLASSES = 12;
+
+function Versus({ approval: { metrics, champion, perClass: all } }: { readonly approval: ApprovalRow }) {
   if (metrics === null) return null;
+  const change = ({ challenger, champion: before }: ApprovalRow['perClass'][number]): number =>
+    Math.abs(challenger - (before ?? challenger));
+  const perClass = [...all].sort((a, b) => change(b) - change(a)).slice(0, CLASSES);
   return (
     <table className="versus">
       <TableHead
@@ -95,6 +105,13 @@ function Versus({ approval: { metrics, champion } }: { readonly approval: Approv
             <td>{name}</td>
             <td className="num">{figure(value)}</td>
             <td className="num">{figure(champion?.metrics?.[name])}</td>
+          </tr>
+        ))}
+        {perClass.map(({ label, challenger, champion: before }) => (
+          <tr key={`class ${label}`}>
+            <td className="break">right of {label}</td>
+            <td className="num">{percent(challenger)}</td>
+            <td className="num">{percent(before)}</td>
           </tr>
         ))}
       </tbody>

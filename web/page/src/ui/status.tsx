@@ -28,6 +28,7 @@ const looks: Readonly<Record<string, Look>> = {
   failed: { icon: CircleX, tone: 'bad', word: 'Failed' },
   cancelled: { icon: Ban, tone: 'rest', word: 'Cancelled' },
   waiting: { icon: Hourglass, tone: 'wait', word: 'Waiting for approval' },
+  'waiting-for-approval': { icon: Hourglass, tone: 'wait', word: 'Waiting for approval' },
   paused: { icon: CirclePause, tone: 'wait', word: 'Paused' },
   cached: { icon: Recycle, tone: 'accent', word: 'Cached' },
   pending: { icon: CircleDashed, tone: 'rest', word: 'Not yet' },
