@@ -1,3 +1,5 @@
+import jsxA11y from 'eslint-plugin-jsx-a11y';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 /**
@@ -20,7 +22,7 @@ const rooms = {
     packages: String.raw`^(@temporalio/(?!activity|common)|minio|sharp|commander|@tensorflow)`,
   },
   cli: {
-    may: ['core', 'contracts', 'infra', 'cli', 'workflows/messages', 'workflows/workflow-ids'],
+    may: ['core', 'contracts', 'infra', 'cli', 'web/server/start', 'workflows/messages', 'workflows/workflow-ids'],
     typesOnly: ['workflows'],
     packages: null,
   },
@@ -66,10 +68,15 @@ function importRules(name, { may, typesOnly, packages }) {
 }
 
 export default tseslint.config(
-  { ignores: ['node_modules', '.graft', 'coverage', 'test/replay/broken', 'web/page/dist', 'bin', 'eslint.config.js'] },
+  {
+    ignores: [
+      ...['node_modules', '.graft', 'coverage', 'test/replay/broken', 'bin', 'eslint.config.js'],
+      ...['web/page/dist', 'web/page/dist.*'],
+    ],
+  },
   ...tseslint.configs.strict,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     languageOptions: { parserOptions: { projectService: true } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
@@ -119,8 +126,43 @@ export default tseslint.config(
   },
   ...Object.entries(rooms).map(([name, room]) => importRules(name, room)),
   {
+    // The page runs in a browser: pure code, types of what the server sends, and its own packages.
+    files: ['web/page/**/*.{ts,tsx}'],
+    ignores: ['**/*.test.ts'],
+    plugins: { 'react-hooks': reactHooks, 'jsx-a11y': jsxA11y },
+    rules: {
+      ...reactHooks.configs['recommended-latest'].rules,
+      ...jsxA11y.flatConfigs.strict.rules,
+      // What scrolls must be reached by keyboard.
+      'jsx-a11y/no-noninteractive-tabindex': ['error', { tags: [], roles: ['region'] }],
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...['ml', 'activities', 'workflows', 'infra', 'cli', 'web', 'server', 'contracts'].map((folder) => ({
+              regex: into(folder),
+              allowTypeImports: folder === 'contracts',
+              message: `the page may not import ${folder} (docs/adr/0001: who may import whom).`,
+            })),
+            {
+              regex: String.raw`^(?!\.|(react|react-dom/client|react-router|uplot|lucide-react)$|uplot/|@tanstack/react-)`,
+              message: 'the page may not import this package (docs/adr/0145).',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['infra/**/*.ts'],
-    ignores: ['infra/worker.ts', 'infra/*-process.ts', 'infra/embedded/**', 'infra/clients/**', '**/*.test.ts'],
+    ignores: [
+      'infra/worker.ts',
+      'infra/*-process.ts',
+      'infra/embedded/**',
+      'infra/clients/**',
+      'infra/telemetry/**',
+      '**/*.test.ts',
+    ],
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -136,7 +178,7 @@ export default tseslint.config(
   },
   {
     // What the command line and the dashboard ask of Temporal and of the store.
-    files: ['infra/clients/**/*.ts'],
+    files: ['infra/clients/**/*.ts', 'infra/telemetry/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [

@@ -1,8 +1,10 @@
 /** The activities by queue, as types: what workflows see of them. */
+import type { createAdviseActivities } from './advise/advise.ts';
 import type { createEvaluateActivities } from './evaluate/evaluate.ts';
 import type { createGateActivities } from './gate/gate.ts';
 import type { createIngestActivities } from './ingest/ingest.ts';
 import type { createNotifyActivities } from './notify/notify.ts';
+import type { createPlanActivities } from './plan/plan-retraining.ts';
 import type { createPrepareActivities } from './prepare/prepare.ts';
 import type { createApprovalActivities } from './promote/approval.ts';
 import type { createAliasActivities } from './promote/change-alias.ts';
@@ -17,10 +19,11 @@ import type { createValidateActivities } from './validate/validate.ts';
 export type DataActivities = ReturnType<typeof createIngestActivities> &
   ReturnType<typeof createValidateActivities> &
   ReturnType<typeof createSplitActivities> &
+  ReturnType<typeof createPlanActivities> &
   ReturnType<typeof createPrepareActivities>;
 export type RunActivities = ReturnType<typeof createRunActivities>;
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
-export type TrainActivities = ReturnType<typeof createTrainActivities>;
+export type TrainActivities = ReturnType<typeof createTrainActivities> & ReturnType<typeof createAdviseActivities>;
 /** Both need TensorFlow: the gate scores the champion on the challenger's test set. */
 export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & ReturnType<typeof createGateActivities>;
 export type AliasActivities = ReturnType<typeof createAliasActivities>;

@@ -7,7 +7,7 @@
  * rendered once by the image process. So servers, uploads, downloads, checkpoints' way to the store, retries' waiting,
  * gate, promotion and the workflow's own gaps all count as overhead. Allowed: 5 s and 2 % of the bare time.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunReport } from '../contracts/run.ts';
 import { unwrap } from '../core/result.ts';
@@ -16,7 +16,7 @@ import { connectTemporal } from '../infra/temporal/connect.ts';
 import type { TemporalConnection } from '../infra/config.ts';
 import { retrainWorkflowId } from '../workflows/workflow-ids.ts';
 import { bareParts } from './lib/bare-parts.ts';
-import { asPicture, readDigits } from './lib/digits.ts';
+import { writeDigitFolders } from './lib/digit-folders.ts';
 import { benchOptions, say } from './lib/options.ts';
 import { figure, report } from './lib/report.ts';
 import type { Row } from './lib/report.ts';
@@ -32,18 +32,6 @@ const pipeline = options.quick
   ? 'image: { size: [32, 32] }\nmodel: { backbone: tiny-cnn, weights: random, strategy: scratch }\ntrain: { epochs: 20 }\n'
   : 'image: { size: [64, 64] }\nmodel: { backbone: efficientnet-lite0, weights: imagenet, strategy: full }\ntrain: { epochs: 5 }\n';
 
-async function writeImages(dir: string): Promise<string> {
-  const root = join(dir, 'images');
-  for (const digit of await readDigits(0, perDigit)) {
-    const folder = join(root, String(digit.label));
-    await mkdir(folder, { recursive: true });
-    await asPicture(digit)
-      .png()
-      .toFile(join(folder, `${digit.index}.png`));
-  }
-  return root;
-}
-
 async function workflowSeconds(temporal: TemporalConnection, runId: RunReport['runId']): Promise<number> {
   const { client, close } = await connectTemporal(temporal);
   try {
@@ -57,7 +45,7 @@ async function workflowSeconds(temporal: TemporalConnection, runId: RunReport['r
 
 async function oneRound(round: number): Promise<Row[]> {
   return withStack(async ({ dir, cli, connections }) => {
-    const imagesDir = await writeImages(dir);
+    const imagesDir = await writeDigitFolders(dir, perDigit);
     const file = join(dir, 'digits.yaml');
     await writeFile(file, `name: digits\ndataset: { source: ./images }\n${pipeline}`);
     const startedMs = performance.now();

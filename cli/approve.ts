@@ -54,6 +54,10 @@ function answerCommand(decision: Decision, description: string, base: Command, e
   );
   return command.action(async (text: string | undefined, flags: AnswerFlags) => {
     const output = outputOf(command);
+    if ((text === undefined) === (flags.link === undefined)) {
+      const seen = text === undefined ? 'neither a run nor --link' : 'a run and --link';
+      throw inputError('USAGE', `graft ${decision}`, seen, 'one of them', `graft ${decision} latest`);
+    }
     const { runId, verdict } = await withServices((services) => answer(services, decision, text, flags));
     const { round, outcome, by, at, reason, via } = verdict;
     output.say(`${runId}: ${outcome} by ${by ?? 'nobody'}`);
@@ -69,10 +73,6 @@ async function answer(
   { reason = '', link }: AnswerFlags,
 ): Promise<{ readonly runId: RunId; readonly verdict: ApprovalVerdict }> {
   const services = { temporal, store };
-  if ((text === undefined) === (link === undefined)) {
-    const seen = text === undefined ? 'neither a run nor --link' : 'a run and --link';
-    throw inputError('USAGE', `graft ${decision}`, seen, 'one of them', `graft ${decision} latest`);
-  }
   if (link !== undefined) {
     const secret = notifyVariable(APPROVAL_SECRET) ?? '';
     const { runId, ...verdict } = await answerByLink(

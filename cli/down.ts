@@ -8,7 +8,7 @@ a checkpoint first and goes on after the next graft up. Nothing is deleted.
 
 Examples:
   graft down
-  graft down --json              {"stopped": ["s3", "temporal", "worker"]}`;
+  graft down --json              {"stopped": ["s3", "temporal", "web", "worker"]}`;
 
 export function downCommand(): Command {
   return withCommonOptions(new Command('down').description('Stop what graft up started.'))

@@ -13,6 +13,8 @@ import type { ObjectStore } from '../infra/ports/object-store.ts';
 import { openDatasetSource, sourcesSetup } from '../infra/sources/open-source.ts';
 import { evalDetections } from './lib/eval-detections.ts';
 import type { DetectionFiles } from './lib/eval-detections.ts';
+import { showDetectionMetrics } from './lib/detection-view.ts';
+import { evaluateDetector } from './lib/eval-detector.ts';
 import { showMetrics } from './lib/metrics-view.ts';
 import { resolveModel } from '../infra/clients/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
@@ -45,7 +47,10 @@ export function evalCommand(): Command {
     new Command('eval')
       .description('Show how good a model version is: as recorded, or on other labelled pictures.')
       .argument('[model]', 'NAME, NAME@VERSION or NAME@ALIAS')
-      .argument('[path]', 'a folder with one folder a class, a CSV file (path,label) or s3://bucket/prefix')
+      .argument(
+        '[path]',
+        'a folder with one folder a class, a CSV file (path,label), s3://bucket/prefix; boxes for a detector',
+      )
       .option('--skip-bad', 'go on without files that are no pictures')
       .option('--detections <file>', 'COCO results of a detector, instead of MODEL')
       .option('--ground-truth <file>', 'the COCO annotations that they are measured against')
@@ -98,8 +103,19 @@ async function evaluate(
       `${version.name} version ${version.version}, of ${moment(new Date(version.createdAt))}, run ${version.runId}`,
     );
     output.say(`on ${plural(version.metrics.images, 'test image')} of ${dataset.name} ${dataset.version.slice(0, 12)}`);
-    showMetrics(version.metrics, output);
-    output.result({ model, path: null, skipped: 0, metrics: version.metrics });
+    if (version.detection) showDetectionMetrics(version.detection, output);
+    else showMetrics(version.metrics, output);
+    const detection = version.detection ? { detection: version.detection } : {};
+    output.result({ model, path: null, skipped: 0, metrics: version.metrics, ...detection });
+    return;
+  }
+  if (version.model.detector) {
+    const { metrics, skipped } = await withScoring(store, (scoring) =>
+      evaluateDetector(store, scoring, version, path, { skipBad, output }),
+    );
+    output.say(`${version.name} version ${version.version} on ${plural(metrics.images, 'image')} of ${path}`);
+    showDetectionMetrics(metrics, output);
+    output.result({ model, path, skipped, detection: metrics });
     return;
   }
   const { metrics, skipped } = await withScoring(store, (scoring) =>

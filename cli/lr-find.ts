@@ -1,16 +1,21 @@
+import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { ModelDescription } from '../contracts/manifests.ts';
 import type { LocalSide, RangeTestJob } from '../contracts/ml-protocol.ts';
 import type { PipelineConfig } from '../contracts/pipeline-config.ts';
+import type { LrFind } from '../contracts/web.ts';
 import { backboneFacts, inputImage } from '../core/backbone-facts.ts';
 import { inputError } from '../core/errors.ts';
 import { asSha256 } from '../core/ids.ts';
 import { unwrap } from '../core/result.ts';
+import { newRunId } from '../core/run-id.ts';
 import { isLinear } from '../core/training/frozen-prefix.ts';
+import { describeModel } from '../core/training/model-description.ts';
 import { defaultRangeTest, suggestRates } from '../core/training/lr-finder.ts';
-import type { CurvePoint } from '../core/training/lr-finder.ts';
+import type { CurvePoint, Suggestions } from '../core/training/lr-finder.ts';
 import { settings } from '../infra/config.ts';
+import type { ObjectStore } from '../infra/ports/object-store.ts';
 import { fetchWeights } from '../infra/native/weights-fetch.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { curveSvg, drawCurve } from './lib/lr-curve.ts';
@@ -62,11 +67,20 @@ async function lrFind(file: string, options: LrFindOptions, output: Output): Pro
     const remedy = '--set model.strategy=head';
     throw inputError('CONFIG_VALUE', 'model.strategy', `${strategy}, which has no learning rate`, 'another', remedy);
   }
+  if (config.task === 'detection') {
+    const remedy = 'begin with the rate of the preset, scaled to the batch (docs/detection.md)';
+    throw inputError('DETECTOR_UNSUPPORTED', 'graft lr-find', 'task: detection', 'classification', remedy);
+  }
   await startServices(output);
-  const curve = await withStore((store) =>
-    withScoring(store, async (scoring) => measure(await jobOf(store, scoring, config, options), scoring, output)),
-  );
-  const suggestions = suggestRates(curve, options.iterations);
+  const { curve, suggestions } = await withStore(async (store) => {
+    const measured = await withScoring(store, async (scoring) =>
+      measure(await jobOf(store, scoring, config, options), scoring, output),
+    );
+    const found = suggestRates(measured, options.iterations);
+    // For the dashboard: what a range test says holds for as long as its settings do.
+    if (found !== null) await keepResult(store, config, measured, found);
+    return { curve: measured, suggestions: found };
+  });
   if (suggestions === null) {
     const seen = `the loss was a number at ${curve.length} rates only`;
     throw inputError('LR_FIND_SHORT', file, seen, 'a longer curve', 'check the pictures, or raise --iterations');
@@ -90,6 +104,23 @@ async function lrFind(file: string, options: LrFindOptions, output: Output): Pro
   output.result({ suggestions: { ...suggestions }, curve: curve.map(({ rate, loss }) => ({ rate, loss })) });
 }
 
+async function keepResult(
+  store: Pick<ObjectStore, 'put'>,
+  config: PipelineConfig,
+  curve: readonly CurvePoint[],
+  { valley, slide, steep, minimum }: Suggestions,
+): Promise<void> {
+  const now = new Date();
+  const result: LrFind = {
+    ...{ kind: 'graft.lr-find/1', id: newRunId(config.name, now, randomInt(0x10000)), name: config.name },
+    ...{ createdAt: now.toISOString(), backbone: config.model.backbone, strategy: config.model.strategy },
+    suggestions: { valley, slide, steep, minimum },
+    curve: curve.map(({ rate, loss }): [number, number] => [rate, loss]),
+  };
+  const body = new TextEncoder().encode(JSON.stringify(result));
+  await store.put(`lr-finds/${result.id}.json`, body, { contentType: 'application/json' });
+}
+
 async function measure(job: RangeTestJob, { ml }: Scoring, output: Output): Promise<readonly CurvePoint[]> {
   const bar = output.progress('range test');
   try {
@@ -109,15 +140,14 @@ async function jobOf(
   config: PipelineConfig,
   { iterations }: LrFindOptions,
 ): Promise<RangeTestJob> {
-  const { backbone, strategy, dropout, cut, lastN, weights } = config.model;
+  const { backbone, strategy, lastN, weights } = config.model;
   const known = settings();
   const count = Math.min(MOST_PICTURES, iterations * config.train.batchSize);
   const { classes, pictures } = await samplePictures(store, config, known, { count, scratchDir: scoring.dir });
-  const model: ModelDescription = {
-    ...{ backbone, strategy, dropout, classes: [...classes], image: inputImage(config.image, backbone) },
+  const model: ModelDescription = describeModel(config.model, {
+    ...{ classes: [...classes], image: inputImage(config.image, backbone) },
     normalization: backboneFacts[backbone].normalization,
-    ...(cut === null ? {} : { cut }),
-  };
+  });
   const side: LocalSide = { rows: 0, shards: [] };
   for await (const shard of renderShards(scoring, { model }, pictures, () => undefined)) {
     side.shards.push({ path: shard.path, rows: shard.pictures.length });

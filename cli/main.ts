@@ -11,7 +11,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'up',
-    summary: 'start the embedded Temporal, object store and workers',
+    summary: 'start the embedded Temporal, object store, workers and dashboard',
     load: async () => (await import('./up.ts')).upCommand(),
   },
   {
@@ -25,6 +25,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./init.ts')).initCommand(),
   },
   {
+    name: 'plan',
+    summary: 'advise a strategy; time, memory, storage and cost before anything runs',
+    load: async () => (await import('./plan.ts')).planCommand(),
+  },
+  {
     name: 'lr-find',
     summary: 'find a learning rate for a pipeline file by a range test',
     load: async () => (await import('./lr-find.ts')).lrFindCommand(),
@@ -36,7 +41,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     name: 'runs',
-    summary: 'list, show, watch, cancel, resume and extend runs',
+    summary: 'list, show, watch, cancel, resume, extend and report runs',
     load: async () => (await import('./runs.ts')).runsCommand(),
   },
   {
@@ -80,6 +85,11 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./models.ts')).modelsCommand(),
   },
   {
+    name: 'cache',
+    summary: 'what was reused and why',
+    load: async () => (await import('./cache.ts')).cacheCommand(),
+  },
+  {
     name: 'approve',
     summary: 'let a promotion that waits for a person take place',
     load: async () => (await import('./approve.ts')).approveCommand(),
@@ -95,9 +105,19 @@ const commands: readonly CommandEntry[] = [
     load: async () => (await import('./schedule.ts')).scheduleCommand(),
   },
   {
+    name: 'import-config',
+    summary: 'write a graft.yaml from a pipeline.config of the TF Object Detection API',
+    load: async () => (await import('./import-config.ts')).importConfigCommand(),
+  },
+  {
     name: 'tensorboard',
     summary: 'open TensorBoard on runs',
     load: async () => (await import('./tensorboard.ts')).tensorboardCommand(),
+  },
+  {
+    name: 'web',
+    summary: 'serve the dashboard until stopped',
+    load: async () => (await import('./web.ts')).webCommand(),
   },
   {
     name: 'worker',

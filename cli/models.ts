@@ -6,6 +6,8 @@ import { figure, moment } from './lib/units.ts';
 import { promoteCommand, rollbackCommand } from './models/change.ts';
 import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
+import { cardCommand } from './models/card.ts';
+import { lineageCommand } from './models/lineage.ts';
 import { verifyCommand } from './models/verify.ts';
 import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
@@ -22,6 +24,8 @@ export function modelsCommand(): Command {
     .addCommand(historyCommand())
     .addCommand(whoWasLiveCommand())
     .addCommand(verifyCommand())
+    .addCommand(lineageCommand())
+    .addCommand(cardCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',
@@ -84,14 +88,16 @@ function showCommand(): Command {
         .join(', ');
     output.say(name);
     output.table(
-      ['version', 'alias', 'accuracy', 'top-5', 'macro F1', 'network', 'input', 'made', 'run'],
-      versions.map(({ version, metrics, model, createdAt, runId }) => [
+      versions.some(({ detection }) => detection)
+        ? ['version', 'alias', 'mAP@.5', 'mAP', 'macro F1', 'network', 'input', 'made', 'run']
+        : ['version', 'alias', 'accuracy', 'top-5', 'macro F1', 'network', 'input', 'made', 'run'],
+      versions.map(({ version, metrics, detection, model, createdAt, runId }) => [
         version,
         holders(version),
-        figure(metrics.accuracy),
-        figure(metrics.top5),
+        figure(detection ? detection.coco.AP50 : metrics.accuracy),
+        figure(detection ? detection.coco.AP : metrics.top5),
         figure(metrics.macroF1),
-        `${model.backbone}, ${model.strategy}`,
+        `${model.detector ? `${model.detector.kind} on ` : ''}${model.backbone}, ${model.strategy}`,
         `${model.image.heightPx}×${model.image.widthPx}`,
         moment(new Date(createdAt)),
         runId,
@@ -103,7 +109,7 @@ function showCommand(): Command {
 }
 
 /** A version without the parts that are large: per-class figures and the confusion matrix (`graft eval` shows them). */
-function shownVersion({ version, createdAt, runId, weights, model, metrics, lineage }: ModelVersion) {
+function shownVersion({ version, createdAt, runId, weights, model, metrics, detection, lineage }: ModelVersion) {
   const { images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 } = metrics;
   return {
     version,
@@ -112,7 +118,10 @@ function shownVersion({ version, createdAt, runId, weights, model, metrics, line
     weightsSha256: weights.sha256,
     weights,
     model,
-    metrics: { images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 },
+    metrics: {
+      ...{ images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 },
+      ...(detection ? { mAP: detection.coco.AP, mAP50: detection.coco.AP50 } : {}),
+    },
     lineage,
   };
 }

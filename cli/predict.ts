@@ -1,6 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { GraftError, inputError } from '../core/errors.ts';
+import { unwrap } from '../core/result.ts';
+import type { MlEvent } from '../contracts/ml-protocol.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
+import { drawObjects, objectsOf } from './lib/predicted-boxes.ts';
+import type { FoundObject } from './lib/predicted-boxes.ts';
 import { expandPaths } from './lib/pictures.ts';
 import { resolveModel } from '../infra/clients/registry.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
@@ -11,14 +15,24 @@ import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
 
 interface PredictOptions {
-  readonly top: number;
+  readonly top: number | undefined;
+  readonly minScore: number;
+  readonly out?: string;
   readonly skipBad?: boolean;
 }
+
+/** Classes of a picture that are shown where no number is named, and objects. */
+const TOP_CLASSES = 5;
+const TOP_OBJECTS = 100;
 
 /** One picture's answer: the likeliest classes first. */
 interface Prediction {
   readonly path: string;
-  readonly predictions: readonly { readonly label: string; readonly score: number }[];
+  readonly predictions: readonly {
+    readonly label: string;
+    readonly score: number;
+    readonly box?: FoundObject['box'];
+  }[];
 }
 
 const HELP = `
@@ -27,7 +41,11 @@ MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS.
 Examples:
   graft predict digits photo.png
   graft predict digits@3 ./photos --top 1
-  graft predict digits a.png b.png --json`;
+  graft predict digits a.png b.png --json
+  graft predict street photo.jpg --out ./drawn --min-score 0.3
+
+A detector says which objects there are and where: with --json each has a box, its left, top, width and height in pixels
+of the picture; --out draws them.`;
 
 const BATCH_SIZE = 32;
 
@@ -38,7 +56,9 @@ export function predictCommand(): Command {
       .description('Say what is in pictures, with a registered model.')
       .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
       .argument('<paths...>', 'image files and folders of them')
-      .option('--top <count>', 'so many classes for each picture', positive, 5)
+      .option('--top <count>', 'so many classes, or objects, for each picture', positive)
+      .option('--min-score <score>', 'detectors: leave out what is less sure', share, 0.5)
+      .option('--out <folder>', 'detectors: draw the boxes on copies of the pictures')
       .option('--skip-bad', 'go on without files that are no pictures')
       .addHelpText('after', HELP),
   );
@@ -55,19 +75,29 @@ async function predict(reference: string, paths: string[], options: PredictOptio
   });
   const likeliest = answers.map(({ path, predictions }) => [
     path,
-    predictions.map(({ label, score }) => `${label} ${figure(score)}`).join('   '),
+    predictions.map(({ label, score, box }) => `${label} ${figure(score)}${box ? ` ${placeOf(box)}` : ''}`).join('   '),
   ]);
   output.table(['picture', 'classes'], likeliest);
-  output.result(answers.map(({ path, predictions }) => ({ path, predictions })));
+  output.result(
+    answers.map(({ path, predictions }) => ({
+      path,
+      predictions: predictions.map(({ label, score, box }) => ({ label, score, ...(box ? { box: [...box] } : {}) })),
+    })),
+  );
 }
 
 async function score(
   scoring: Scoring,
   version: ModelVersion,
   files: readonly string[],
-  { top, skipBad }: PredictOptions,
+  options: PredictOptions,
   output: Output,
 ): Promise<Prediction[]> {
+  const { top, skipBad } = options;
+  if (options.out !== undefined && !version.model.detector) {
+    const seen = `--out with ${version.name}, which finds no boxes`;
+    throw inputError('USAGE', 'graft predict', seen, 'a detector', 'leave --out away');
+  }
   const pictures = files.map((path): Picture => ({ name: path, path, label: null }));
   const bad: BadPicture[] = [];
   const shards: Shard[] = [];
@@ -85,8 +115,14 @@ async function score(
       imagesPath: shard.path,
       batchSize: BATCH_SIZE,
     });
+    if (event.kind === 'predicted' && event.detections) {
+      answers.push(...(await objectsIn(scoring, version, shard, event.detections, options)));
+      continue;
+    }
     const rows = event.kind === 'predicted' ? event.probabilities : [];
-    answers.push(...shard.pictures.map(({ name }, row) => answerOf(name, rows[row] ?? [], version, top)));
+    answers.push(
+      ...shard.pictures.map(({ name }, row) => answerOf(name, rows[row] ?? [], version, top ?? TOP_CLASSES)),
+    );
   }
   bar.stop();
   return answers;
@@ -95,6 +131,29 @@ async function score(
 function answerOf(path: string, scores: readonly number[], { model }: ModelVersion, top: number): Prediction {
   const ranked = model.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
   return { path, predictions: ranked.sort((a, b) => b.score - a.score).slice(0, top) };
+}
+
+const placeOf = ([left, top, width, height]: FoundObject['box']): string =>
+  `at ${Math.round(left)},${Math.round(top)} ${Math.round(width)}×${Math.round(height)}`;
+
+/** A detector's answers on the pictures of a shard, drawn where that is wanted. */
+async function objectsIn(
+  { decoder }: Scoring,
+  { model }: ModelVersion,
+  { pictures }: Shard,
+  detections: NonNullable<Extract<MlEvent, { kind: 'predicted' }>['detections']>,
+  { top = TOP_OBJECTS, minScore, out }: PredictOptions,
+): Promise<Prediction[]> {
+  const sizes = await decoder.inspect(pictures.map(({ path }) => path));
+  const answers: Prediction[] = [];
+  for (const [row, { name, path }] of pictures.entries()) {
+    const size = sizes[row];
+    if (!size) throw new Error(`no size of ${name}`);
+    const predictions = objectsOf(detections[row] ?? [], model, unwrap(size), { top, minScore });
+    if (out !== undefined) await drawObjects(path, predictions, out);
+    answers.push({ path: name, predictions });
+  }
+  return answers;
 }
 
 /** Every bad picture is named; they end the command unless others are left and that was allowed. */
@@ -114,4 +173,10 @@ function positive(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new InvalidArgumentError('a whole number above 0 is needed.');
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('a number from 0 to 1 is needed.');
 }

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { PipelineConfig } from '../contracts/pipeline-config.ts';
 import { inputError } from '../core/errors.ts';
-import { spansTraining } from '../core/training/schedule.ts';
+import { extendedConfig } from '../infra/clients/extend-run.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
 import { isUnderWay } from '../infra/clients/runs-client.ts';
@@ -45,32 +45,24 @@ async function extend(text: string, { epochs, detach, requirePromotion }: Extend
     const record = await readRunRecord(store, runId);
     if (!record) throw inputError('RUN_RECORD', where, 'no run.json is stored', 'a run that began', 'graft run FILE');
     const config = extended(record.config, epochs, where, output);
-    await runs.start({ runId, config, requestedBy: requester() });
+    const { gateOnly } = record;
+    await runs.start({ runId, config, requestedBy: requester(), ...(gateOnly ? { gateOnly } : {}) });
     output.say(`run ${runId} goes on to epoch ${epochs}`);
     if (detach) output.result({ runId, status: 'running' });
     else await followCommand(services, { runId, output, requirePromotion: requirePromotion === true });
   });
 }
 
-/**
- * The same training with more epochs. A schedule that spans the training goes on spanning the epochs that it began with:
- * else every step that was done would have had another rate.
- */
+/** The same training with more epochs; says what that does to its schedule. */
 export function extended(
   config: PipelineConfig,
   epochs: number,
   where: string,
   output: Pick<Output, 'warn'>,
 ): PipelineConfig {
-  const { train } = config;
-  if (epochs <= train.epochs) {
-    throw inputError('RUN_EXTEND', where, `${epochs} epochs`, `more than its ${train.epochs}`, 'raise --epochs');
-  }
-  if (!spansTraining(train.schedule)) return { ...config, train: { ...train, epochs } };
-  output.warn(
-    `WARNING: RUN_EXTEND_RATE: ${where} — its ${train.schedule.kind} schedule ended with epoch ${train.scheduleEpochs ?? train.epochs}: the learning rate stays where it ended`,
-  );
-  return { ...config, train: { ...train, epochs, scheduleEpochs: train.scheduleEpochs ?? train.epochs } };
+  const { config: longer, warning } = extendedConfig(config, epochs, where);
+  if (warning !== null) output.warn(`WARNING: ${warning}`);
+  return longer;
 }
 
 function wholeNumber(text: string): number {

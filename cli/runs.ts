@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { inputError } from '../core/errors.ts';
 import { extendCommand } from './runs-extend.ts';
+import { reportCommand } from './runs-report.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { followCommand } from './lib/follow-command.ts';
 import { isUnderWay } from '../infra/clients/runs-client.ts';
@@ -22,13 +23,14 @@ interface FollowFlags {
 /** `graft runs …`: what ran, what runs, and what to do about it. */
 export function runsCommand(): Command {
   return new Command('runs')
-    .description('List, show, watch, cancel, resume and extend runs.')
+    .description('List, show, watch, cancel, resume, extend and report runs.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(watchCommand())
     .addCommand(cancelCommand())
     .addCommand(resumeCommand())
     .addCommand(extendCommand())
+    .addCommand(reportCommand())
     .addHelpText(
       'after',
       '\nExamples:\n  graft runs list\n  graft runs show latest\n  graft runs resume digits-20261124',
@@ -40,11 +42,13 @@ function listCommand(): Command {
     new Command('list')
       .description('List runs, the newest first.')
       .option('-n, --limit <count>', 'at most so many', positive, 20)
-      .addHelpText('after', '\nExamples:\n  graft runs list\n  graft runs list -n 100 --json'),
+      .option('--all', 'the trials of sweeps as well')
+      .addHelpText('after', '\nExamples:\n  graft runs list\n  graft runs list --all -n 100 --json'),
   );
-  return command.action(async ({ limit }: { limit: number }) => {
+  return command.action(async ({ limit, all }: { limit: number; all?: boolean }) => {
     const output = outputOf(command);
-    const runs = await withServices(({ runs: client }) => client.list(limit));
+    const trials = all === true ? 'with-trials' : 'without-trials';
+    const runs = await withServices(({ runs: client }) => client.list(limit, '', trials));
     if (runs.length === 0) output.say('no runs yet: graft run FILE');
     else output.table(['run', 'status', 'started', 'time', 'accuracy', 'model'], runs.map(row));
     output.result({ runs: runs.map(listed) });
@@ -162,7 +166,8 @@ async function resume(text: string, { detach, requirePromotion }: FollowFlags, o
       const remedy = 'start it anew: graft run FILE';
       throw inputError('RUN_RECORD', where, 'it was never begun: no run.json is stored', 'a run that began', remedy);
     }
-    await runs.start({ runId, config: record.config, requestedBy: record.requestedBy });
+    const { config, requestedBy, gateOnly } = record;
+    await runs.start({ runId, config, requestedBy, ...(gateOnly ? { gateOnly } : {}) });
     output.say(`run ${runId} goes on`);
     if (detach) output.result({ runId, status: 'running' });
     else await followCommand(services, { runId, output, requirePromotion: requirePromotion === true });

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { approveCommand, rejectCommand } from './approve.ts';
+import { cacheCommand } from './cache.ts';
 import { codesCommand } from './codes.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
@@ -12,7 +13,9 @@ import { evalCommand } from './eval.ts';
 import { lrFindCommand } from './lr-find.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { importConfigCommand } from './import-config.ts';
 import { initCommand } from './init.ts';
+import { planCommand } from './plan.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { sweepCommand } from './sweep.ts';
@@ -21,6 +24,7 @@ import { serveCommand } from './serve.ts';
 import { scheduleCommand } from './schedule.ts';
 import { tensorboardCommand } from './tensorboard.ts';
 import { upCommand } from './up.ts';
+import { webCommand } from './web.ts';
 import { workerCommand } from './worker.ts';
 
 /** Scripts depend on the command line: it changes by additions only, and each one shows here (architecture §4). */
@@ -29,6 +33,7 @@ const commands = [
   upCommand(),
   downCommand(),
   initCommand(),
+  planCommand(),
   lrFindCommand(),
   runCommand(),
   runsCommand(),
@@ -40,10 +45,13 @@ const commands = [
   serveCommand(),
   dataCommand(),
   modelsCommand(),
+  cacheCommand(),
   approveCommand(),
   rejectCommand(),
   scheduleCommand(),
+  importConfigCommand(),
   tensorboardCommand(),
+  webCommand(),
   workerCommand(),
 ];
 

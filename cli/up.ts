@@ -8,7 +8,7 @@ import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
 
 const HELP = `
-Temporal, the object store and the workers run in the background, on loopback, with random credentials; their state
+Temporal, the object store, the workers and the dashboard run in the background, on loopback, with random credentials; their state
 and logs are below .graft/ (GRAFT_STATE_DIR). With TEMPORAL_ADDRESS or S3_ENDPOINT set, that service is used and
 not started. Running it again is harmless: it starts what is missing.
 
@@ -52,19 +52,20 @@ function parseRoles(text: string): Role[] {
   return roles.filter((role) => names.includes(role));
 }
 
-function show({ temporal, s3, running, started }: UpResult, output: Output): void {
+function show({ temporal, s3, running, started, dashboardUrl }: UpResult, output: Output): void {
   output.table(
     ['service', 'address', ''],
     [
       ['Temporal', temporal?.address ?? null, temporal?.namespace ?? ''],
       ['object store', s3?.endpoint ?? null, s3?.bucket ?? ''],
       ['workers', null, running.includes('worker') ? 'running' : 'not started'],
+      ['dashboard', dashboardUrl, dashboardUrl === null ? 'not started' : ''],
     ],
   );
   output.say(started.length === 0 ? 'Everything was running.' : 'Ready. Next: graft run FILE; to stop: graft down');
   output.result({
     temporal: temporal === undefined ? null : { address: temporal.address, namespace: temporal.namespace },
     s3: s3 === undefined ? null : { endpoint: s3.endpoint, bucket: s3.bucket },
-    dashboard: { url: null },
+    dashboard: { url: dashboardUrl },
   });
 }

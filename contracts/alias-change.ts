@@ -14,6 +14,8 @@ export const AliasChangeInput = z.object({
   allowClassMapChange: z.boolean(),
   /** Moves the alias although the version's answers were not compared with the recorded ones. */
   skipCheck: z.boolean(),
+  /** Where whoever asks has seen the alias stand; absent: wherever it does. */
+  expected: z.int().positive().nullable().optional(),
 });
 export type AliasChangeInput = z.infer<typeof AliasChangeInput>;
 

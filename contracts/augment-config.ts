@@ -80,6 +80,20 @@ export const AugmentConfig = z.strictObject({
     .nullable()
     .default(null)
     .describe('Puts a box of the next image of the batch into an image, and its target by area; null for none.'),
+  boxCrop: z
+    .strictObject({
+      minCovered: z
+        .array(share)
+        .min(1)
+        .default([0, 0.1, 0.3, 0.5, 0.7, 0.9, 1])
+        .describe('One of these is drawn: the share of some object that the part must show.'),
+      keep: share.default(0.15).describe('Share of the images that stay whole.'),
+      area: area([0.1, 1]),
+      aspect: aspect([0.5, 2]),
+      minKept: share.default(0.3).describe('An object of which less is left inside does not count any more.'),
+    })
+    .optional()
+    .describe('Detection: SSD’s random part of the picture, stretched to the whole size; none where absent.'),
   cachedVariants: z
     .int()
     .positive()

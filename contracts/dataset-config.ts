@@ -68,6 +68,17 @@ export const DatasetConfig = z.strictObject({
     .nullable()
     .default(null)
     .describe('How DICOM and 16-bit gray PNG are shown; null: as the DICOM file says, PNG by its upper eight bits.'),
+  recent: z
+    .strictObject({
+      images: positiveInt
+        .optional()
+        .describe('So many of the newest training images; in one version the last by path.'),
+      days: z.number().positive().optional().describe('Training images that were first ingested within so many days.'),
+    })
+    .refine(({ images, days }) => (images === undefined) !== (days === undefined), 'exactly one of images and days')
+    .nullable()
+    .default(null)
+    .describe('Train on the newest images only; validation and test stay whole. Null: on all.'),
   checks: DataChecksConfig.prefault({}).describe('What happens where validation finds something.'),
   workers: positiveInt
     .max(16)

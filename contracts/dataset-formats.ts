@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const DatasetFormat = z.enum([
   'folder',
   'csv',
+  'jsonl',
   'voc',
   'coco',
   'yolo',

@@ -10,11 +10,14 @@ const confidence = (value: number) =>
     .default(value)
     .describe('How sure it must be: 0.96 lets chance through at most 4 times in 100.');
 
-export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall']);
+export const GatedMetric = z.enum(['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'mAP', 'mAP50']);
 export type GatedMetric = z.infer<typeof GatedMetric>;
 
 export const ImprovementConfig = z.strictObject({
-  metric: z.enum(['accuracy', 'macroF1']).default('accuracy').describe('What must have improved.'),
+  metric: z
+    .enum(['accuracy', 'macroF1', 'mAP', 'mAP50'])
+    .default('accuracy')
+    .describe('What must have improved; mAP and mAP50 of a detector.'),
   margin: z
     .number()
     .min(-1)

@@ -3,9 +3,14 @@ import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
 import { DatasetFormat } from './dataset-formats.ts';
+import { HeadLayerConfig } from './model-config.ts';
+import { DetectionMetrics, EpochDetection } from './detection-metrics.ts';
+import { DetectorConfig } from './detector-config.ts';
+import { StageName } from './stage-name.ts';
 import { BackboneId, FeatureType, GatedMetric, Strategy } from './pipeline-config.ts';
 
 export { Box, Side, Task } from './annotations.ts';
+export { StageName } from './stage-name.ts';
 
 /** What lies in the bucket (architecture §3). Readers trust manifests only: each lists its parts with their hashes. */
 export const Sha256Field = z.custom<Sha256>((v) => typeof v === 'string' && isSha256(v), 'a SHA-256 in hex');
@@ -16,9 +21,6 @@ const DatasetVersionField = z.custom<DatasetVersion>((v) => typeof v === 'string
 /** A part of a manifest: bytes that verify against their hash. */
 export const BlobRef = z.object({ key: z.string().min(1), sha256: Sha256Field, sizeBytes: z.int().min(0) });
 export type BlobRef = z.infer<typeof BlobRef>;
-
-export const StageName = z.enum(['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote']);
-export type StageName = z.infer<typeof StageName>;
 
 /** What has a folder under `stages/`: the stages of a run, and codes of a frozen trunk, which trainings share. */
 export const StoredStage = z.enum([...StageName.options, 'features']);
@@ -139,7 +141,12 @@ export const PreparedImage = z.object({
 });
 export type PreparedImage = z.infer<typeof PreparedImage>;
 
-/** A safetensors file: `images` uint8 [rows, height, width, channels], `labels` int32 [rows]; `items` are JSON lines {path, sha256}. */
+/**
+ * A safetensors file: `images` uint8 [rows, height, width, channels], `labels` int32 [rows]; `items` are JSON lines
+ * {path, sha256}. For detection also `boxCounts` int32 [rows], and back to back the `boxes` float32 [n, 4] (ymin, xmin,
+ * ymax, xmax in shares of the frame), `boxLabels` and `boxFlags` int32 [n] (1 crowd or group, 2 difficult), and items with
+ * the picture's `width`, `height` and `boxes` in its own pixels.
+ */
 export const PreparedShard = BlobRef.extend({ rows: z.int().positive(), items: BlobRef });
 export type PreparedShard = z.infer<typeof PreparedShard>;
 
@@ -212,6 +219,12 @@ export const ModelDescription = z.object({
   dropout: z.number(),
   /** The cut point behind which the backbone ends; its own end where absent. */
   cut: z.string().optional(),
+  /** Layers between the pooled features and the last dense one; none where absent. */
+  head: z.array(HeadLayerConfig).optional(),
+  /** How gray pictures meet the first convolution; its kernels are summed where absent. */
+  firstKernels: z.literal('average').optional(),
+  /** What finds objects on top of the backbone; absent in a classifier. */
+  detector: DetectorConfig.optional(),
 });
 export type ModelDescription = z.infer<typeof ModelDescription>;
 
@@ -222,7 +235,9 @@ export const EpochMetrics = z.object({
   trainLoss: z.number(),
   trainAccuracy: z.number(),
   validationLoss: z.number(),
+  /** Of a detector: mAP at IoU .5, the last that was computed; its `trainAccuracy` is 0. */
   validationAccuracy: z.number(),
+  detection: EpochDetection.optional(),
 });
 export type EpochMetrics = z.infer<typeof EpochMetrics>;
 
@@ -279,10 +294,18 @@ export const ClassificationMetrics = z.object({
 export type ClassificationMetrics = z.infer<typeof ClassificationMetrics>;
 
 export const EvaluateOutput = z.object({
+  /** Of a detector: of its sure detections, object by object (core/metrics/detection/operating-point.ts). */
   metrics: ClassificationMetrics,
-  /** safetensors: `logits` float32 [rows, classes], `labels` int32 [rows], in the order of the test shards. */
+  /**
+   * safetensors: `logits` float32 [rows, classes], `labels` int32 [rows], in the order of the test shards. Of a detector:
+   * [rows, detections × 6], surest first: class + 1, score, ymin, xmin, ymax, xmax in shares of the frame; 0 beyond them.
+   */
   logits: BlobRef,
   findings: z.array(Finding),
+  /** Of a detector; its detections and the objects, in COCO's form, are what `graft eval --detections` reads. */
+  detection: z.object({ metrics: DetectionMetrics, detections: BlobRef, groundTruth: BlobRef }).optional(),
+  /** The newest of the test images by themselves; absent where nobody asked. */
+  newest: ClassificationMetrics.omit({ perClass: true, confusion: true }).optional(),
 });
 export type EvaluateOutput = z.infer<typeof EvaluateOutput>;
 
@@ -303,7 +326,7 @@ export const GateOutput = z.object({
       version: z.int(),
       /** Null where its manifest can't be read. */
       weightsSha256: Sha256Field.nullable(),
-      metrics: z.record(GatedMetric, z.number()).nullable(),
+      metrics: z.partialRecord(GatedMetric, z.number()).nullable(),
       /** Its evaluation on the challenger's test set, logits and all; absent where it was not scored. */
       evaluateKey: z.string().optional(),
     })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ExportFormat, ExportPrecision, ExportReport } from './export.ts';
 import { EpochMetrics, Finding, ModelDescription, Sha256Field, StopReason, TrainEnvironment } from './manifests.ts';
+import { MeasureResult, ProbeJob, ProbeResult } from './measure-jobs.ts';
 import { AugmentConfig, FeatureType, TrainConfig } from './pipeline-config.ts';
 import { TrainCounters } from './run.ts';
 
@@ -14,6 +15,9 @@ export type LocalShard = z.infer<typeof LocalShard>;
 export const LocalSide = z.object({ rows: z.int().min(0), shards: z.array(LocalShard) });
 export type LocalSide = z.infer<typeof LocalSide>;
 
+/** What the file of weights is of: a backbone, or a whole model of graft's with its head. A backbone where absent. */
+const WeightsHold = z.enum(['backbone', 'model']).optional();
+
 export const TrainJob = z.object({
   kind: z.literal('train'),
   /** Scratch folder of this run: checkpoints, metrics.jsonl, the step that was reached. */
@@ -22,6 +26,7 @@ export const TrainJob = z.object({
   lastN: z.int().positive(),
   /** A safetensors file of backbone weights; null for a random start. */
   weightsPath: z.string().nullable(),
+  weightsHold: WeightsHold,
   /**
    * What the sides hold: pixels, or what the frozen prefix made of them. Then `train` has the shards of all variants one
    * after the other, `rows` are those of one, and epoch e reads variant e mod `variants`.
@@ -49,6 +54,16 @@ export const RangeTestJob = z.object({
 });
 export type RangeTestJob = z.infer<typeof RangeTestJob>;
 
+/** A few steps of a training, with the clock running; nothing of it is kept. The sides are pixels, whatever it would read. */
+export const MeasureJob = z.object({
+  kind: z.literal('measure'),
+  train: TrainJob,
+  /** Whether the frozen prefix's output is kept, so that steps begin behind it. */
+  keepsCodes: z.boolean(),
+  steps: z.int().positive(),
+});
+export type MeasureJob = z.infer<typeof MeasureJob>;
+
 /** Images of a side that go through the frozen prefix, shard by shard (core/training/frozen-prefix.ts). */
 export const FeaturesPass = z.object({
   side: LocalSide,
@@ -67,6 +82,7 @@ export const FeaturesJob = z.object({
   model: ModelDescription,
   lastN: z.int().positive(),
   weightsPath: z.string().nullable(),
+  weightsHold: WeightsHold,
   seed: z.int().min(0),
   augment: AugmentConfig,
   type: FeatureType,
@@ -141,6 +157,8 @@ export const MlJob = z.discriminatedUnion('kind', [
   FeaturesJob,
   TrainJob,
   RangeTestJob,
+  ProbeJob,
+  MeasureJob,
   EvaluateJob,
   PredictJob,
   ExportJob,
@@ -201,10 +219,24 @@ export const MlEvent = z.discriminatedUnion('kind', [
     kind: z.literal('range-tested'),
     curve: z.array(z.object({ rate: z.number(), loss: z.number() })),
   }),
+  z.object({ kind: z.literal('probed'), probe: ProbeResult }),
+  z.object({ kind: z.literal('measured'), measured: MeasureResult }),
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
   z.object({
     kind: z.literal('predicted'),
     probabilities: z.array(z.array(z.number())),
+    /** Of a detector, for each image: [ymin, xmin, ymax, xmax] in shares of the frame, surest first. */
+    detections: z
+      .array(
+        z.array(
+          z.object({
+            label: z.int(),
+            score: z.number(),
+            box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+          }),
+        ),
+      )
+      .optional(),
     /** What each batch took, in order; the first ones also warm up. */
     batchMs: z.array(z.number()).optional(),
   }),

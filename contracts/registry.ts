@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DetectionMetrics } from './detection-metrics.ts';
 import { ApprovalVerdict } from './approval.ts';
 import { BlobRef, ClassificationMetrics, GateRule, ModelDescription, RunIdField, Sha256Field } from './manifests.ts';
 
@@ -12,6 +13,8 @@ export const ModelVersion = z.object({
   weights: BlobRef,
   model: ModelDescription,
   metrics: ClassificationMetrics,
+  /** Of a detector. */
+  detection: DetectionMetrics.optional(),
   lineage: z.object({
     dataset: z.object({ name: z.string(), version: z.string(), manifestKey: z.string() }),
     splitKey: z.string(),

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { Settled } from './auto-config.ts';
+import { RunEstimate, RunEstimateKept } from './estimate.ts';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
 import { TrainingLeg } from './leg.ts';
+import { RemadeBecause } from './stage-name.ts';
 import {
   BlobRef,
   EpochMetrics,
@@ -12,6 +15,7 @@ import {
   StopReason,
 } from './manifests.ts';
 import { GatedMetric, PipelineConfig } from './pipeline-config.ts';
+import { RetrainingPlan } from './retraining.ts';
 
 const RunDataset = z.object({
   name: z.string(),
@@ -27,6 +31,8 @@ export const PinnedData = z.object({
   datasetManifestKey: z.string(),
   splitManifestKey: z.string(),
   dataset: RunDataset,
+  /** What the trials begin with and learn from; absent where the pipeline says nothing of it. */
+  plan: RetrainingPlan.optional(),
 });
 export type PinnedData = z.infer<typeof PinnedData>;
 
@@ -41,6 +47,10 @@ export const RetrainInput = z.object({
   data: PinnedData.optional(),
   /** A trial of this sweep: it ends with its training, as nothing but the best one sees the test set and the gate. */
   trialOf: RunIdField.optional(),
+  /** It ends with the gate's decision: nothing is registered and no alias moves. */
+  gateOnly: z.boolean().optional(),
+  /** What graft plan expected of it. */
+  estimate: RunEstimate.optional(),
 });
 export type RetrainInput = z.infer<typeof RetrainInput>;
 
@@ -51,6 +61,9 @@ export const StageSummary = z.object({
   seconds: z.number(),
   /** One line for people: "1,250 images in 10 classes". */
   summary: z.string(),
+  /** Its manifest, and why it was made again; absent in what an older graft reported. */
+  manifestKey: z.string().optional(),
+  remade: RemadeBecause.optional(),
 });
 export type StageSummary = z.infer<typeof StageSummary>;
 
@@ -120,8 +133,16 @@ export const RunReport = z.object({
   stages: z.array(StageSummary),
   dataset: RunDataset.nullable(),
   findings: z.array(Finding),
+  /** On the newest of the test images; absent where neither champion nor window is asked for. */
+  newest: z
+    .object({ images: z.int(), loss: z.number(), accuracy: z.number(), top5: z.number(), macroF1: z.number() })
+    .optional(),
   /** What a trial's sweep needs to know of its training. */
   training: RunTraining.optional(),
+  /** Where the file says auto: what was measured, and why. */
+  settled: Settled.optional(),
+  /** Where it was planned: what was expected beside what it took. */
+  estimate: RunEstimateKept.optional(),
   /** Where a person was asked. */
   approval: ApprovalVerdict.optional(),
 });
@@ -135,6 +156,8 @@ export const RunRecord = z.object({
   requestedBy: z.string(),
   graftVersion: z.string(),
   config: PipelineConfig,
+  /** A dry run of the gate stays one when it is resumed. */
+  gateOnly: z.boolean().optional(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 

@@ -6,7 +6,7 @@ const positiveInt = z.int().positive();
 const kind = <const K extends string>(name: K) => z.literal(name).describe('Which one; the other keys belong to it.');
 const warmupSteps = z.int().min(0).default(0).describe('Steps of linear warm-up from zero.');
 
-export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy']);
+export const WatchedMetric = z.enum(['validation.loss', 'validation.accuracy', 'validation.mAP']);
 export type WatchedMetric = z.infer<typeof WatchedMetric>;
 
 export const ScheduleConfig = z.discriminatedUnion('kind', [

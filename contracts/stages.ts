@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { ApprovalVerdict, ApprovalWait } from './approval.ts';
+import { Settled } from './auto-config.ts';
 import { TrainingLeg } from './leg.ts';
 import { DatasetConfig, ImageConfig, PipelineConfig, PromoteConfig } from './pipeline-config.ts';
 import { BackboneId, SplitConfig } from './pipeline-config.ts';
+import { Freshness, RemadeBecause } from './stage-name.ts';
+import { WarmStart } from './retraining.ts';
 import {
+  BlobRef,
   EvaluateOutput,
   Finding,
   GateOutput,
@@ -26,17 +30,22 @@ const stageResult = <T extends z.ZodType>(output: T) =>
     key: z.string(),
     manifestKey: z.string(),
     cached: z.boolean(),
+    remade: RemadeBecause.optional(),
     /** One line for people. */
     summary: z.string(),
     output,
   });
 
+/** Absent where any result will do. */
+const fresh = { fresh: Freshness.optional() };
+
 export const IngestInput = z.object({
+  ...fresh,
   dataset: DatasetConfig,
   datasetName: z.string(),
   runId: RunIdField,
-  /** Classification where absent. */
-  task: Task.optional(),
+  /** Classification where absent; `auto` is what the format is made for. */
+  task: z.union([Task, z.literal('auto')]).optional(),
 });
 export type IngestInput = z.infer<typeof IngestInput>;
 
@@ -50,6 +59,7 @@ export const IngestResult = stageResult(IngestOutput);
 export type IngestResult = z.infer<typeof IngestResult>;
 
 export const ValidateInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   quarantined: z.int(),
   dataset: DatasetConfig,
@@ -64,6 +74,7 @@ export const ValidateResult = stageResult(ValidateOutput.extend({ findings: z.ar
 export type ValidateResult = z.infer<typeof ValidateResult>;
 
 export const SplitInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   datasetName: z.string(),
   split: SplitConfig,
@@ -75,6 +86,7 @@ export const SplitResult = stageResult(SplitOutput);
 export type SplitResult = z.infer<typeof SplitResult>;
 
 export const PrepareInput = z.object({
+  ...fresh,
   datasetManifestKey: z.string(),
   splitManifestKey: z.string(),
   image: z.object({
@@ -84,6 +96,10 @@ export const PrepareInput = z.object({
     resize: z.enum(['stretch', 'pad', 'crop']),
   }),
   sides: z.array(Side),
+  /** Classification where absent. */
+  task: Task.optional(),
+  /** JSON lines of paths: the only training images that count; all where absent. */
+  only: BlobRef.optional(),
 });
 export type PrepareInput = z.infer<typeof PrepareInput>;
 export const PrepareShareInput = PrepareInput.extend({ share: Share });
@@ -94,22 +110,35 @@ export const PrepareResult = stageResult(
 );
 export type PrepareResult = z.infer<typeof PrepareResult>;
 
+/** What graft.yaml says auto to, on these pictures. */
+export const SettleInput = z.object({ runId: RunIdField, config: PipelineConfig, prepareManifestKey: z.string() });
+export type SettleInput = z.infer<typeof SettleInput>;
+/** `config` is the input's, with values in place of auto. */
+export const SettleResult = stageResult(Settled).extend({ config: PipelineConfig });
+export type SettleResult = z.infer<typeof SettleResult>;
+
 export const TrainInput = z.object({
+  ...fresh,
   runId: RunIdField,
   config: PipelineConfig,
   prepareManifestKey: z.string(),
   /** The whole training where absent. */
   leg: TrainingLeg.optional(),
+  /** Whose weights it begins with, where the pipeline says champion. */
+  start: WarmStart.optional(),
 });
 export type TrainInput = z.infer<typeof TrainInput>;
 export const TrainStageResult = stageResult(TrainOutput);
 export type TrainStageResult = z.infer<typeof TrainStageResult>;
 
 export const EvaluateInput = z.object({
+  ...fresh,
   trainManifestKey: z.string(),
   prepareManifestKey: z.string(),
   /** Whose events tell of it; absent in what an older graft started. */
   runId: RunIdField.optional(),
+  /** JSON lines of paths: test images that are scored by themselves as well. */
+  newest: BlobRef.optional(),
 });
 export type EvaluateInput = z.infer<typeof EvaluateInput>;
 export const EvaluateResult = stageResult(EvaluateOutput);
@@ -127,7 +156,7 @@ export const Evidence = z.object({
 });
 export type Evidence = z.infer<typeof Evidence>;
 
-export const GateInput = z.object({ model: z.string(), promote: PromoteConfig, evidence: Evidence });
+export const GateInput = z.object({ ...fresh, model: z.string(), promote: PromoteConfig, evidence: Evidence });
 export type GateInput = z.infer<typeof GateInput>;
 export const GateResult = stageResult(GateOutput);
 export type GateResult = z.infer<typeof GateResult>;

@@ -27,6 +27,8 @@ export const SweepInput = z.object({
   sweepId: RunIdField,
   base: PipelineConfig,
   state: z.custom<SweepState>(),
+  /** The advisor's pick is tried first, once the data are known. */
+  advised: z.boolean().optional(),
   /** Hand the best trial to the gate and promote it. */
   promote: z.boolean(),
   /** Ends the sweep; null for no limit of time. */
@@ -74,6 +76,8 @@ export const SweepReport = z.object({
   objectives: z.array(z.object({ metric: z.string(), goal: z.enum(['minimize', 'maximize']) })),
   trials: z.array(TrialReport),
   legs: z.int(),
+  /** Every part of a training in the order of decision: trial, until which epoch, whose weights it took over; absent in older reports. */
+  decisions: z.array(z.tuple([z.int(), z.int(), z.int().nullable()])).optional(),
   /** Workflow executions so far. */
   executions: z.int(),
   /** The best trial's run through evaluation, gate and promotion. */

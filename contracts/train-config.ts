@@ -50,6 +50,14 @@ export type CheckpointConfig = z.infer<typeof CheckpointConfig>;
 export const FeatureType = z.enum(['float16', 'float32']);
 export type FeatureType = z.infer<typeof FeatureType>;
 
+export const GradualConfig = z.strictObject({
+  frozenEpochs: positiveInt.max(1000).default(1).describe('Epochs of train.epochs in which only the new layers learn.'),
+  spread: z.number().min(1).max(1e6).default(100).describe('The head’s rate through that of the first layers.'),
+  pctStart: share.gt(0).lt(1).default(0.3).describe('Share of the later steps in which the rate rises.'),
+  div: z.number().gt(1).default(5).describe('Highest rate divided by the first, when all learns.'),
+});
+export type GradualConfig = z.infer<typeof GradualConfig>;
+
 export const TrainConfig = z.strictObject({
   epochs: positiveInt.max(1_000_000).default(5).describe('Passes over the training images.'),
   batchSize: positiveInt.max(4096).default(32).describe('Images in a step.'),
@@ -71,6 +79,7 @@ export const TrainConfig = z.strictObject({
     .max(1)
     .default(1)
     .describe('Learning rate of the backbone’s layers as a share of the head’s (discriminative rates).'),
+  gradual: GradualConfig.prefault({}).describe('Of strategy gradual, which has its own schedule (fastai’s fine_tune).'),
   labelSmoothing: share.lt(1).default(0).describe('Share of the target spread over all classes.'),
   clipNorm: z.number().positive().nullable().default(null).describe('Clip the gradients’ global norm.'),
   averageDecay: share

@@ -54,6 +54,12 @@ export interface Settings {
   readonly s3Bin: string | null;
   readonly temporalPort: number | null;
   readonly s3Port: number | null;
+  readonly webPort: number | null;
+  /** Where a worker tells Prometheus of itself, on loopback; null: nowhere. */
+  readonly metricsPort: number | null;
+  readonly logFormat: 'text' | 'json';
+  /** What opens the dashboard; a file under the state folder where null. */
+  readonly webToken: string | null;
   readonly device: DeviceRequest;
   /** Whether training may use graft's own kernels; false: TensorFlow's alone. */
   readonly ownKernels: boolean;
@@ -104,6 +110,13 @@ const Environment = z.object({
   GRAFT_S3_BIN: Text.optional(),
   GRAFT_TEMPORAL_PORT: Port.optional(),
   GRAFT_S3_PORT: Port.optional(),
+  GRAFT_WEB_PORT: Port.optional(),
+  GRAFT_METRICS_PORT: Port.optional(),
+  GRAFT_LOG_FORMAT: z.enum(['text', 'json']).optional(),
+  GRAFT_WEB_TOKEN: z
+    .string()
+    .regex(/^[\w-]{22,200}$/, 'expected 22 to 200 letters, digits, - and _')
+    .optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
   GRAFT_KERNELS: z.enum(['own', 'tensorflow']).optional(),
@@ -132,6 +145,10 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     s3Bin: env.GRAFT_S3_BIN ?? null,
     temporalPort: env.GRAFT_TEMPORAL_PORT ?? null,
     s3Port: env.GRAFT_S3_PORT ?? null,
+    webPort: env.GRAFT_WEB_PORT ?? null,
+    metricsPort: env.GRAFT_METRICS_PORT ?? null,
+    logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
+    webToken: env.GRAFT_WEB_TOKEN ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     ownKernels: env.GRAFT_KERNELS !== 'tensorflow',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
@@ -169,7 +186,13 @@ export function connections(known: Settings = settings()): ConfiguredConnections
 }
 
 const NOTIFY_PREFIX = 'GRAFT_NOTIFY_';
-const SECRETS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'TEMPORAL_API_KEY'];
+const SECRETS = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'TEMPORAL_API_KEY',
+  'GRAFT_WEB_TOKEN',
+];
 
 /**
  * The environment for a child process: this one's with `overrides` (undefined removes a variable).

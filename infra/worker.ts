@@ -2,11 +2,13 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createAdviseActivities } from '../activities/advise/advise.ts';
 import { createEvaluateActivities } from '../activities/evaluate/evaluate.ts';
 import { createGateActivities } from '../activities/gate/gate.ts';
 import { createIngestActivities } from '../activities/ingest/ingest.ts';
 import type { TrainPorts } from '../activities/ports.ts';
 import { createNotifyActivities } from '../activities/notify/notify.ts';
+import { createPlanActivities } from '../activities/plan/plan-retraining.ts';
 import { createPrepareActivities } from '../activities/prepare/prepare.ts';
 import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
@@ -34,6 +36,9 @@ import { createS3ObjectStore } from './s3/s3-object-store.ts';
 import { allowedHosts } from './sources/url/address.ts';
 import { openDatasetSource, sourcesSetup } from './sources/open-source.ts';
 import { systemClock } from './system-clock.ts';
+import { jsonLogger } from './telemetry/json-logger.ts';
+import { openWorkerTelemetry } from './telemetry/worker-telemetry.ts';
+import type { WorkerTelemetry } from './telemetry/worker-telemetry.ts';
 import { tlsOptions } from './temporal/connect.ts';
 import { workflowBundle } from './temporal/workflow-bundle.ts';
 import { eventEncoder } from './tensorboard/encode.ts';
@@ -48,22 +53,27 @@ export interface WorkerOptions {
   onReady?(): void;
 }
 
-/** How often progress reaches the server: the SDK would hold heartbeats back for most of their timeout. */
-const HEARTBEAT_EVERY = '2 seconds';
+/** How often progress reaches the server, and so the dashboard: the SDK would hold heartbeats back for most of their timeout. */
+const HEARTBEAT_EVERY = '1 second';
 /** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */
 const FORCE_AFTER = '90 seconds';
 
 /** Runs until `signal` is aborted and everything under way has come to a stop. Throws what keeps it from starting. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { connections, queues, signal } = options;
-  Runtime.install({ logger: new DefaultLogger('INFO'), shutdownSignals: [] });
+  const { metricsPort, logFormat } = settings();
+  Runtime.install({ logger: logFormat === 'json' ? jsonLogger() : new DefaultLogger('INFO'), shutdownSignals: [] });
   const store = createS3ObjectStore(connections.s3);
   unwrap(await ensureBucket(store));
   unwrap(await probeConditionalWrites(store));
-  const ports = createPorts(store);
   const connection = await connect(connections);
+  const { namespace } = connections.temporal;
+  const telemetry = await openWorkerTelemetry({ metricsPort, connection, namespace });
+  const ports = createPorts(store, telemetry);
   try {
-    const workers = await Promise.all(queues.map((role) => createWorker(role, connection, connections, ports)));
+    const workers = await Promise.all(
+      queues.map((role) => createWorker(role, connection, namespace, ports, telemetry.workerOptions)),
+    );
     const running = workers.map((worker) => worker.run());
     const stop = (): void => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -73,6 +83,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     options.onReady?.();
     await Promise.all(running);
   } finally {
+    await telemetry.close();
     await connection.close();
     await ports.images.close();
     store.close();
@@ -88,8 +99,10 @@ async function connect({ temporal }: Connections): Promise<NativeConnection> {
   });
 }
 
-function createPorts(store: TrainPorts['store']): TrainPorts {
+function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): TrainPorts {
   const known = settings();
+  const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads });
+  const { store, ml } = telemetry.meter({ store: plain, ml: runner });
   return {
     store,
     clock: systemClock,
@@ -97,7 +110,7 @@ function createPorts(store: TrainPorts['store']): TrainPorts {
     images: createImageDecoder({ env: childEnvironment({}, { secrets: false }) }),
     openSource: openDatasetSource({ store, ...sourcesSetup(known) }),
     files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),
-    ml: createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads }),
+    ml,
     fetchWeights: (backbone, weights) => fetchWeights(backbone, weights, known),
     graftVersion,
     host: hostname(),
@@ -116,12 +129,14 @@ function workerNotifier(): Notifier {
 async function createWorker(
   role: QueueRole,
   connection: NativeConnection,
-  { temporal }: Connections,
+  namespace: string,
   ports: TrainPorts,
+  telemetry: WorkerTelemetry['workerOptions'],
 ): Promise<Worker> {
   return Worker.create({
+    ...telemetry,
     connection,
-    namespace: temporal.namespace,
+    namespace,
     taskQueue: taskQueues[role],
     shutdownGraceTime: '1 second',
     shutdownForceTime: FORCE_AFTER,
@@ -145,6 +160,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createIngestActivities(ports),
           ...createValidateActivities(ports),
           ...createSplitActivities(ports),
+          ...createPlanActivities(ports),
           ...createPrepareActivities(ports),
           ...createEvaluateActivities(ports),
           ...createGateActivities(ports),
@@ -157,6 +173,9 @@ async function duties(role: QueueRole, ports: TrainPorts) {
       };
     case 'train':
       // One training at a time has the device to itself; the others wait their turn in the queue.
-      return { maxConcurrentActivityTaskExecutions: 1, activities: createTrainActivities(ports) };
+      return {
+        maxConcurrentActivityTaskExecutions: 1,
+        activities: { ...createTrainActivities(ports), ...createAdviseActivities(ports) },
+      };
   }
 }

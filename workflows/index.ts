@@ -1,5 +1,6 @@
 /** The only entry of the workflow bundle. */
 export { changeAliasWorkflow } from './change-alias.ts';
+export { importDatasetWorkflow } from './import-dataset.ts';
 export { retrainWorkflow } from './retrain.ts';
 export { sweepWorkflow } from './sweep.ts';
 export { notifyWorkflow } from './notify.ts';

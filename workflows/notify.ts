@@ -51,13 +51,13 @@ function nameOf(target: NotifyTarget): string {
 
 /** The end of a run as somebody is told of it; null where nobody asked to be (a cancelled run was stopped by somebody). */
 export function endMessage(
-  { config, requestedBy, trialOf }: RetrainInput,
+  { config, requestedBy, trialOf, gateOnly }: RetrainInput,
   report: RunReport,
   problem: string,
   at: Date,
 ): NotifyMessage | null {
-  // A sweep tells of its best trial alone.
-  if (trialOf !== undefined || report.status === 'cancelled' || report.status === 'running') return null;
+  // A sweep tells of its best trial alone, and a dry run of the gate decides nothing.
+  if (trialOf !== undefined || gateOnly || report.status === 'cancelled' || report.status === 'running') return null;
   const promoted = report.model?.promoted ?? false;
   const refused = report.gate.filter(({ passed }) => !passed).map(({ explanation }) => explanation);
   const passed = report.gate.map(({ explanation }) => explanation);

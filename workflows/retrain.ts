@@ -4,10 +4,14 @@ import { inputImage } from '../core/backbone-facts.ts';
 import { ApprovalDesk, timeoutFailure } from './approval.ts';
 import type { ApprovalVerdict } from '../contracts/approval.ts';
 import type { PinnedData, RetrainInput, RunReport } from '../contracts/run.ts';
+import type { RetrainingPlan } from '../contracts/retraining.ts';
 import type { AskApprovalInput, Evidence, PrepareInput, Share } from '../contracts/stages.ts';
+import { CHAMPION } from '../core/training/warm-start.ts';
 import { bookkeeping, dataStages, evaluation, training } from './activity-options.ts';
+import { freshness } from './freshness.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from './messages.ts';
 import { approvalMessage, endMessage, tellPeople } from './notify.ts';
+import { planOf } from './plan-retraining.ts';
 import { RunTracker } from './run-tracker.ts';
 
 /**
@@ -49,11 +53,18 @@ export async function retrainWorkflow(input: RetrainInput): Promise<RunReport> {
 
 async function pipeline(input: RetrainInput, progress: RunTracker, desk: ApprovalDesk): Promise<void> {
   await bookkeeping.openRun(input);
-  const data = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
-  const { runId, config, leg } = input;
+  const prepared = input.data ? await pinnedData(input, input.data, progress) : await prepareData(input, progress);
+  const { plan, ...data } = prepared;
+  const { runId, leg } = input;
   const { prepareManifestKey } = data;
+  const config = await settledConfig(input, prepareManifestKey, progress);
   const trained = await progress.stage('train', () =>
-    training.trainModel({ runId, config, prepareManifestKey, ...(leg ? { leg } : {}) }),
+    training.trainModel({
+      ...{ runId, config, prepareManifestKey },
+      ...(leg ? { leg } : {}),
+      ...startOf(config, plan),
+      ...freshness(config, 'train'),
+    }),
   );
   if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
@@ -64,9 +75,11 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       trainManifestKey: trained.manifestKey,
       prepareManifestKey: data.prepareManifestKey,
       runId: input.runId,
+      ...freshness(config, 'evaluate'),
+      ...(plan?.newest ? { newest: plan.newest.paths } : {}),
     }),
   );
-  progress.scored(evaluated.output.metrics, evaluated.output.findings);
+  progress.scored(evaluated.output);
   await judge(input, progress, desk, {
     runId: input.runId,
     ...data,
@@ -75,24 +88,47 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
   });
 }
 
+/** What is trained with: where the file says auto, what was measured on these pictures. */
+async function settledConfig(
+  { runId, config }: RetrainInput,
+  prepareManifestKey: string,
+  progress: RunTracker,
+): Promise<RetrainInput['config']> {
+  if (config.auto === undefined || config.auto.length === 0) return config;
+  const found = await progress.stage('advise', () => training.settleAutos({ runId, config, prepareManifestKey }));
+  progress.settledTo(found.output);
+  return found.config;
+}
+
 /** The pictures that a sweep has read, rendered for this trial's network. */
-async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<DataKeys> {
-  const { dataset, ...keys } = pinned;
+async function pinnedData({ config }: RetrainInput, pinned: PinnedData, progress: RunTracker): Promise<ReadData> {
+  const { dataset, plan = null, ...keys } = pinned;
   progress.datasetWas(dataset);
-  return { ...keys, ...(await preparedImages(config, keys, progress)) };
+  return { ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
+}
+
+/** The champion's weights, for who asks for them: of a sweep's trials perhaps some. */
+function startOf({ model }: RetrainInput['config'], plan: RetrainingPlan | null) {
+  return plan?.start && model.weights === CHAMPION ? { start: plan.start } : {};
 }
 
 async function preparedImages(
-  { image, model, dataset }: RetrainInput['config'],
+  config: RetrainInput['config'],
   keys: Pick<DataKeys, 'datasetManifestKey' | 'splitManifestKey'>,
+  plan: RetrainingPlan | null,
   progress: RunTracker,
 ): Promise<Pick<DataKeys, 'prepareManifestKey'>> {
+  const { image, model, dataset, task } = config;
   const { datasetManifestKey, splitManifestKey } = keys;
   const rendering: PrepareInput = {
     datasetManifestKey,
     splitManifestKey,
     image: inputImage(image, model.backbone),
     sides: ['train', 'validation', 'test'],
+    ...freshness(config, 'prepare'),
+    // Absent for classification: what older runs were given.
+    ...(task === 'detection' ? { task } : {}),
+    ...(plan?.train ? { only: plan.train.paths } : {}),
   };
   const { manifestKey } = await progress.stage('prepare', async () => {
     await Promise.all(sharesOf(dataset.workers).map((share) => dataStages.renderShare({ ...rendering, share })));
@@ -103,9 +139,17 @@ async function preparedImages(
 
 export type DataKeys = Pick<Evidence, 'datasetName' | 'datasetManifestKey' | 'splitManifestKey' | 'prepareManifestKey'>;
 
-export async function prepareData({ runId, config }: RetrainInput, progress: RunTracker): Promise<DataKeys> {
+/** What was read, and what of it the training begins with and learns from. */
+export type ReadData = DataKeys & { readonly plan: RetrainingPlan | null };
+
+export async function prepareData(
+  { runId, config }: RetrainInput,
+  progress: RunTracker,
+  trials?: { readonly fromChampion: boolean },
+): Promise<ReadData> {
   const datasetName = config.dataset.name ?? config.name;
-  const reading = { runId, dataset: config.dataset, datasetName };
+  const task = config.task === 'detection' ? { task: config.task } : {};
+  const reading = { runId, dataset: config.dataset, datasetName, ...task, ...freshness(config, 'ingest') };
   const shares = sharesOf(config.dataset.workers);
   const ingested = await progress.stage('ingest', async () => {
     await Promise.all(shares.map((share) => dataStages.readShare({ ...reading, share })));
@@ -122,6 +166,7 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
       backbone: config.model.backbone,
       model: config.promote.model ?? config.name,
       alias: config.promote.alias,
+      ...freshness(config, 'validate'),
     }),
   );
   progress.found(validated.output.findings);
@@ -131,14 +176,17 @@ export async function prepareData({ runId, config }: RetrainInput, progress: Run
       datasetName,
       split: config.dataset.split,
       validateManifestKey: validated.manifestKey,
+      ...freshness(config, 'split'),
     }),
   );
   const keys = { datasetManifestKey, splitManifestKey: split.manifestKey };
-  return { datasetName, ...keys, ...(await preparedImages(config, keys, progress)) };
+  const plan = await planOf({ runId, config }, keys, trials);
+  progress.found(plan?.findings ?? []);
+  return { datasetName, ...keys, plan, ...(await preparedImages(config, keys, plan, progress)) };
 }
 
 /** What several data workers do beforehand; nothing where one does it all, or where a run began before there were shares. */
-function sharesOf(workers: number | undefined): Share[] {
+export function sharesOf(workers: number | undefined): Share[] {
   if (workers === undefined || workers < 2) return [];
   return Array.from({ length: workers }, (_, index) => ({ index, of: workers }));
 }
@@ -151,8 +199,11 @@ async function judge(input: RetrainInput, progress: RunTracker, desk: ApprovalDe
   const { name, promote } = config;
   const model = promote.model ?? name;
   for (let round = 1; ; round++) {
-    const gated = await progress.stage('gate', () => evaluation.decidePromotion({ model, promote, evidence }));
+    const gated = await progress.stage('gate', () =>
+      evaluation.decidePromotion({ model, promote, evidence, ...freshness(config, 'gate') }),
+    );
     progress.decided(gated.output.rules);
+    if (input.gateOnly) return;
     const decided = { model, promote, evidence, gateManifestKey: gated.manifestKey, requestedBy };
     const wanted = promote.approval === 'manual' && gated.output.decision === 'promote';
     const approval = wanted ? await askSomebody(input, progress, desk, { ...decided, round }) : null;

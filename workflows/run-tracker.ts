@@ -1,7 +1,7 @@
 import { upsertMemo } from '@temporalio/workflow';
 import type { ApprovalVerdict, ApprovalWait } from '../contracts/approval.ts';
 import type {
-  ClassificationMetrics,
+  EvaluateOutput,
   Finding,
   GateRule,
   IngestOutput,
@@ -17,10 +17,13 @@ import type {
   TrainingProgress,
 } from '../contracts/run.ts';
 import type { TrainStageResult } from '../contracts/stages.ts';
+import { settledEstimate } from '../core/advice/settle.ts';
 import type { Sha256 } from '../core/ids.ts';
 import { approvalRule } from '../core/promotion/approval.ts';
 
 interface StageReply {
+  readonly manifestKey: string;
+  readonly remade?: StageSummary['remade'];
   readonly cached: boolean;
   readonly summary: string;
 }
@@ -36,8 +39,10 @@ export class RunTracker {
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
   private trained: RunReport['training'];
+  private settled: RunReport['settled'];
   private weightsSha256: Sha256 | null = null;
   private metrics: RunReport['metrics'] = null;
+  private newest: RunReport['newest'];
   private model: RunReport['model'] = null;
   private approval: ApprovalWait | null = null;
   private verdict: ApprovalVerdict | null = null;
@@ -55,7 +60,9 @@ export class RunTracker {
     // Judged again: the last word counts, and a stage is listed once.
     const before = this.stages.findIndex((stage) => stage.name === name);
     if (before !== -1) this.stages.splice(before, 1);
-    this.stages.push({ name, cached: reply.cached, seconds: (Date.now() - startedMs) / 1000, summary: reply.summary });
+    const { cached, summary, manifestKey, remade } = reply;
+    const seconds = (Date.now() - startedMs) / 1000;
+    this.stages.push({ name, cached, seconds, summary, manifestKey, ...(remade ? { remade } : {}) });
     return reply;
   }
 
@@ -83,6 +90,10 @@ export class RunTracker {
     this.trained = { manifestKey, ...figures, weightsBytes: weights.sizeBytes, seconds };
   }
 
+  settledTo(found: NonNullable<RunReport['settled']>): void {
+    this.settled = found;
+  }
+
   get datasetRead(): RunReport['dataset'] {
     return this.dataset;
   }
@@ -91,9 +102,12 @@ export class RunTracker {
     this.weightsSha256 = sha256;
   }
 
-  scored(metrics: ClassificationMetrics, findings: readonly Finding[]): void {
+  scored({ metrics, findings, detection, newest }: EvaluateOutput): void {
+    this.newest = newest;
     const { loss, accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
-    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall };
+    const coco = detection?.metrics.coco;
+    const maps = coco ? { mAP: coco.AP, mAP50: coco.AP50 } : {};
+    this.metrics = { loss, accuracy, top5, macroF1, macroPrecision, macroRecall, ...maps };
     this.found(findings);
   }
 
@@ -153,7 +167,10 @@ export class RunTracker {
       stages: [...this.stages],
       dataset: this.dataset,
       findings: [...this.findings],
+      ...(this.newest ? { newest: this.newest } : {}),
       ...(this.trained ? { training: this.trained } : {}),
+      ...(this.settled ? { settled: this.settled } : {}),
+      ...(this.input.estimate ? { estimate: settledEstimate(this.input.estimate, this.stages) } : {}),
       ...(this.verdict ? { approval: this.verdict } : {}),
     };
   }

@@ -47,6 +47,7 @@ export function sweepReport(
     objectives: [...objectives],
     trials: trials.map(trialReport),
     legs: decisions.length,
+    decisions: decisions.map(([trial, toEpoch, copyOf]) => [trial, toEpoch, copyOf]),
     executions: started?.executions ?? 1,
   };
 }

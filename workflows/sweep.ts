@@ -12,13 +12,15 @@ import {
 } from '@temporalio/workflow';
 import type { PinnedData, RunReport } from '../contracts/run.ts';
 import type { SweepInput, SweepReport } from '../contracts/sweep.ts';
-import { arrive, command, fill, refusal } from '../core/search/sweep.ts';
+import { arrive, command, isQuiet, refusal, release } from '../core/search/sweep.ts';
 import type { LegEnd, SweepCommand, SweepState, SweepStep } from '../core/search/sweep.ts';
 import { bestTrials } from '../core/search/trials.ts';
+import { CHAMPION } from '../core/training/warm-start.ts';
 import { bookkeeping } from './activity-options.ts';
 import { sweepQuery, sweepUpdate } from './messages.ts';
 import { prepareData } from './retrain.ts';
 import { RunTracker } from './run-tracker.ts';
+import { withAdvice } from './sweep-advice.ts';
 import { sweepReport } from './sweep-report.ts';
 import { TrialLegs } from './trial-legs.ts';
 
@@ -72,16 +74,21 @@ class Sweep {
     const { started } = this.input;
     if (!started) await bookkeeping.openSweep(this.input);
     this.data ??= await this.readData();
+    if (this.input.advised === true && !started) this.state = withAdvice(this.state, this.input.base, this.data);
     this.legs = new TrialLegs(this.input, this.data, { ...started?.trainings });
-    this.take(fill({ ...this.state, held: false }));
+    this.take(release(this.state));
     while (this.state.ended === null || this.state.running.length > 0) {
       await this.word();
       for (let next = this.inbox.shift(); next; next = this.inbox.shift()) {
         this.take(arrive(this.state, next.number, next.end));
       }
-      if (this.state.ended !== null) await this.stopAll();
-      else if (this.historyIsLong()) this.state = { ...this.state, held: true };
-      if (this.state.held && this.state.running.length === 0 && this.state.ended === null) await this.handOver();
+      if (this.state.ended !== null) {
+        if (this.state.held) this.take(release(this.state));
+        await this.stopAll();
+      } else if (this.historyIsLong()) {
+        this.state = { ...this.state, held: true };
+        if (isQuiet(this.state)) await this.handOver();
+      }
     }
   }
 
@@ -135,12 +142,21 @@ class Sweep {
   private async readData(): Promise<PinnedData> {
     const { sweepId, base, requestedBy } = this.input;
     const tracker = new RunTracker({ runId: sweepId, config: base, requestedBy });
-    const { prepareManifestKey: _, ...keys } = await prepareData(
-      { runId: sweepId, config: base, requestedBy },
-      tracker,
-    );
+    const run = { runId: sweepId, config: base, requestedBy };
+    const {
+      prepareManifestKey: _,
+      plan,
+      ...keys
+    } = await prepareData(run, tracker, { fromChampion: this.asksChampion() });
     if (!tracker.datasetRead) throw new Error('no data set was read');
-    return { ...keys, dataset: tracker.datasetRead };
+    return { ...keys, dataset: tracker.datasetRead, ...(plan ? { plan } : {}) };
+  }
+
+  /** Whether a trial may begin with the champion's weights: the base does, or the space lets it. */
+  private asksChampion(): boolean {
+    const { base, state } = this.input;
+    const asked = state.search.space.parameters.find(({ name }) => name === 'model.weights')?.domain;
+    return asked?.kind === 'choice' ? asked.options.includes(CHAMPION) : base.model.weights === CHAMPION;
   }
 
   private take({ state, starts }: SweepStep): void {

@@ -41,7 +41,11 @@ export class TrialLegs {
       this.trainings[leg.trial] = {
         leg: part,
         manifestKey: training.manifestKey,
-        before: before ? { epoch: before.leg.untilEpoch, manifestKey: before.manifestKey } : null,
+        // Only a population copies what another trial was a generation ago.
+        before:
+          before && this.input.state.search.method.kind === 'pbt'
+            ? { epoch: before.leg.untilEpoch, manifestKey: before.manifestKey }
+            : null,
         steps: training.steps,
         stoppedEarly: training.stoppedEarly,
         seconds: (before?.seconds ?? 0) + training.seconds,
@@ -90,7 +94,7 @@ export class TrialLegs {
       workflowId: retrainWorkflowId(runId),
       taskQueue: taskQueues.workflow,
       args: [{ runId, config, requestedBy, data: this.data, ...rest }],
-      memo: { name: config.name, requestedBy, sweepId },
+      memo: { name: config.name, requestedBy, sweepId, trial: rest.trialOf !== undefined },
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       parentClosePolicy: 'REQUEST_CANCEL',
     });

@@ -18,6 +18,10 @@ export const changeAliasWorkflowId = (model: string, alias: string): string => `
 
 export const CHANGE_ALIAS_WORKFLOW = 'changeAliasWorkflow';
 
+/** `graft data import`: one execution for each time that it is asked for. */
+export const importWorkflowId = (importId: RunId): string => `graft-import-${importId}`;
+export const IMPORT_WORKFLOW = 'importDatasetWorkflow';
+
 /** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
 export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';
 export const scheduleIdInTemporal = (scheduleId: string): string => `graft-schedule-${scheduleId}`;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
+import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
 import { EvaluateOutput, PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, Finding, ModelDescription } from '../../contracts/manifests.ts';
 import type { EvaluateInput, EvaluateResult } from '../../contracts/stages.ts';
@@ -21,6 +22,8 @@ import { shortJob } from '../lib/short-job.ts';
 import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
+import { detectionEvaluation } from './detection.ts';
+import { scoreNewest } from './newest.ts';
 import { putTestEvents } from './test-events.ts';
 
 const CODE_VERSION = 2;
@@ -37,15 +40,27 @@ export function createEvaluateActivities(ports: TrainPorts) {
         { model: trained.model, weights: trained.weights },
         prepared,
         (figures) => overfitFindings(trained.best, figures.accuracy),
+        input.fresh,
       );
+      const { detection } = answer.output;
+      if (detection) return { stage: 'evaluate', ...answer, summary: detectionSummary(detection.metrics) };
       if (input.runId !== undefined) {
         await putTestEvents(ports, input.runId, trained.best.step, prepared, answer.output);
       }
       const { accuracy, loss, images, macroF1 } = answer.output.metrics;
-      const summary = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
-      return { stage: 'evaluate', ...answer, summary };
+      const whole = `accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)}, loss ${loss.toFixed(4)} on ${images} test images`;
+      if (input.newest === undefined) return { stage: 'evaluate', ...answer, summary: whole };
+      const newest = await scoreNewest(ports, answer.output, prepared, input.newest, currentActivity());
+      const summary = `${whole}; accuracy ${newest.accuracy.toFixed(4)} on the ${newest.images} newest`;
+      return { stage: 'evaluate', ...answer, output: { ...answer.output, newest }, summary };
     }),
   };
+}
+
+function detectionSummary({ coco, intervals, images, objects }: DetectionMetrics): string {
+  const [low, high] = [Math.max(0, intervals.AP50.low), Math.min(1, intervals.AP50.high)];
+  const maps = `mAP ${coco.AP.toFixed(4)}, mAP@.5 ${coco.AP50.toFixed(4)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  return `${maps} on ${objects} objects of ${images} test images`;
 }
 
 /** Any model on the test side of a prepared set: its own, or a challenger's. Addressed by weights, input and pixels. */
@@ -54,6 +69,7 @@ export function evaluateOnTest(
   candidate: { readonly model: ModelDescription; readonly weights: BlobRef },
   prepared: PrepareOutput,
   findings: (figures: ClassificationFigures) => Finding[] = () => [],
+  fresh?: EvaluateInput['fresh'],
 ): Promise<StageAnswer<EvaluateOutput>> {
   const activity = currentActivity();
   return cachedStage({
@@ -68,14 +84,24 @@ export function evaluateOnTest(
       test: preparedHash(prepared, ['test']),
     },
     output: EvaluateOutput,
+    fresh,
     async compute(partsPrefix) {
       const path = await writeLogits(ports, candidate, prepared, activity);
+      const upload = () =>
+        uploadFile(ports.store, `${partsPrefix}logits.safetensors`, path, { signal: activity.signal });
+      if (candidate.model.detector) {
+        const scored = await detectionEvaluation(ports, prepared, { path, partsPrefix }, activity);
+        const logits = await upload();
+        await rm(path, { force: true });
+        const { metrics, detection } = scored;
+        return { output: { metrics, logits, findings: [], detection }, parts: [logits, ...scored.parts] };
+      }
       const { tensors } = unwrap(decodeSafetensors(await readFile(path), path));
       const logits = tensors.get('logits');
       const labels = tensors.get('labels');
       if (!logits || !labels) throw transientError('EVALUATE_OUTPUT', path, 'no logits or labels', 'both');
       const metrics = scoreLogits(asFloat32(logits), asInt32(labels), prepared.classes);
-      const part = await uploadFile(ports.store, `${partsPrefix}logits.safetensors`, path, { signal: activity.signal });
+      const part = await upload();
       await rm(path, { force: true });
       return { output: { metrics, logits: part, findings: findings(metrics) }, parts: [part] };
     },

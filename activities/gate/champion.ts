@@ -47,7 +47,7 @@ export async function scoreChampion(
   { model, weights }: ModelVersion,
   evidence: Evidence,
 ): Promise<StageAnswer<EvaluateOutput> | { readonly why: string }> {
-  const prepared = await testSideFor(ports, model.image, evidence);
+  const prepared = await testSideFor(ports, model, evidence);
   try {
     return await evaluateOnTest(ports, { model, weights }, prepared);
   } catch (error) {
@@ -60,12 +60,15 @@ export async function scoreChampion(
 
 async function testSideFor(
   ports: TrainPorts,
-  image: ModelVersion['model']['image'],
+  { image, detector }: ModelVersion['model'],
   { datasetManifestKey, splitManifestKey, prepareManifestKey }: Evidence,
 ): Promise<PrepareOutput> {
   const own = await requireStage(ports.store, prepareManifestKey, PrepareOutput);
   if (JSON.stringify(own.image) === JSON.stringify(image)) return own;
   const { prepareImages } = createPrepareActivities(ports);
-  const { manifestKey } = await prepareImages({ datasetManifestKey, splitManifestKey, image, sides: ['test'] });
+  const { manifestKey } = await prepareImages({
+    ...{ datasetManifestKey, splitManifestKey, image, sides: ['test'] },
+    ...(detector ? { task: 'detection' } : {}),
+  });
   return requireStage(ports.store, manifestKey, PrepareOutput);
 }

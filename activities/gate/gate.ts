@@ -1,5 +1,4 @@
 import { EvaluateOutput, GateOutput, PrepareOutput, TrainOutput } from '../../contracts/manifests.ts';
-import type { ClassificationMetrics } from '../../contracts/manifests.ts';
 import { GateConfig } from '../../contracts/gate-config.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { GateInput, GateResult } from '../../contracts/stages.ts';
@@ -15,6 +14,7 @@ import { asSha256, asStageKey } from '../../core/ids.ts';
 import { pairedAnswers, testPaths } from './answers.ts';
 import { findChampion, scoreChampion } from './champion.ts';
 import type { FoundChampion } from './champion.ts';
+import { pairedDetections } from './detections.ts';
 import { imageLatencyMs } from './latency.ts';
 
 const CODE_VERSION = 2;
@@ -30,7 +30,10 @@ export function createGateActivities(ports: TrainPorts) {
 }
 
 /** A run that began under an older graft has rules without the newer keys: their defaults hold. */
-async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput): Promise<StageAnswer<GateOutput>> {
+async function decide(
+  ports: TrainPorts,
+  { model, promote, evidence, fresh }: GateInput,
+): Promise<StageAnswer<GateOutput>> {
   const { store, clock } = ports;
   const rules = GateConfig.parse(promote.gate);
   const trained = await requireStage(store, evidence.trainManifestKey, TrainOutput);
@@ -39,7 +42,7 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
   const found = await findChampion(ports, model, aliases[promote.alias]);
   if (found.kind === 'found' && isItself(found.champion, trained)) {
     const standing = await standingDecision(ports, found.champion, rules);
-    if (standing) return standing;
+    if (standing && fresh === undefined) return standing;
   }
   const met = await meet(ports, found, trained, evidence);
   return cachedStage({
@@ -58,10 +61,11 @@ async function decide(ports: TrainPorts, { model, promote, evidence }: GateInput
       ...(rules.limits.latencyMs === null ? {} : { host: ports.host }),
     },
     output: GateOutput,
+    fresh,
     async compute() {
       const state = await stateOf(ports, met, evaluated, trained, rules, evidence);
       const cost = await costOf(ports, trained, rules, evidence);
-      const challenger = { scores: scoresOf(evaluated.metrics), classes: trained.model.classes, cost };
+      const challenger = { scores: scoresOf(evaluated), classes: trained.model.classes, cost };
       return { output: { ...judge(challenger, state, rules), champion: championRecord(met) }, parts: [] };
     },
   });
@@ -130,11 +134,15 @@ async function stateOf(
   if (met.kind === 'other-classes') return { kind: 'other-classes', version, classes: model.classes };
   const activity = currentActivity();
   const { output } = met.scored;
+  if (evaluated.detection && output.detection) {
+    const test = await pairedDetections(ports, evaluated.detection, output.detection, rules);
+    return { kind: 'scored', version, scores: scoresOf(output), test };
+  }
   const answers = await pairedAnswers(ports, trained.model.classes.length, evaluated, output, activity);
   const paths = rules.noSliceWorse
     ? await testPaths(ports, await requireStage(ports.store, evidence.prepareManifestKey, PrepareOutput), activity)
     : [];
-  return { kind: 'scored', version, scores: scoresOf(output.metrics), test: { answers, paths } };
+  return { kind: 'scored', version, scores: scoresOf(output), test: { answers, paths } };
 }
 
 async function costOf(ports: TrainPorts, trained: TrainOutput, rules: GateConfig, evidence: GateInput['evidence']) {
@@ -144,8 +152,10 @@ async function costOf(ports: TrainPorts, trained: TrainOutput, rules: GateConfig
   return { sizeBytes, latencyMs: await imageLatencyMs(ports, trained, prepared, currentActivity()) };
 }
 
-function scoresOf({ accuracy, top5, macroF1, macroPrecision, macroRecall }: ClassificationMetrics): Scores {
-  return { accuracy, top5, macroF1, macroPrecision, macroRecall };
+function scoresOf({ metrics, detection }: EvaluateOutput): Scores {
+  const { accuracy, top5, macroF1, macroPrecision, macroRecall } = metrics;
+  const maps = detection ? { mAP: detection.metrics.coco.AP, mAP50: detection.metrics.coco.AP50 } : {};
+  return { accuracy, top5, macroF1, macroPrecision, macroRecall, ...maps };
 }
 
 function championRecord(met: Met): GateOutput['champion'] {
@@ -155,7 +165,7 @@ function championRecord(met: Met): GateOutput['champion'] {
   const record = { version, weightsSha256: weights.sha256 };
   if (met.kind !== 'scored') return { ...record, metrics: null };
   const { output, key } = met.scored;
-  return { ...record, metrics: { ...scoresOf(output.metrics) }, evaluateKey: key };
+  return { ...record, metrics: { ...scoresOf(output) }, evaluateKey: key };
 }
 
 function summaryOf({ decision, rules }: GateOutput): string {

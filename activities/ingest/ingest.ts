@@ -73,7 +73,8 @@ async function readShare(ports: DataPorts, input: IngestShareInput): Promise<{ p
 async function openReading(ports: DataPorts, { dataset, datasetName, task }: IngestInput, signal: AbortSignal) {
   const { groupBy } = dataset.split;
   const groupOf = unwrap(groupRule(groupBy));
-  const options = { task: task ?? 'classification', window: dataset.window, signal } as const;
+  const wanted = task === 'auto' ? {} : { task: task ?? 'classification' };
+  const options = { ...wanted, window: dataset.window, signal };
   const source = await ports.openSource(dataset.source, dataset.format, options);
   const { outsideBoxes } = dataset;
   return { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };
@@ -95,7 +96,6 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
   const progress: Progress = { phase: 'listing', done: 0, total: null };
   const rest = beating(activity, () => ({ stage: 'ingest', ...progress }));
   try {
-    const task = input.task ?? 'classification';
     const reading = await openReading(ports, input, signal);
     const { source } = reading;
     const listing = await fingerprint(source, signal, () => progress.done++);
@@ -112,9 +112,10 @@ async function ingest(ports: DataPorts, input: IngestInput): Promise<IngestResul
         listing: listing.sha256,
         files: listing.entries,
         groupBy,
-        ...(task === 'classification' ? {} : { task, outsideBoxes: dataset.outsideBoxes }),
+        ...(source.task === 'classification' ? {} : { task: source.task, outsideBoxes: dataset.outsideBoxes }),
       },
       output: IngestOutput,
+      fresh: input.fresh,
       compute: (partsPrefix) =>
         withScratch(ports, 'ingest', async (scratch) => {
           const seen = (files: number): void => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { transientError } from '../../core/errors.ts';
@@ -51,6 +51,13 @@ export async function* readLines<T extends z.ZodType>(
   }
   if (rest !== '') throw corrupt(where, 'an unfinished line');
   if (hash.digest('hex') !== part.sha256) throw corrupt(where, 'another SHA-256 than its manifest says');
+}
+
+/** The paths of a part of a side. */
+export async function pathsOf(store: ObjectStore, part: BlobRef, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const paths = new Set<string>();
+  for await (const path of readLines(store, part, z.string(), signal)) paths.add(path);
+  return paths;
 }
 
 function parseLine<T extends z.ZodType>(line: string, schema: T, where: string): z.output<T> {

@@ -7,8 +7,8 @@ import { failureOf } from './ml-failure.ts';
 
 const STOP_DEADLINE_MS = 10_000;
 
-/** Runs a scoring job in a child to its end, beating as it goes on, and stops it where the activity is stopped. */
-export async function shortJob<Kind extends 'evaluated' | 'predicted'>(
+/** Runs a job that keeps nothing in a child to its end, beating as it goes on, and stops it where the activity is stopped. */
+export async function shortJob<Kind extends 'evaluated' | 'predicted' | 'probed' | 'measured' | 'range-tested'>(
   ports: Pick<TrainPorts, 'ml'>,
   activity: RunningActivity,
   job: MlJob,

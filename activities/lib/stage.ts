@@ -7,6 +7,7 @@ import { asSha256, asStageKey } from '../../core/ids.ts';
 import type { StageKey } from '../../core/ids.ts';
 import { StageManifest } from '../../contracts/manifests.ts';
 import type { BlobRef, StoredStage } from '../../contracts/manifests.ts';
+import type { Freshness, RemadeBecause } from '../../contracts/stage-name.ts';
 import type { Clock } from '../../infra/ports/clock.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { parseAs, readJson } from './json-object.ts';
@@ -21,6 +22,8 @@ export interface StageRequest<T extends z.ZodType> {
   /** Every input and parameter that can change the result; hashed into the key and shown by `graft cache explain`. */
   readonly addressedBy: Readonly<Record<string, Json>>;
   readonly output: T;
+  /** An earlier result is taken only if it is not too old. */
+  readonly fresh?: Freshness | undefined;
   /** Writes its parts under keys that start with `partsPrefix` (unique to this attempt) and returns them. */
   compute(partsPrefix: string): Promise<{ output: z.input<T>; parts: readonly BlobRef[] }>;
 }
@@ -30,6 +33,8 @@ export interface StageAnswer<T> {
   readonly manifestKey: string;
   readonly cached: boolean;
   readonly output: T;
+  /** Why it was made although a result had its address. */
+  readonly remade?: RemadeBecause;
 }
 
 /** The content address of a stage's output (architecture §2.7). */
@@ -49,16 +54,29 @@ export const stageManifestKey = (stage: StoredStage, key: StageKey): string => `
  * stage computes, and its manifest is written last (`If-None-Match: *`). Of two that compute at once the first wins.
  */
 export async function cachedStage<T extends z.ZodType>(request: StageRequest<T>): Promise<StageAnswer<z.output<T>>> {
-  const { store, stage, codeVersion, addressedBy } = request;
+  const { stage, codeVersion, addressedBy } = request;
   const key = stageKey(stage, codeVersion, addressedBy);
   const manifestKey = stageManifestKey(stage, key);
-  const hit = await readStage(store, manifestKey, request.output);
-  if (hit && (await partsExist(store, hit.parts, request.signal))) {
-    return { key, manifestKey, cached: true, output: hit.output };
-  }
+  const found = await usableStage(request, manifestKey);
+  if (found.kind === 'hit') return { key, manifestKey, cached: true, output: found.output };
   const made = await request.compute(`stages/${stage}/${key}/${randomUUID()}/`);
-  // A manifest whose parts are gone is of no use to anybody, so it is replaced.
-  return { ...(await commitStage(request, made, hit ? 'replace' : 'first-wins')), cached: false };
+  // A manifest that was not taken (its parts are gone, or it is too old) is replaced.
+  const committed = await commitStage(request, made, found.kind === 'none' ? 'first-wins' : 'replace');
+  return { ...committed, cached: false, ...(found.kind === 'none' ? {} : { remade: found.kind }) };
+}
+
+type Usable<T> = { readonly kind: 'none' | RemadeBecause } | { readonly kind: 'hit'; readonly output: T };
+
+/** The result of a stage if it may be taken: all of its parts are there, and it is not too old. */
+export async function usableStage<T extends z.ZodType>(
+  { store, output, fresh, signal }: Pick<StageRequest<T>, 'store' | 'output' | 'fresh' | 'signal'>,
+  manifestKey: string,
+): Promise<Usable<z.output<T>>> {
+  const found = await readStage(store, manifestKey, output);
+  if (!found) return { kind: (await store.head(manifestKey, { signal })) === null ? 'none' : 'unreadable' };
+  if (fresh && found.createdAt < fresh.since) return { kind: fresh.because };
+  if (!(await partsExist(store, found.parts, signal))) return { kind: 'parts-gone' };
+  return { kind: 'hit', output: found.output };
 }
 
 /** Writes a stage's manifest, whose parts are stored. Where another was faster its output is the answer. */
@@ -89,12 +107,12 @@ export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
-): Promise<{ output: z.output<T>; parts: BlobRef[]; addressedBy: StageManifest['addressedBy'] } | null> {
+): Promise<({ output: z.output<T>; parts: BlobRef[] } & Pick<StageManifest, 'addressedBy' | 'createdAt'>) | null> {
   const found = await readJson(store, manifestKey, parseAs(StageManifest));
   if (!found.ok || !found.value) return null;
-  const { parts, addressedBy, output: raw } = found.value.value;
+  const { parts, addressedBy, createdAt, output: raw } = found.value.value;
   const parsed = output.safeParse(raw);
-  return parsed.success ? { output: parsed.data, parts, addressedBy } : null;
+  return parsed.success ? { output: parsed.data, parts, addressedBy, createdAt } : null;
 }
 
 /** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */

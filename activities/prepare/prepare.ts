@@ -10,7 +10,7 @@ import { currentActivity } from '../lib/activity-context.ts';
 import { beating } from '../lib/beating.ts';
 import { datasetItems, requireDataset } from '../lib/dataset.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { readLines } from '../lib/json-lines.ts';
+import { pathsOf, readLines } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
@@ -46,7 +46,9 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     dataset: input.datasetManifestKey,
     assignments: split.assignments.sha256,
     ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
+    ...(input.only === undefined ? {} : { only: input.only.sha256 }),
     image: input.image,
+    ...(input.task === 'detection' ? { task: input.task } : {}),
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
     decoder: ports.images.name,
     sides,
@@ -56,7 +58,14 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     split,
     sides,
     addressedBy,
-    rendering: { ports, image: input.image, codeVersion: CODE_VERSION, shardsPrefix, signal },
+    rendering: {
+      ports,
+      image: input.image,
+      classes: new Map(split.classes.map((name, index) => [name, index])),
+      codeVersion: CODE_VERSION,
+      shardsPrefix,
+      signal,
+    },
   };
 }
 
@@ -78,6 +87,7 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
       codeVersion: CODE_VERSION,
       addressedBy,
       output: PrepareOutput,
+      fresh: input.fresh,
       compute: () =>
         withScratch(ports, 'prepare', async (scratch) => {
           const rows = await collectRows(ports, input, split, sides, signal);
@@ -131,7 +141,7 @@ async function renderShare(
 /** Which picture goes where: what is small of every item, sorted. */
 async function collectRows(
   { store }: DataPorts,
-  { datasetManifestKey }: PrepareInput,
+  { datasetManifestKey, task, only }: PrepareInput,
   split: SplitOutput,
   sides: readonly Side[],
   signal: AbortSignal,
@@ -141,15 +151,19 @@ async function collectRows(
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
   const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
   const dropped = await droppedPaths(store, split.dropped ?? null, signal);
+  const wanted = only === undefined ? null : await pathsOf(store, only, signal);
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
     if (dropped.has(item.path)) continue;
     const side = sideOf.get(unitOf(item));
-    const label = labelOf.get(item.label);
+    const label = task === 'detection' ? 0 : labelOf.get(item.label);
     if (side === undefined || label === undefined) {
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
-    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label });
+    if (side === 'train' && wanted?.has(item.path) === false) continue;
+    const { width, height, boxes = [] } = item;
+    const picture = task === 'detection' ? { picture: { width, height, boxes } } : {};
+    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label, ...picture });
   }
   for (const list of rows.values()) list.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));
   return rows;

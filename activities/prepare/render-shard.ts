@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { PreparedShard } from '../../contracts/manifests.ts';
 import type { PreparedImage } from '../../contracts/manifests.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
+import type { Json } from '../../core/canonical-json.ts';
 import { encodeSafetensorsHeader, tensorParts } from '../../core/checkpoint/safetensors.ts';
-import { int32Tensor } from '../../core/checkpoint/tensor-data.ts';
+import { float32Tensor, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
+import { framedBoxes } from '../../core/dataset/framed-boxes.ts';
+import type { BoxedPicture } from '../../core/dataset/framed-boxes.ts';
 import { GraftError, failedError, transientError } from '../../core/errors.ts';
 import { asSha256 } from '../../core/ids.ts';
 import type { Sha256 } from '../../core/ids.ts';
@@ -25,11 +28,15 @@ export interface Row {
   readonly sha256: Sha256;
   readonly path: string;
   readonly label: number;
+  /** For detection. */
+  readonly picture?: BoxedPicture;
 }
 
 export interface RenderingContext {
   readonly ports: Pick<DataPorts, 'store' | 'images'>;
   readonly image: PreparedImage;
+  /** Index of each class. */
+  readonly classes: ReadonlyMap<string, number>;
   readonly codeVersion: number;
   /** Where shards lie: below the stage's own key, so that another attempt finds those that are done. */
   readonly shardsPrefix: string;
@@ -48,7 +55,11 @@ const PICTURES_AT_ONCE = 64;
  */
 export async function renderShard(rows: readonly Row[], context: RenderingContext): Promise<PreparedShard> {
   const { ports, image, codeVersion, shardsPrefix, signal } = context;
-  const inputs = rows.map(({ sha256, path, label }) => [sha256, path, label]);
+  const inputs = rows.map(({ sha256, path, label, picture }) =>
+    picture === undefined
+      ? [sha256, path, label]
+      : [sha256, path, JSON.stringify(picture), [...context.classes.keys()]],
+  );
   const address = sha256Of(canonicalJson({ codeVersion, image, inputs }));
   const recordKey = `${shardsPrefix}${address}.json`;
   const known = await readJson(ports.store, recordKey, parseShard, { signal });
@@ -57,7 +68,7 @@ export async function renderShard(rows: readonly Row[], context: RenderingContex
     context.seen(rows.length);
     return done;
   }
-  const items = encodeLines(rows.map(({ path, sha256 }) => ({ path, sha256 })));
+  const items = encodeLines(rows.map(itemLine));
   const shard: PreparedShard = {
     ...(await storePixels(rows, address, context)),
     rows: rows.length,
@@ -76,6 +87,7 @@ async function storePixels(rows: readonly Row[], address: Sha256, context: Rende
   const { ports, image, shardsPrefix, scratch, signal } = context;
   const shape = [rows.length, image.heightPx, image.widthPx, image.channels];
   const tensors = new Map<string, TensorData>([
+    ...objectTensors(rows, context),
     ['images', { dtype: 'U8', shape, data: await renderRows(rows, address, context) }],
     [
       'labels',
@@ -94,6 +106,24 @@ async function storePixels(rows: readonly Row[], address: Sha256, context: Rende
   } finally {
     await rm(path, { force: true });
   }
+}
+
+function itemLine({ path, sha256, picture }: Row): Json {
+  if (picture === undefined) return { path, sha256 };
+  return { path, sha256, ...picture, boxes: picture.boxes.map((box) => ({ ...box })) };
+}
+
+/** What of detection is beside the pixels (contracts/manifests.ts, PreparedShard); nothing for classification. */
+function objectTensors(rows: readonly Row[], { image, classes }: RenderingContext): [string, TensorData][] {
+  const pictures = rows.flatMap(({ picture }) => (picture === undefined ? [] : [picture]));
+  if (pictures.length < rows.length) return [];
+  const { counts, boxes, labels, flags } = framedBoxes(pictures, classes, image);
+  return [
+    ['boxCounts', int32Tensor(counts, [counts.length])],
+    ['boxes', float32Tensor(boxes, [labels.length, 4])],
+    ['boxLabels', int32Tensor(labels, [labels.length])],
+    ['boxFlags', int32Tensor(flags, [flags.length])],
+  ];
 }
 
 /** Part by part to the disk: the pixels are in memory once. */

@@ -33,6 +33,11 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
   const { model, alias, allowClassMapChange } = input;
   const { value } = await readAliases(store, model);
   const from = value.aliases[alias] ?? null;
+  if (input.expected !== undefined && input.expected !== from) {
+    const seen = `${alias} stands at version ${from ?? 'none'}`;
+    const expected = `version ${input.expected ?? 'none'}, as whoever asked had seen`;
+    throw inputError('ALIAS_MOVED', model, seen, expected, 'look again, and decide again');
+  }
   const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq));
   const wanted = await readVersion(store, model, to);
   if (!wanted) {

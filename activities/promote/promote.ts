@@ -101,7 +101,7 @@ async function describe(
 ): Promise<Omit<ModelVersion, 'version'>> {
   const { store, clock, graftVersion } = ports;
   const trained = await requireStage(store, evidence.trainManifestKey, TrainOutput);
-  const { metrics } = await requireStage(store, evidence.evaluateManifestKey, EvaluateOutput);
+  const { metrics, detection } = await requireStage(store, evidence.evaluateManifestKey, EvaluateOutput);
   await requireStage(store, evidence.prepareManifestKey, PrepareOutput);
   const dataset = await readDataset(store, evidence.datasetManifestKey);
   return {
@@ -112,6 +112,7 @@ async function describe(
     weights: trained.weights,
     model: trained.model,
     metrics,
+    ...(detection ? { detection: detection.metrics } : {}),
     lineage: {
       dataset: { name: dataset.name, version: dataset.version, manifestKey: evidence.datasetManifestKey },
       splitKey: keyOf(evidence.splitManifestKey),

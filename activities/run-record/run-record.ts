@@ -5,6 +5,7 @@ import type { SummaryEvent } from '../../core/summaries/summary.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { parseAs, readJson } from '../lib/json-object.ts';
 import { putEvents } from '../lib/run-events.ts';
+import { leaveReport } from './run-story.ts';
 import type { TrainPorts } from '../ports.ts';
 
 export type RunRecordPorts = Pick<TrainPorts, 'store' | 'clock' | 'graftVersion' | 'events'>;
@@ -16,7 +17,7 @@ export const runReportKey = (runId: string): string => `runs/${runId}/report.jso
 export function createRunActivities(ports: RunRecordPorts) {
   return {
     /** Written once; a resumed run finds its own. */
-    openRun: atActivityEdge(async ({ runId, config, requestedBy }: RetrainInput): Promise<void> => {
+    openRun: atActivityEdge(async ({ runId, config, requestedBy, gateOnly }: RetrainInput): Promise<void> => {
       const record: RunRecord = {
         kind: 'graft.run/1',
         runId,
@@ -24,6 +25,7 @@ export function createRunActivities(ports: RunRecordPorts) {
         requestedBy,
         graftVersion: ports.graftVersion,
         config,
+        ...(gateOnly ? { gateOnly } : {}),
       };
       await ports.store.putIfAbsent(runRecordKey(runId), json(record), { contentType: 'application/json' });
       const found = await readJson(ports.store, runRecordKey(runId), parseAs(RunRecord));
@@ -37,6 +39,8 @@ export function createRunActivities(ports: RunRecordPorts) {
       const endedMs = ports.clock.nowMs();
       const end = { kind: 'hparams-end', status: status === 'completed' ? 'success' : 'failure', endedMs } as const;
       await putEvents(ports, runId, { side: null, part: 2 }, [{ step: 0, timeMs: endedMs, summaries: [end] }]);
+      // A trial is told of by its sweep.
+      if (report.training === undefined) await leaveReport(ports, report);
     }),
   };
 }

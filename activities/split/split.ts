@@ -16,7 +16,7 @@ import { datasetItems, requireDataset } from '../lib/dataset.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { readLines } from '../lib/json-lines.ts';
 import { withScratch } from '../lib/scratch.ts';
-import { cachedStage, partsExist, readStage, requireStage, stageManifestKey } from '../lib/stage.ts';
+import { cachedStage, requireStage, stageManifestKey, usableStage } from '../lib/stage.ts';
 import type { StageAnswer } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
 import { Assignment, storeAssignments } from './assignments.ts';
@@ -46,7 +46,7 @@ async function split(ports: DataPorts, input: SplitInput): Promise<SplitResult> 
     for (let turn = 0; turn < LINEAGE_TURNS; turn++) {
       const lineage = await readLineage(store, key, signal);
       const { own, parent } = entryFor(lineage, judged.dataset, input.split);
-      const known = own && (await knownSplit(store, own.split, signal));
+      const known = own && (await knownSplit(store, own.split, input.fresh, signal));
       if (known) return { stage: 'split', ...known, summary: summaryOf(known.output) };
       const answer = await splitFrom(ports, input, judged, parent, signal, progress);
       const entry = { dataset: judged.dataset, split: answer.key, parent, ...foldOf(input.split) };
@@ -81,11 +81,12 @@ async function judgement(store: ObjectStore, input: SplitInput, signal: AbortSig
 async function knownSplit(
   store: ObjectStore,
   key: StageKey,
+  fresh: SplitInput['fresh'],
   signal: AbortSignal,
 ): Promise<StageAnswer<SplitOutput> | null> {
   const manifestKey = stageManifestKey('split', key);
-  const found = await readStage(store, manifestKey, SplitOutput);
-  if (found === null || !(await partsExist(store, found.parts, signal))) return null;
+  const found = await usableStage({ store, output: SplitOutput, fresh, signal }, manifestKey);
+  if (found.kind !== 'hit') return null;
   return { key, manifestKey, cached: true, output: found.output };
 }
 
@@ -112,6 +113,7 @@ async function splitFrom(
       dropped: dropped?.sha256 ?? null,
     },
     output: SplitOutput,
+    fresh: input.fresh,
     compute: (partsPrefix) =>
       withScratch(ports, 'split', async (scratch) => {
         const units = await collectUnits(store, input.datasetManifestKey, dropped, progress, signal);

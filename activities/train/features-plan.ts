@@ -76,6 +76,7 @@ function addressOf(input: FeaturesInput, pixels: PreparedSide, variant: number |
     seed: weightsSha256 === null ? seed : null,
     prefixBlocks: prefixBlocks(config.model),
     ...(config.model.cut === null ? {} : { cut: config.model.cut }),
+    ...(config.model.firstKernels === 'sum' ? {} : { firstKernels: config.model.firstKernels }),
     augmentation: variant === null ? null : { settings, seed, variant },
     type: featureType,
     threads,

@@ -23,6 +23,7 @@ export interface CodesRequest {
   readonly config: PipelineConfig;
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
+  readonly weightsHold: FeaturesJob['weightsHold'];
   readonly threads: number;
   readonly plan: FeaturesPlan;
   onEvent(event: MlEvent): void;
@@ -107,7 +108,7 @@ async function lookUp({ ports, activity }: CodesRequest, pass: PlannedPass): Pro
 }
 
 async function compute(request: CodesRequest, states: readonly PassState[]): Promise<'extracted' | 'stopped'> {
-  const { ports, activity, config, model, weightsPath, threads, plan } = request;
+  const { ports, activity, config, model, weightsPath, weightsHold, threads, plan } = request;
   const passes: FeaturesJob['passes'] = [];
   for (const { pass, shards } of states) {
     passes.push({
@@ -118,7 +119,8 @@ async function compute(request: CodesRequest, states: readonly PassState[]): Pro
     });
   }
   const { lastN } = config.model;
-  const learning = { model, lastN, weightsPath, seed: config.train.seed, augment: config.augment, type: plan.type };
+  const weights = { weightsPath, weightsHold };
+  const learning = { model, lastN, ...weights, seed: config.train.seed, augment: config.augment, type: plan.type };
   const end = await superviseFeatures({
     ports,
     threads,

@@ -36,7 +36,8 @@ export async function planLeg(
   { config, leg: wanted }: TrainInput,
   whole: { readonly addressedBy: Readonly<Record<string, Json>>; readonly codeVersion: number },
 ): Promise<LegPlan> {
-  const settings = { train: config.train, cachedVariants: config.augment.cachedVariants };
+  const { train, augment, model } = config;
+  const settings = { train, strategy: model.strategy, cachedVariants: augment.cachedVariants };
   const own = trajectoryOf(whole.addressedBy, settings);
   // A linear classifier is found in one go: each of its parts is the whole.
   const leg = isLinear(config.model.strategy) ? undefined : wanted;

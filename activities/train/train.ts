@@ -14,6 +14,7 @@ import { inputError, transientError } from '../../core/errors.ts';
 import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts';
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
+import { describeModel } from '../../core/training/model-description.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -37,6 +38,7 @@ import type { LegPlan } from './leg.ts';
 import { ProgressView } from './progress.ts';
 import { superviseTraining } from './training-session.ts';
 import type { TrainingEnd } from './training-session.ts';
+import { startingWeights } from './starting-weights.ts';
 import { telling } from './trajectory.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
@@ -48,6 +50,7 @@ export function createTrainActivities(ports: TrainPorts) {
     trainModel: atActivityEdge(async (given: TrainInput): Promise<TrainStageResult> => {
       // What an older graft started lacks newer keys.
       const input = { ...given, config: PipelineConfig.parse(given.config) };
+      refuseAutos(input.config);
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
       const plan = await planTraining(ports, input, prepared);
@@ -59,6 +62,7 @@ export function createTrainActivities(ports: TrainPorts) {
         codeVersion: CODE_VERSION,
         addressedBy: plan.addressedBy,
         output: TrainOutput,
+        fresh: input.fresh,
         compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
       });
       if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
@@ -70,6 +74,10 @@ export function createTrainActivities(ports: TrainPorts) {
 }
 
 function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): string {
+  if (best.detection) {
+    const maps = `mAP@.5 ${best.detection.mAP50.toFixed(4)}, median ${best.detection.median50.toFixed(4)}`;
+    return `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: validation loss ${best.validationLoss.toFixed(4)}, ${maps}`;
+  }
   const figures = `validation loss ${best.validationLoss.toFixed(4)}, accuracy ${best.validationAccuracy.toFixed(4)}`;
   const line = `${steps} steps, ${epochs} epochs; best epoch ${bestEpoch}: ${figures}`;
   return frozen ? `${line}; ${frozenLine(frozen)}` : line;
@@ -78,6 +86,7 @@ function summaryOf({ steps, epochs, best, bestEpoch, frozen }: TrainOutput): str
 type TrainPlan = {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
+  readonly weightsHold: TrainJob['weightsHold'];
   readonly threads: number;
   /** The codes that it reads; null where it reads pixels. */
   readonly features: FeaturesPlan | null;
@@ -87,36 +96,43 @@ type TrainPlan = {
 async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
   const { config } = input;
   const normalization = checkedNormalization(config);
-  const weights =
-    config.model.strategy === 'scratch' ? null : await ports.fetchWeights(config.model.backbone, config.model.weights);
+  const weights = await startingWeights(ports, input);
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
+  const { classes, image } = prepared;
   const model: ModelDescription = {
-    backbone: config.model.backbone,
-    strategy: config.model.strategy,
-    classes: prepared.classes,
-    image: prepared.image,
-    normalization,
-    dropout: config.model.dropout,
-    ...(config.model.cut === null ? {} : { cut: config.model.cut }),
+    ...describeModel(config.model, { classes, image, normalization }),
+    ...(config.model.detector ? { detector: config.model.detector } : {}),
   };
   const arch = process.arch;
   const weightsSha256 = weights?.sha256 ?? null;
-  const features = planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
+  const features = config.model.detector
+    ? null
+    : planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
   const { cachedVariants: _, ...augment } = config.augment;
   const addressedBy = {
     prepared: preparedHash(prepared, ['train', 'validation']),
     model,
     lastN: config.model.strategy === 'last-n' ? config.model.lastN : null,
     weightsSha256,
+    // The same file for the backbone alone leaves the head to chance.
+    ...(input.start === undefined ? {} : { start: 'model' }),
     train: telling(config.train, config.model.strategy),
     augment,
     features: features && { type: featureType, variants: features.variants, codeVersion: FEATURES_CODE_VERSION },
     threads,
     arch,
   } satisfies Record<string, Json>;
-  const whole = { model, weightsPath: weights?.path ?? null, threads, features };
+  const weightsHold = input.start === undefined ? undefined : ('model' as const);
+  const whole = { model, weightsPath: weights?.path ?? null, weightsHold, threads, features };
   return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
+}
+
+/** CONFIG_AUTO: the defaults that stand there are nobody's choice. */
+function refuseAutos({ auto = [] }: PipelineConfig): void {
+  if (auto.length === 0) return;
+  const expected = 'values: the stage advise measures them before a training';
+  throw inputError('CONFIG_AUTO', auto.join(', '), 'auto', expected, 'start it with graft run, or write values');
 }
 
 /** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
@@ -174,6 +190,7 @@ async function train(
     model: plan.model,
     lastN: config.model.lastN,
     weightsPath: plan.weightsPath,
+    weightsHold: plan.weightsHold,
     reads: sides.reads,
     train: sides.train,
     validation: sides.validation,
@@ -243,9 +260,9 @@ async function bringSides(ports: TrainPorts, request: SidesRequest): Promise<Sid
   // Between two words of the child may lie a download or a slow pass.
   const rest = beating(activity, () => view.current);
   try {
-    const { model, weightsPath, threads, features } = plan;
+    const { model, weightsPath, weightsHold, threads, features } = plan;
     const codes = await frozenCodes({
-      ...{ ports, activity, runId, config, model, weightsPath, threads, plan: features },
+      ...{ ports, activity, runId, config, model, weightsPath, weightsHold, threads, plan: features },
       onEvent: (event) => {
         view.take(event, config.train.batchSize);
         onProgress(view.current);

@@ -16,19 +16,29 @@ export function telling(train: TrainConfig, strategy: Strategy) {
 function withoutLaterDefaults<
   T extends Pick<
     TrainConfig,
-    'stopWhen' | 'onNonFinite' | 'budget' | 'linear' | 'scheduleEpochs' | 'epochs' | 'schedule'
+    'stopWhen' | 'onNonFinite' | 'budget' | 'linear' | 'gradual' | 'scheduleEpochs' | 'epochs' | 'schedule'
   >,
 >(train: T, strategy: Strategy) {
-  const { stopWhen, onNonFinite, budget, linear, scheduleEpochs, ...rest } = train;
-  const spansLess = scheduleEpochs !== null && scheduleEpochs !== rest.epochs && spansTraining(rest.schedule);
+  const { stopWhen, onNonFinite, budget, linear, gradual, scheduleEpochs, ...rest } = train;
+  const spansLess =
+    scheduleEpochs !== null &&
+    scheduleEpochs !== rest.epochs &&
+    (strategy === 'gradual' || spansTraining(rest.schedule));
   return {
     ...rest,
     ...(Object.keys(stopWhen).length > 0 ? { stopWhen } : {}),
     ...(onNonFinite.kind === 'fail' ? {} : { onNonFinite }),
     ...(budget === null ? {} : { budget }),
     ...(isLinear(strategy) ? { linear } : {}),
+    ...(strategy === 'gradual' ? { gradual } : {}),
     ...(spansLess ? { scheduleEpochs } : {}),
   };
+}
+
+interface Travelled {
+  readonly train: TrainConfig;
+  readonly strategy: Strategy;
+  readonly cachedVariants: number | null;
 }
 
 /**
@@ -38,11 +48,11 @@ function withoutLaterDefaults<
  */
 export function trajectoryOf(
   addressedBy: Readonly<Record<string, Json>>,
-  { train, cachedVariants }: { readonly train: TrainConfig; readonly cachedVariants: number | null },
+  { train, strategy, cachedVariants }: Travelled,
 ): Sha256 {
   const { features = null, train: told = null, ...rest } = addressedBy;
   const { epochs: _, scheduleEpochs: __, ...settings } = mapOf(told);
-  const span = spansTraining(train.schedule) ? (train.scheduleEpochs ?? train.epochs) : null;
+  const span = strategy === 'gradual' || spansTraining(train.schedule) ? (train.scheduleEpochs ?? train.epochs) : null;
   // Fewer variants are drawn where there are fewer epochs, each at its own address: only the limit matters.
   const codes = features === null ? null : { ...mapOf(features), variants: cachedVariants };
   return sha256Of(canonicalJson({ ...rest, train: settings, features: codes, span }));

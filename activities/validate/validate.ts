@@ -65,6 +65,7 @@ async function validate({ store, clock }: DataPorts, input: ValidateInput): Prom
         ...{ target: { heightPx, widthPx }, test: split.test, fixes, champion },
       },
       output: ValidateOutput,
+      fresh: input.fresh,
       async compute(partsPrefix) {
         const seen = await lookAt(store, input.datasetManifestKey, input, context, signal, progress);
         const drift = champion === null ? [] : await driftSince(store, champion, seen, signal);

@@ -9,6 +9,8 @@ const known = {
   seconds: { type: 'string', says: 'how long each is timed after its warm-up, at least' },
   steps: { type: 'string', says: 'how many training steps' },
   images: { type: 'string', says: 'how many pictures' },
+  trials: { type: 'string', says: 'how many trials a sweep makes' },
+  pictures: { type: 'string', says: 'a folder of photographs' },
   kills: { type: 'string', says: 'how often the trainer is killed' },
 } as const;
 type Name = keyof typeof known;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { diffItems } from '../../core/dataset/diff.ts';
 import type { DiffedItem } from '../../core/dataset/diff.ts';
 import { readLocalData, targetOf } from '../lib/local-data.ts';
-import { storedItems } from '../lib/stored-data.ts';
+import { storedItems, storedVersion } from '../lib/stored-data.ts';
 import { plural } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 import type { Output } from '../output.ts';
@@ -16,7 +16,6 @@ Examples:
   graft data diff pets@3f2a91 ./pets --json`;
 
 const SHOWN = 5;
-const STORED = /^([a-z0-9][a-z0-9-]*)@([0-9a-f]{4,64})$/;
 
 /** `graft data diff A B`. */
 export function diffCommand(): Command {
@@ -46,7 +45,7 @@ export function diffCommand(): Command {
 }
 
 async function itemsOf(text: string, output: Output): Promise<DiffedItem[]> {
-  const [, name, version] = STORED.exec(text) ?? [];
-  if (name !== undefined && version !== undefined) return storedItems(name, version);
+  const stored = storedVersion(text);
+  if (stored !== null) return storedItems(stored.name, stored.version);
   return [...(await readLocalData(await targetOf(text), output)).items];
 }

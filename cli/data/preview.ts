@@ -36,7 +36,7 @@ export function previewCommand(): Command {
   const command = withCommonOptions(
     new Command('preview')
       .description('Write a contact sheet: pictures as they will be, boxes and augmentations with them.')
-      .argument('<source>', 'a data set, or a graft.yaml')
+      .argument('<source>', 'a data set, a graft.yaml, or NAME@VERSION')
       .option('--out <file>', 'the sheet, one HTML file', 'preview.html')
       .option('--count <count>', 'so many pictures', positive, 24)
       .option('--draws <count>', 'so many augmented draws of each', positive, 3)

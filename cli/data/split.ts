@@ -1,10 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { assignSides } from '../../core/dataset/split.ts';
-import { SplitUnits, unitOf } from '../../core/dataset/split-units.ts';
 import { testSizeOf } from '../../core/dataset/test-size.ts';
-import { unwrap } from '../../core/result.ts';
 import { lookAtLocal, readLocalData, targetOf } from '../lib/local-data.ts';
+import { splitLocal } from '../lib/split-local.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 
 const HELP = `
@@ -20,21 +18,16 @@ export function splitCommand(): Command {
   const command = withCommonOptions(
     new Command('split')
       .description('Show how a data set would be split, and write it down.')
-      .argument('<source>', 'a data set, or a graft.yaml')
+      .argument('<source>', 'a data set, a graft.yaml, or NAME@VERSION')
       .option('--out <file>', 'write path and side of every picture as CSV')
       .addHelpText('after', HELP),
   );
   return command.action(async (source: string, { out }: { out?: string }) => {
     const output = outputOf(command);
     const data = await readLocalData(await targetOf(source), output);
-    const { alike, dropped } = lookAtLocal(data);
-    const left = new Set(dropped.map(({ path }) => path));
-    const items = data.items.filter(({ path }) => !left.has(path));
-    const units = new SplitUnits();
-    for (const item of items) units.add(item);
-    const clusters = alike.map((names) => names.flatMap((name) => units.find(name) ?? []));
-    const split = unwrap(assignSides(units, data.target.dataset.split, { alike: clusters }));
-    const sideOf = (item: (typeof items)[number]): string => split.placeOf(units.numberOf(unitOf(item)))?.side ?? '';
+    const looked = lookAtLocal(data);
+    const { dropped } = looked;
+    const { items, split, clusters, sideOf } = splitLocal(data, looked);
     if (out !== undefined) {
       const rows = items.map((item) => `${csvField(item.path)},${sideOf(item)}`);
       await writeFile(out, `${['path,side', ...rows].join('\n')}\n`);

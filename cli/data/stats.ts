@@ -14,7 +14,7 @@ export function statsCommand(): Command {
   const command = withCommonOptions(
     new Command('stats')
       .description('Count a data set: images and boxes of each class, sizes, colours.')
-      .argument('<source>', 'a data set, or a graft.yaml')
+      .argument('<source>', 'a data set, a graft.yaml, or NAME@VERSION')
       .addHelpText('after', HELP),
   );
   return command.action(async (source: string) => {

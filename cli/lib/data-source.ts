@@ -12,6 +12,7 @@ import type { DatasetSource, OpenSourceOptions, SourceEntry, SourceFormat } from
 import type { ImageDecoder, ImageInfo } from '../../infra/ports/image-decoder.ts';
 import { openDatasetSource, sourcesSetup } from '../../infra/sources/open-source.ts';
 import { withStore } from './services.ts';
+import { storedSource, storedVersion } from './stored-data.ts';
 
 /** An open source, and what it takes to look at its pictures without a worker. */
 export interface DataBench {
@@ -21,7 +22,7 @@ export interface DataBench {
   readonly dir: string;
 }
 
-/** Opens a data set as a run would. The object store is asked for only where the source is in it. */
+/** Opens a data set as a run would, or a stored version (NAME@VERSION). The object store is asked for only where the source is in it. */
 export async function withDataSource<T>(
   source: string,
   format: 'auto' | SourceFormat,
@@ -39,6 +40,10 @@ export async function withDataSource<T>(
       await rm(dir, { recursive: true, force: true });
     }
   };
+  const stored = storedVersion(source);
+  if (stored !== null) {
+    return withStore((store) => use(() => storedSource(store, stored.name, stored.version)));
+  }
   if (!/^s3:\/\//i.test(source)) return use(openDatasetSource({ store: null, ...setup }));
   return withStore((store) => use(openDatasetSource({ store, ...setup })));
 }

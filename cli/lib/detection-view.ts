@@ -1,64 +1,9 @@
-import type { DetectionSet } from '../../core/metrics/detection/boxes.ts';
-import { evaluateCoco } from '../../core/metrics/detection/coco.ts';
-import type { CocoFigures } from '../../core/metrics/detection/coco.ts';
-import { breakDownErrors, errorKinds } from '../../core/metrics/detection/error-breakdown.ts';
+import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
+import { errorKinds } from '../../core/metrics/detection/error-breakdown.ts';
 import type { ErrorBreakdown } from '../../core/metrics/detection/error-breakdown.ts';
-import { evaluateVoc } from '../../core/metrics/detection/voc.ts';
+import type { DetectionReport } from '../../core/metrics/detection/report.ts';
 import type { Output } from '../output.ts';
 import { count, figure } from './units.ts';
-
-export interface ClassDetectionFigures {
-  readonly label: string;
-  readonly objects: number;
-  readonly detections: number;
-  readonly AP: number;
-  readonly AP50: number;
-  readonly AP75: number;
-  readonly AR100: number;
-  readonly voc07: number;
-  readonly voc10: number;
-}
-
-/** What `graft eval --detections` prints with --json. Absent figures are −1, as in pycocotools. */
-export interface DetectionReport {
-  readonly images: number;
-  readonly objects: number;
-  readonly detections: number;
-  readonly coco: CocoFigures;
-  readonly voc07: number;
-  readonly voc10: number;
-  readonly perClass: readonly ClassDetectionFigures[];
-  readonly errors: ErrorBreakdown;
-}
-
-/** All figures of a set of detections. */
-export function detectionReport(set: DetectionSet): DetectionReport {
-  const coco = evaluateCoco(set);
-  const voc = evaluateVoc(set);
-  const counted = (list: readonly { readonly category: number }[], category: number): number =>
-    list.filter((item) => item.category === category).length;
-  const perClass = set.categories.map((label, category) => ({
-    label,
-    objects: counted(set.truths, category),
-    detections: counted(set.detections, category),
-    AP: coco.perClass[category]?.AP ?? -1,
-    AP50: coco.perClass[category]?.AP50 ?? -1,
-    AP75: coco.perClass[category]?.AP75 ?? -1,
-    AR100: coco.perClass[category]?.AR100 ?? -1,
-    voc07: voc.perClass[category]?.voc07 ?? -1,
-    voc10: voc.perClass[category]?.voc10 ?? -1,
-  }));
-  return {
-    images: set.images,
-    objects: set.truths.length,
-    detections: set.detections.length,
-    coco: coco.figures,
-    voc07: voc.voc07,
-    voc10: voc.voc10,
-    perClass,
-    errors: breakDownErrors(set),
-  };
-}
 
 /** A figure that nothing contributes to is a dash. */
 const shown = (value: number): string => (value < 0 ? '–' : figure(value));
@@ -84,6 +29,30 @@ export function showDetectionReport(report: DetectionReport, output: Output): vo
     ]),
   );
   showErrors(report.errors, output);
+}
+
+/** Of a detector that graft has trained: all of the report, and what would be shown to people. */
+export function showDetectionMetrics(metrics: DetectionMetrics, output: Output): void {
+  showDetectionReport(metrics, output);
+  const { AP50 } = metrics.intervals;
+  const range = `${figure(Math.max(0, AP50.low))} to ${figure(Math.min(1, AP50.high))}`;
+  output.say(`on other images like these mAP@.5 lies between ${range} (95 %)`);
+  const names = [...metrics.perClass.map(({ label }) => label), 'background'];
+  output.say(`what is what, of detections from score ${metrics.scoreThreshold} on (row: true, column: found):`);
+  output.table(
+    ['', ...names],
+    metrics.confusion.map((row, index) => [
+      names[index] ?? '',
+      ...row.map((value) => (value === 0 ? '·' : count(value))),
+    ]),
+  );
+  const [first] = metrics.worst;
+  if (!first) return;
+  output.say('most is wrong in:');
+  output.table(
+    ['picture', 'missed', 'wrong'],
+    metrics.worst.slice(0, 5).map(({ path, missed, wrong }) => [path, count(missed), count(wrong)]),
+  );
 }
 
 const cell = (value: number | string): string => (typeof value === 'number' ? shown(value) : value);

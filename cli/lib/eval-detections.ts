@@ -2,16 +2,12 @@ import { CocoGroundTruth, CocoResults } from '../../contracts/coco-files.ts';
 import { cocoSet } from '../../core/metrics/detection/coco-set.ts';
 import type { DetectionSet } from '../../core/metrics/detection/boxes.ts';
 import { bootstrapDefaults, precisionDifference, precisionIntervals } from '../../core/metrics/detection/interval.ts';
-import type {
-  BootstrapOptions,
-  Interval,
-  PrecisionDifference,
-  PrecisionIntervals,
-} from '../../core/metrics/detection/interval.ts';
+import type { Interval, PrecisionDifference, PrecisionIntervals } from '../../core/metrics/detection/interval.ts';
+import { bootstrapOf, detectionReport } from '../../core/metrics/detection/report.ts';
 import { unwrap } from '../../core/result.ts';
 import { readJsonFile } from '../../infra/json-file.ts';
 import type { Output } from '../output.ts';
-import { detectionReport, showDetectionReport } from './detection-view.ts';
+import { showDetectionReport } from './detection-view.ts';
 import { figure, plural } from './units.ts';
 
 export interface DetectionFiles {
@@ -19,15 +15,6 @@ export interface DetectionFiles {
   readonly groundTruth: string;
   /** Another detector’s words on the same images. */
   readonly against?: string | undefined;
-}
-
-/** Passes over a detection, of all resamples together: a few seconds. */
-const BOOTSTRAP_PASSES = 3e6;
-
-/** Fewer resamples of a large set, whose interval is narrow anyway. */
-function bootstrapOf({ detections }: DetectionSet): BootstrapOptions {
-  const resamples = Math.round(BOOTSTRAP_PASSES / Math.max(1, detections.length));
-  return { ...bootstrapDefaults, resamples: Math.min(bootstrapDefaults.resamples, Math.max(60, resamples)) };
 }
 
 const RESULTS = 'COCO results: a list of {image_id, category_id, bbox, score}';
@@ -62,7 +49,7 @@ export async function evalDetections(files: DetectionFiles, output: Output): Pro
   output.result({
     ...report,
     coco: { ...coco },
-    perClass: perClass.map((figures) => ({ ...figures })),
+    perClass: perClass.map(({ precisionAt50: _, ...figures }) => figures),
     errors: { ...errors, counts: { ...errors.counts }, gains: { ...errors.gains } },
     foreign,
     intervals: plain(intervals),

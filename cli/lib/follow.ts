@@ -3,8 +3,7 @@ import type { GraftError } from '../../core/errors.ts';
 import type { RunId } from '../../core/ids.ts';
 import type { RunReport } from '../../contracts/run.ts';
 import { isTemporalAway } from '../../infra/temporal/faults.ts';
-import type { QueueRole } from '../../workflows/workflow-ids.ts';
-import { taskQueues } from '../../workflows/workflow-ids.ts';
+import { noWorkerText } from '../../infra/clients/no-worker.ts';
 import { cancelledError, explainFailure } from '../../infra/clients/run-failure.ts';
 import type { RunView } from './run-view.ts';
 import type { RunsClient } from '../../infra/clients/runs-client.ts';
@@ -144,12 +143,6 @@ class Watcher {
     if (text !== this.missing && text !== '') this.options.view.note(text);
     this.missing = text;
   }
-}
-
-export function noWorkerText(roles: readonly QueueRole[]): string {
-  const queues = roles.map((role) => taskQueues[role]).join(', ');
-  const remedy = `start one: graft worker --queues ${roles.join(',')} (or graft up) — the run waits for it`;
-  return `NO_WORKER: nobody works on ${queues} — ${remedy}`;
 }
 
 function contactLost(runId: string, cause: unknown): GraftError {

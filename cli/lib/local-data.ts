@@ -19,6 +19,7 @@ export interface DataTarget {
   readonly name: string;
   readonly dataset: DatasetConfig;
   readonly frame: ReturnType<typeof inputImage>;
+  readonly model: Pick<ModelConfig, 'backbone' | 'weights'>;
   /** Absent where nobody says: what the data are made for. */
   readonly task?: SourceTask;
 }
@@ -40,10 +41,17 @@ export async function targetOf(text: string): Promise<DataTarget> {
   if (/\.ya?ml$/i.test(text)) {
     const { config } = unwrap(await loadPipelineFile(text, { set: [] }));
     const frame = inputImage(config.image, config.model.backbone);
-    return { name: config.dataset.name ?? config.name, dataset: config.dataset, frame, task: config.task };
+    return {
+      name: config.dataset.name ?? config.name,
+      dataset: config.dataset,
+      frame,
+      model: config.model,
+      task: config.task,
+    };
   }
-  const frame = inputImage(ImageConfig.parse({}), ModelConfig.parse({}).backbone);
-  return { name: text, dataset: DatasetConfig.parse({ source: text }), frame };
+  const model = ModelConfig.parse({});
+  const frame = inputImage(ImageConfig.parse({}), model.backbone);
+  return { name: text, dataset: DatasetConfig.parse({ source: text }), frame, model };
 }
 
 /** Reads a data set as a run would, without a worker or a store: every picture decoded, hashed and looked at. */

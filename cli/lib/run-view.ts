@@ -5,26 +5,18 @@ import type { ApprovalWait } from '../../contracts/approval.ts';
 import { TrainingProgress } from '../../contracts/run.ts';
 import type { RunReport, StageSummary } from '../../contracts/run.ts';
 import type { Output, ProgressBar } from '../output.ts';
+import { newestTraining, stageOf } from '../../infra/clients/observation.ts';
 import type { Observation, PendingWork } from '../../infra/clients/runs-client.ts';
+import { sparkline } from './sparkline.ts';
 import { count, duration, figure, moment } from './units.ts';
 
 const Amount = z.object({ done: z.number(), total: z.number() });
 
-/** Which stage an activity belongs to, for the time when no worker answers the workflow's query. */
-const stageOf: Readonly<Record<string, StageName>> = {
-  ingestDataset: 'ingest',
-  validateDataset: 'validate',
-  splitDataset: 'split',
-  prepareImages: 'prepare',
-  trainModel: 'train',
-  evaluateModel: 'evaluate',
-  decidePromotion: 'gate',
-  prepareApproval: 'promote',
-  promoteModel: 'promote',
-};
-
 /** How many lines a training leaves behind where every epoch would be too many. */
 const EPOCH_LINES = 20;
+/** Losses that are remembered, and blocks that are drawn of them. */
+const MAX_LOSSES = 2_000;
+const CHART_WIDTH = 16;
 
 /** Shows a run as it goes: a line for each finished stage and epoch, and a bar for what is under way. */
 export class RunView {
@@ -35,6 +27,8 @@ export class RunView {
   private shown = 0;
   private epoch = 0;
   private trouble = '';
+  /** Losses that were seen, for the line of blocks beside the bar. */
+  private readonly losses: number[] = [];
   private waitedFor = 0;
 
   constructor(output: Output, live: boolean) {
@@ -50,7 +44,7 @@ export class RunView {
     const stage = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
     if (stage === null) return;
     const training =
-      stage === 'train' ? newest(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
+      stage === 'train' ? newestTraining(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training) : null;
     if (training) this.showTraining(training);
     else {
       const amount = Amount.safeParse(work?.heartbeat);
@@ -102,7 +96,16 @@ export class RunView {
     }
     if (phase === 'features' && featuresDone !== null) {
       this.advance('train', Math.round(featuresDone * 100), 100, 'frozen features');
-    } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training));
+    } else if (totalSteps > 0) this.advance('train', step, totalSteps, trainingNote(training, this.chart(training)));
+  }
+
+  /** The loss so far, where it is redrawn in place; printed lines have the figure alone. */
+  private chart({ loss }: TrainingProgress): string {
+    if (!this.live || loss === null) return '';
+    if (this.losses.at(-1) !== loss) this.losses.push(loss);
+    if (this.losses.length > MAX_LOSSES)
+      this.losses.splice(0, this.losses.length, ...this.losses.filter((_, i) => i % 2 === 0));
+    return sparkline(this.losses, CHART_WIDTH);
   }
 
   /** Said once, until it is another trouble. */
@@ -141,31 +144,27 @@ function stuckText(reason: string): string {
   return `WORKFLOW_STUCK: the run’s own code fails — ${reason} — ${remedy}`;
 }
 
-/** Heartbeats are newer than the thinned signals that the query tells of, except just after a restart. */
-function newest(
-  heartbeat: TrainingProgress | undefined,
-  told: TrainingProgress | null | undefined,
-): TrainingProgress | null {
-  if (!heartbeat || !told) return heartbeat ?? told ?? null;
-  const ahead = heartbeat.attempt !== told.attempt ? heartbeat.attempt > told.attempt : heartbeat.step >= told.step;
-  return ahead ? heartbeat : told;
-}
-
 export function stageLine({ name, cached, seconds, summary }: StageSummary): string {
   const time = cached ? pc.cyan('cached'.padStart(9)) : pc.dim(duration(seconds).padStart(9));
   return `${pc.green('✓')} ${name.padEnd(8)} ${time}  ${summary}`;
 }
 
 function epochLine(epoch: NonNullable<TrainingProgress['lastEpoch']>, totalEpochs: number): string {
-  const { trainLoss, validationLoss, validationAccuracy } = epoch;
-  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, accuracy ${figure(validationAccuracy)}`;
+  const { trainLoss, validationLoss, validationAccuracy, detection } = epoch;
+  const judged = detection
+    ? `mAP@.5 ${figure(detection.mAP50)}${detection.evaluated ? '' : ' (before)'}, median ${figure(detection.median50)}`
+    : `accuracy ${figure(validationAccuracy)}`;
+  const figures = `loss ${figure(trainLoss)}, validation loss ${figure(validationLoss)}, ${judged}`;
   return pc.dim(`  epoch ${epoch.epoch} of ${totalEpochs}: ${figures}`);
 }
 
-function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, attempt }: TrainingProgress): string {
+function trainingNote(
+  { epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, attempt }: TrainingProgress,
+  chart: string,
+): string {
   return [
     `epoch ${Math.min(epoch + 1, totalEpochs)}/${totalEpochs}`,
-    ...(loss === null ? [] : [`loss ${figure(loss)}`]),
+    ...(loss === null ? [] : [`loss ${chart}${chart === '' ? '' : ' '}${figure(loss)}`]),
     ...(imagesPerSecond === null ? [] : [`${count(Math.round(imagesPerSecond))} images/s`]),
     ...(etaSeconds === null ? [] : [`${duration(etaSeconds)} left`]),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
@@ -176,7 +175,9 @@ function trainingNote({ epoch, totalEpochs, loss, imagesPerSecond, etaSeconds, a
 export function showReport(report: RunReport, output: Output): void {
   const { metrics, model, gate, findings } = report;
   if (metrics) {
-    const names = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const detector = ['mAP', 'mAP50', 'macroPrecision', 'macroRecall', 'macroF1', 'loss'] as const;
+    const classifier = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall', 'loss'] as const;
+    const names = metrics.mAP === undefined ? classifier : detector;
     const row = names.map((name) => (metrics[name] === undefined ? null : figure(metrics[name])));
     output.table(
       names.map((name) => (name === 'top5' ? 'top-5' : name)),
@@ -184,6 +185,8 @@ export function showReport(report: RunReport, output: Output): void {
     );
   }
   for (const finding of findings) output.say(findingLine(finding));
+  for (const reason of report.settled?.why ?? []) output.say(`auto: ${reason}`);
+  if (report.estimate) output.say(estimateLine(report.estimate));
   if (model) {
     const { name, version, promoted, alias } = model;
     const text = promoted
@@ -192,6 +195,13 @@ export function showReport(report: RunReport, output: Output): void {
     output.say(text);
   }
   for (const rule of gate) output.say(ruleLine(rule));
+}
+
+/** What graft plan expected of the training, and what it took. */
+function estimateLine({ seconds, actualSeconds, ratio }: NonNullable<RunReport['estimate']>): string {
+  const planned = `planned: ${duration(seconds.expected)} of training (${duration(seconds.low)} – ${duration(seconds.high)})`;
+  if (actualSeconds === null || ratio === null) return `${planned}; it was found done`;
+  return `${planned}; it took ${duration(actualSeconds)}, ${ratio.toFixed(2)} times that`;
 }
 
 /** Where to go from here. */

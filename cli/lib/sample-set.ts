@@ -20,7 +20,7 @@ export interface SampleSet {
  * holds the sample alone (Vitter's algorithm R with addressed draws). DATASET_* where the set can't be read.
  */
 export async function samplePictures(
-  store: ObjectStore,
+  store: ObjectStore | null,
   config: PipelineConfig,
   known: Settings,
   { count, scratchDir }: { readonly count: number; readonly scratchDir: string },

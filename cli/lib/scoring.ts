@@ -52,7 +52,15 @@ const SHARD_BYTES = 128 * 2 ** 20;
 const SHARD_ROWS = 1024;
 const STOP_DEADLINE_MS = 5_000;
 /** Events that end a job. */
-const RESULTS: readonly MlEvent['kind'][] = ['evaluated', 'predicted', 'exported', 'range-tested', 'extracted'];
+const RESULTS: readonly MlEvent['kind'][] = [
+  'evaluated',
+  'predicted',
+  'exported',
+  'range-tested',
+  'extracted',
+  'probed',
+  'measured',
+];
 
 /** A decoder and TensorFlow, with a folder of their own. */
 export async function withPictures<T>(

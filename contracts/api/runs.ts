@@ -3,7 +3,7 @@ import { EpochMetrics, Finding, GateRule, StageName } from '../manifests.ts';
 import { PipelineConfig } from '../pipeline-config.ts';
 import { RunReport, RunStatus, TrainingProgress } from '../run.ts';
 import { ApprovalRow } from './approvals.ts';
-import { Moment, pageAnswer, pageQuery } from './common.ts';
+import { Done, Moment, pageAnswer, pageQuery } from './common.ts';
 
 /** A line of a list of runs. */
 export const RunRow = z.object({
@@ -136,6 +136,8 @@ export const RunEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('metrics'), etag: z.string() }),
   /** A service is away; progress follows when it is back. */
   z.object({ kind: z.literal('away'), problem: z.string() }),
+  /** There is nothing to follow: no such run. The server closes. */
+  z.object({ kind: z.literal('gone'), problem: z.string() }),
   z.object({ kind: z.literal('end'), live: RunLive }),
 ]);
 export type RunEvent = z.infer<typeof RunEvent>;
@@ -158,3 +160,5 @@ export type RunLog = z.infer<typeof RunLog>;
 /** POST /api/runs/:id/extend */
 export const Extend = z.strictObject({ epochs: z.int().positive().max(1_000_000) });
 export type Extend = z.infer<typeof Extend>;
+export const Extended = Done.extend({ warning: z.string().nullable() });
+export type Extended = z.infer<typeof Extended>;

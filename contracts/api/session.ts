@@ -43,7 +43,13 @@ export type ChampionRow = z.infer<typeof ChampionRow>;
 
 /** GET /api/overview */
 export const Overview = z.object({
-  counts: z.object({ running: z.int(), completed: z.int(), failed: z.int(), cancelled: z.int() }),
+  counts: z.object({
+    running: z.int(),
+    waiting: z.int(),
+    completed: z.int(),
+    failed: z.int(),
+    cancelled: z.int(),
+  }),
   running: z.array(RunRow),
   waiting: z.array(ApprovalRow),
   /** The newest that failed. */

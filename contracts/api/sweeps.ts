@@ -42,6 +42,7 @@ export type Sweep = z.infer<typeof Sweep>;
 export const SweepEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('progress'), sweep: Sweep }),
   z.object({ kind: z.literal('away'), problem: z.string() }),
+  z.object({ kind: z.literal('gone'), problem: z.string() }),
   z.object({ kind: z.literal('end'), sweep: Sweep }),
 ]);
 export type SweepEvent = z.infer<typeof SweepEvent>;

@@ -22,6 +22,7 @@ describe('advise', () => {
       advise({ ...facts, images, probe: found }).strategy;
     expect(strategyAt(1_000, probe(0.6, 0.95))).toBe('linear-probe');
     expect(strategyAt(1_000, probe(0.2, 0.3))).toBe('svm');
+    expect(strategyAt(10_000, probe(0.2, 0.3))).toBe('gradual');
     expect(strategyAt(100_000, probe(0.6, 0.95))).toBe('full');
     expect(advise({ ...facts, images: 100_000, probe: probe(0.2, 0.3) })).toMatchObject({
       ...{ strategy: 'full', backboneRate: 0.3 },

@@ -73,7 +73,7 @@ export function advise(facts: AdviceFacts): Advice {
 function choose(facts: AdviceFacts, size: DataSize, similarity: Similarity): Choice {
   if (!facts.pretrained) return fromNothing(size);
   if (size === 'large') return everything(similarity);
-  if (size === 'medium') return similarity === 'different' ? everything(similarity) : lastBlocks(facts);
+  if (size === 'medium') return similarity === 'different' ? gradually() : lastBlocks(facts);
   return onCodes(facts, similarity);
 }
 
@@ -110,6 +110,13 @@ function lastBlocks({ backbone }: AdviceFacts): Choice {
   const reason = `enough images to train the last blocks as well (from ${name} on) at a tenth of the head's rate; the rest stays frozen and its output is kept, so that it runs once an image`;
   const rates = { learningRate: 1e-3, backboneRate: 0.1, epochs: 10 };
   return { ...plain, strategy: 'last-n', lastN, ...rates, augmentation: 'light', reason };
+}
+
+/** fastai's fine_tune: what it gives where nothing else is known. */
+function gradually(): Choice {
+  const reason =
+    'the network does not know such pictures, and there are too few for training all of it at once: the new layers for an epoch, then everything, at rates that fall towards the front';
+  return { ...plain, strategy: 'gradual', learningRate: 2e-3, epochs: 6, augmentation: 'strong', reason };
 }
 
 function everything(similarity: Similarity): Choice {

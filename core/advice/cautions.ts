@@ -35,7 +35,7 @@ export function cautionsFor(facts: Cautioned): Caution[] {
   return [smallFull(facts), batchNorm(facts), gray(facts), parameters(facts)].flatMap((each) => each ?? []);
 }
 
-const learnsAll = (strategy: Strategy): boolean => strategy === 'full' || strategy === 'scratch';
+const learnsAll = (strategy: Strategy): boolean => ['gradual', 'full', 'scratch'].includes(strategy);
 
 function smallFull({ images, classes, strategy }: Cautioned): Caution | null {
   if (!learnsAll(strategy) || dataSize(images, classes) !== 'small') return null;

@@ -36,6 +36,17 @@ export function* crossValidate(data: LabelledCodes, options: ProbeOptions): Gene
   return data.labels.length === 0 ? 0 : correct / data.labels.length;
 }
 
+/** So many of the rows, ascending: the same ones each time. */
+export function probeRows(rows: number, wanted: number): number[] {
+  const all = Array.from({ length: rows }, (_, row) => row);
+  if (rows <= wanted) return all;
+  const order = permutation(rows, defaultProbe.seed, 'probe-rows', 0);
+  return all
+    .slice(0, wanted)
+    .map((at) => order(at))
+    .sort((a, b) => a - b);
+}
+
 /** Share of the commonest label. */
 export function majorityOf(labels: Int32Array, classes: number): number {
   const counts = new Array<number>(classes).fill(0);

@@ -18,6 +18,20 @@ export interface AugmentSettings {
   readonly erase: { readonly probability: number; readonly area: Range; readonly aspect: Range } | null;
   readonly mixup: MixSettings | null;
   readonly cutmix: MixSettings | null;
+  /** Detection: the part of the picture hangs on where its objects are (core/detection/augment.ts). */
+  readonly boxCrop?: BoxCropSettings | undefined;
+}
+
+/** research/object_detection `core/preprocessor.py` ssd_random_crop. */
+export interface BoxCropSettings {
+  /** One is drawn: the share of some object that the part must show. */
+  readonly minCovered: readonly number[];
+  /** Share of the images that stay whole. */
+  readonly keep: number;
+  readonly area: Range;
+  readonly aspect: Range;
+  /** An object of which less is left inside is gone. */
+  readonly minKept: number;
 }
 
 export interface MixSettings {
@@ -44,7 +58,7 @@ export function augmentParts(config: AugmentSettings): AugmentParts {
   const amounts = [config.flipHorizontal, config.flipVertical, config.rotateDegrees, config.translate];
   const colors = [config.brightness, config.contrast, config.saturation, config.hue];
   return {
-    geometry: crop !== null || zoom !== null || amounts.some((amount) => amount > 0),
+    geometry: crop !== null || zoom !== null || config.boxCrop !== undefined || amounts.some((amount) => amount > 0),
     color: colors.some((amount) => amount > 0),
     blurRadiusPx: happens(blur) ? blurRadiusPx(blur.sigmaPx[1]) : 0,
     noise: happens(config.noise),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { diffItems } from './diff.ts';
-import { firstAdvice, firstPipeline } from './first-pipeline.ts';
+import { advise } from '../advice/advise.ts';
+import { firstPipeline } from './first-pipeline.ts';
 import { DatasetLook } from './dataset-look.ts';
 import { DataChecksConfig } from '../../contracts/data-checks-config.ts';
 import { parsePipeline } from '../../infra/pipeline-file/load.ts';
@@ -41,14 +42,27 @@ describe('firstPipeline', () => {
     }
     const { report } = look.finish();
     const source = 'a "folder": {#}';
-    const text = firstPipeline({ name: 'pets', source, task: 'classification', look: report });
+    const facts = { images: 9, classes: 2, backbone: 'efficientnet-lite0', pretrained: true, probe: null } as const;
+    const rest = { gray: true, augmenting: false, batchSize: 32 };
+    const textFor = (images: number): string =>
+      firstPipeline({
+        ...{ name: 'pets', source, task: 'classification', look: report },
+        advice: advise({ ...facts, ...rest, images }),
+      });
+    const text = textFor(9);
     const parsed = parsePipeline(Buffer.from(text), 'graft.yaml', []);
     expect(parsed.ok && parsed.value.config).toMatchObject({
       name: 'pets',
       dataset: { source: expect.stringContaining(source) },
       image: { resize: 'pad', color: 'gray' },
-      model: { strategy: 'head' },
+      model: { strategy: 'linear-probe' },
     });
-    expect([1_000, 10_000, 100_000].map((images) => firstAdvice(images).strategy)).toEqual(['head', 'last-n', 'full']);
+    for (const images of [10_000, 100_000]) {
+      const other = parsePipeline(Buffer.from(textFor(images)), 'graft.yaml', []);
+      expect(other.ok && other.value.config).toMatchObject({
+        model: { strategy: images === 10_000 ? 'last-n' : 'full' },
+        train: { epochs: 10, backboneRate: 0.1 },
+      });
+    }
   });
 });

@@ -1,3 +1,4 @@
+import type { Advice } from '../advice/advise.ts';
 import type { LookedAt } from './dataset-look.ts';
 
 /** What a first graft.yaml is made of. */
@@ -6,40 +7,12 @@ export interface FirstPipeline {
   readonly source: string;
   readonly task: 'classification' | 'detection';
   readonly look: LookedAt['report'];
-}
-
-/** Images in all below which only new layers are trained, and above which the whole network is worth its time. */
-const FEW = 2_000;
-const MANY = 20_000;
-
-export interface Advice {
-  readonly strategy: 'head' | 'last-n' | 'full';
-  readonly why: string;
-}
-
-/**
- * By size alone (cs231n's rule without its second question, how like the pictures are to those that the network knows):
- * few images, only the new layers; more, the last blocks too; many, everything.
- */
-export function firstAdvice(images: number): Advice {
-  if (images < FEW) {
-    const why = `${images} images are few: train new layers on the codes of a pretrained network`;
-    return { strategy: 'head', why };
-  }
-  if (images < MANY) {
-    const why = `${images} images bear training the last blocks as well; compare with strategy: head, which costs little`;
-    return { strategy: 'last-n', why };
-  }
-  return {
-    strategy: 'full',
-    why: `${images} images are enough to train the whole network from its pretrained weights`,
-  };
+  readonly advice: Advice;
 }
 
 /** A graft.yaml with the reasons beside the settings. Every key that is left out has its default. */
-export function firstPipeline({ name, source, task, look }: FirstPipeline): string {
+export function firstPipeline({ name, source, task, look, advice }: FirstPipeline): string {
   const { statistics: s, findings, testSize } = look;
-  const { strategy, why } = firstAdvice(s.images);
   const classes = Object.keys(s.perClass).length;
   const wide = s.width.mean / Math.max(1, s.height.mean);
   const odd = wide > 1.5 || wide < 1 / 1.5;
@@ -63,18 +36,43 @@ export function firstPipeline({ name, source, task, look }: FirstPipeline): stri
     ...(s.gray === s.images ? ['  # All pictures are gray.', '  color: gray'] : []),
     'model:',
     '  backbone: efficientnet-lite0',
-    comment(`${why}.`, '  '),
-    `  strategy: ${strategy}`,
+    comment(`Advised (${advice.quadrant}):`, '  '),
+    ...advice.why.map((reason) => comment(`- ${reason}.`, '  ')),
+    ...advice.cautions.map(({ code, message }) => comment(`${code}: ${message}.`, '  ')),
+    ...modelLines(advice),
     'train:',
-    '  epochs: 10',
-    '  earlyStop: { metric: validation.loss, patience: 3 }',
-    '# augment: { flipHorizontal: 0.5 }   # where a mirrored picture is still of its class: not for text or digits',
+    ...trainLines(advice),
+    ...augmentLines(advice),
     'promote:',
     '  gate:',
     '    # minimum: { accuracy: 0.9 }     # a floor that a model must reach to become the champion',
     '    noWorseThanChampion: { accuracy: 0 }',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+const modelLines = ({ strategy, lastN, cut }: Advice): string[] => [
+  `  strategy: ${strategy}`,
+  ...(lastN === null ? [] : [`  lastN: ${lastN}`]),
+  ...(cut === null ? [] : [`  cut: ${cut}`]),
+];
+
+function trainLines({ epochs, learningRate, backboneRate }: Advice): string[] {
+  if (epochs === null || learningRate === null) return ['  linear: { c: 1 }   # solved exactly: no epochs and no rate'];
+  return [
+    `  epochs: ${epochs}`,
+    '  # Better still: graft lr-find measures a rate on your own pictures.',
+    `  optimizer: { kind: adam, learningRate: ${learningRate} }`,
+    ...(backboneRate === 1 ? [] : [`  backboneRate: ${backboneRate}   # of what has learnt already`]),
+    `  earlyStop: { metric: validation.loss, patience: ${Math.max(3, Math.round(epochs / 5))} }`,
+  ];
+}
+
+function augmentLines({ augmentation }: Advice): string[] {
+  const why = 'where a mirrored picture is still of its class: not for text or digits';
+  if (augmentation === 'none') return [`# augment: { flipHorizontal: 0.5, cachedVariants: 4 }   # ${why}`];
+  const more = augmentation === 'strong' ? ', rotate: 10, brightness: 0.2, contrast: 0.2' : '';
+  return [`# augment: { flipHorizontal: 0.5${more} }   # ${why}`];
 }
 
 /** One line of comment, whatever is in a class or file name. */

@@ -1,8 +1,13 @@
 import { stream } from '../rng.ts';
 import { LOOK_BYTES, WAVES, frequencies } from './look.ts';
+import { movedCorrelation } from './look-shift.ts';
 
 /** Pictures this alike are one picture: the correlation of what their looks hold, −1 … 1. */
 export const SAME_CORRELATION = 0.98;
+/** Pairs not quite as alike, from here on, are looked at once more, one of the two moved by a part of a pixel. */
+const NEARLY = 0.02;
+/** What such a pair must come to: moving makes everything more alike, so more is asked of it. */
+const MOVED_CORRELATION = 0.99;
 /** Levels by which the mean colours of one picture may differ, and how many times the smaller spread the larger may be. */
 const MEAN_LEVELS = 20;
 const DEVIATION_RATIO = 1.35;
@@ -105,8 +110,10 @@ export class LookIndex {
       for (let i = 0; i < WAVES; i++) this.query[i] = (waves[i] ?? 0) * (flips?.[i] ?? 1);
       this.queries += 1;
       this.eachCandidate(turn, below, (index) => {
-        const correlation = this.correlation(index, norm, least);
-        if (correlation < least || !this.hasColoursOf(index, looks, row)) return;
+        const nearly = this.correlation(index, norm, least - NEARLY);
+        if (nearly < least - NEARLY || !this.hasColoursOf(index, looks, row)) return;
+        const correlation = nearly < least ? this.whenMoved(index) : nearly;
+        if (correlation < least) return;
         if (correlation > (found.get(index)?.correlation ?? -1)) found.set(index, { index, correlation, mirrored });
       });
     }
@@ -187,6 +194,12 @@ export class LookIndex {
     let product = 0;
     for (let i = 0; i < WAVES; i++) product += (query[i] ?? 0) * (waves[at + i] ?? 0);
     return product / (norm * other);
+  }
+
+  /** −1 where moving does not make the query and that look one picture. */
+  private whenMoved(index: number): number {
+    const correlation = movedCorrelation(this.query, this.waves, index * LOOK_BYTES);
+    return correlation < MOVED_CORRELATION ? -1 : correlation;
   }
 
   private hasColoursOf(index: number, looks: Uint8Array, row: number): boolean {

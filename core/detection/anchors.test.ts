@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gridAnchors, ssdAnchors, ssdShapes, ssdAnchorDefaults, tileAnchors } from './anchors.ts';
+import { gridAnchorDefaults, gridAnchors, ssdAnchors, ssdShapes, ssdAnchorDefaults, tileAnchors } from './anchors.ts';
 
 const both = (side: number) => ({ height: side, width: side });
 
@@ -114,4 +114,17 @@ test('the region proposal network has twelve shapes a cell, scales fastest, arou
     [-64 * root, -64 / root, 64 * root, 64 / root],
   ]);
   expectBoxes(anchors.slice(12 * 4, 12 * 4 + 4), [[-32 * root, 16 - 32 / root, 32 * root, 16 + 32 / root]]);
+});
+
+test('anchors that are given by their sides lie around the same centres', () => {
+  const shapes = [
+    [20, 40],
+    [64, 16],
+  ] as const;
+  expectBoxes(gridAnchors({ rows: 1, columns: 2 }, { ...gridAnchorDefaults, shapes }), [
+    [-10, -20, 10, 20],
+    [-32, -8, 32, 8],
+    [-10, -4, 10, 36],
+    [-32, 8, 32, 24],
+  ]);
 });

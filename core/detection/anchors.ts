@@ -81,6 +81,8 @@ export interface GridAnchorOptions {
   readonly aspectRatios: readonly number[];
   readonly basePx: number;
   readonly stridePx: number;
+  /** [height, width] in pixels of each anchor of a cell, in place of scales and aspect ratios. */
+  readonly shapes?: readonly (readonly [heightPx: number, widthPx: number])[] | null;
 }
 
 /** Of faster_rcnn_resnet50_coco.config and its kin. */
@@ -96,10 +98,21 @@ export const gridAnchorDefaults: GridAnchorOptions = {
  * rows of cells, then columns, then aspect ratios, then scales (fastest); centres at whole strides, not clipped.
  */
 export function gridAnchors(grid: Grid, options: GridAnchorOptions = gridAnchorDefaults): Float32Array {
-  const { scales, aspectRatios, basePx, stridePx } = options;
-  const shapes = aspectRatios.flatMap((aspectRatio) => scales.map((scale) => ({ scale, aspectRatio })));
+  const { basePx, stridePx } = options;
+  const shapes = gridShapes(options);
   const both = (side: number) => ({ height: side, width: side });
   return tileAnchors(grid, shapes, { base: both(basePx), stride: both(stridePx), offset: both(0) });
+}
+
+/** The anchors of one cell, in their order. */
+export function gridShapes({ scales, aspectRatios, basePx, shapes }: GridAnchorOptions): AnchorShape[] {
+  if (shapes) {
+    return shapes.map(([height, width]) => ({
+      scale: Math.sqrt(height * width) / basePx,
+      aspectRatio: width / height,
+    }));
+  }
+  return aspectRatios.flatMap((aspectRatio) => scales.map((scale) => ({ scale, aspectRatio })));
 }
 
 interface Sides {

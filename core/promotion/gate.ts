@@ -1,11 +1,14 @@
 import { unreachable } from '../errors.ts';
+import { mapImprovement } from './map-rule.ts';
+import type { MapComparison } from './map-rule.ts';
 import type { PairedAnswers } from './paired.ts';
 import { classParts, improvement, noPartWorse, show, sliceParts, withinLimits } from './rules.ts';
 import type { Cost, FallRule, ImprovementRule, Limits, RuleOutcome } from './rules.ts';
 
 /** The metrics a gate may look at; all in [0, 1], larger is better. */
-export type GatedMetric = 'accuracy' | 'top5' | 'macroF1' | 'macroPrecision' | 'macroRecall';
-export type Scores = Readonly<Record<GatedMetric, number>>;
+export type GatedMetric = 'accuracy' | 'top5' | 'macroF1' | 'macroPrecision' | 'macroRecall' | 'mAP' | 'mAP50';
+/** Of a classifier without mAP. */
+export type Scores = Readonly<Partial<Record<GatedMetric, number>>>;
 
 export interface GateRules {
   readonly minimum: Readonly<Partial<Record<GatedMetric, number>>>;
@@ -30,6 +33,8 @@ export interface SameTestSet {
   readonly answers: PairedAnswers;
   /** Relative paths of the images, for slices. */
   readonly paths: readonly string[];
+  /** Of detectors, whose answers are object by object: what the images say of the change in mAP. */
+  readonly maps?: MapComparison;
 }
 
 /** The champion as it was found: absent, gone or damaged, with another class map, or scored on the same test set. */
@@ -59,12 +64,15 @@ export function judge(challenger: Challenger, champion: ChampionState, rules: Ga
 const pass = (rule: string, explanation: string): RuleOutcome => ({ rule, passed: true, explanation });
 
 function floors(scores: Scores, rules: GateRules): RuleOutcome[] {
-  return metricsOf(rules.minimum).map(([metric, floor]) => ({
-    rule: `minimum.${metric}`,
-    passed: scores[metric] >= floor,
-    explanation: `${metric} ${show(scores[metric])} ${scores[metric] >= floor ? 'reaches' : 'is below'} the floor ${show(floor)}`,
-    numbers: { value: scores[metric], limit: floor },
-  }));
+  return metricsOf(rules.minimum).map(([metric, floor]) => {
+    const value = scores[metric] ?? 0;
+    return {
+      rule: `minimum.${metric}`,
+      passed: value >= floor,
+      explanation: `${metric} ${show(value)} ${value >= floor ? 'reaches' : 'is below'} the floor ${show(floor)}`,
+      numbers: { value, limit: floor },
+    };
+  });
 }
 
 function againstChampion(challenger: Challenger, champion: ChampionState, rules: GateRules): RuleOutcome[] {
@@ -95,21 +103,29 @@ function compared(
   rules: GateRules,
 ): RuleOutcome[] {
   const { betterThanChampion, noClassWorse, noSliceWorse } = rules;
-  const { answers, paths } = test;
+  const { answers, paths, maps } = test;
   return [
     ...metricsOf(rules.noWorseThanChampion).map(([metric, margin]) => {
-      const [ours, theirs] = [challenger.scores[metric], scores[metric]];
+      const [ours, theirs] = [challenger.scores[metric] ?? 0, scores[metric] ?? 0];
       // Differences of two quotients carry rounding; a tie must stay a tie.
       const passed = ours >= theirs - margin - 1e-12;
       const explanation = `${metric} ${show(ours)} against ${show(theirs)} of version ${version} on the same test set (may fall by ${show(margin)})`;
       return { rule: `noWorseThanChampion.${metric}`, passed, explanation, numbers: { ours, theirs, margin } };
     }),
-    ...(betterThanChampion ? improvement(answers, betterThanChampion, version) : []),
+    ...(betterThanChampion ? better({ answers, maps }, betterThanChampion, version) : []),
     ...(noClassWorse
       ? [noPartWorse('noClassWorse', classParts(answers.labels, challenger.classes), answers, noClassWorse)]
       : []),
     ...(noSliceWorse ? [noPartWorse('noSliceWorse', sliceParts(paths, noSliceWorse.by), answers, noSliceWorse)] : []),
   ];
+}
+
+function better(
+  { answers, maps }: Pick<SameTestSet, 'answers'> & { readonly maps: MapComparison | undefined },
+  rule: ImprovementRule,
+  version: number,
+): RuleOutcome[] {
+  return maps ? [mapImprovement(maps, rule, version)] : improvement(answers, rule, version);
 }
 
 function classChange(theirs: readonly string[], ours: readonly string[]): string {
@@ -123,7 +139,15 @@ function classChange(theirs: readonly string[], ours: readonly string[]): string
 }
 
 function metricsOf(record: Readonly<Partial<Record<GatedMetric, number>>>): [GatedMetric, number][] {
-  const known: readonly GatedMetric[] = ['accuracy', 'top5', 'macroF1', 'macroPrecision', 'macroRecall'];
+  const known: readonly GatedMetric[] = [
+    'accuracy',
+    'top5',
+    'macroF1',
+    'macroPrecision',
+    'macroRecall',
+    'mAP',
+    'mAP50',
+  ];
   return known.flatMap((metric): [GatedMetric, number][] => {
     const value = record[metric];
     return value === undefined ? [] : [[metric, value]];

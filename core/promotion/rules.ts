@@ -11,7 +11,8 @@ export interface RuleOutcome {
 }
 
 export interface ImprovementRule {
-  readonly metric: 'accuracy' | 'macroF1';
+  /** mAP and mAP50 of a detector (map-rule.ts). */
+  readonly metric: 'accuracy' | 'macroF1' | 'mAP' | 'mAP50';
   readonly margin: number;
   readonly confidence: number;
   readonly resamples: number;
@@ -29,9 +30,9 @@ export interface Part {
 }
 
 export const show = (value: number): string => value.toFixed(4);
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${show(Math.abs(value))}`;
-const inPercent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
-const inCount = (count: number): string => count.toLocaleString('en');
+export const signed = (value: number): string => `${value < 0 ? '−' : '+'}${show(Math.abs(value))}`;
+export const inPercent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
+export const inCount = (count: number): string => count.toLocaleString('en');
 export const showP = (p: number): string => (p < 0.0001 ? 'below 0.0001' : show(p));
 
 /** Draws are the same for every comparison: a rerun of a run gives the same answer. */
@@ -43,7 +44,8 @@ const BOOTSTRAP_SEED = 1;
  * too sure of itself when only a few images tell the models apart.
  */
 export function improvement(answers: PairedAnswers, rule: ImprovementRule, version: number): RuleOutcome[] {
-  const { metric, margin, confidence, resamples } = rule;
+  const { margin, confidence, resamples } = rule;
+  const metric = rule.metric === 'macroF1' ? 'macroF1' : 'accuracy';
   const found = comparePaired(answers, { resamples, seed: BOOTSTRAP_SEED, confidence });
   const { change, lower } = found[metric];
   const passed = lower > margin;

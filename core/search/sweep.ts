@@ -74,7 +74,10 @@ export interface SweepState {
   /** Trial, epoch and source of every leg that was decided: what two sweeps are compared by. */
   readonly decisions: readonly (readonly [trial: number, toEpoch: number, copyOf: number | null])[];
   readonly paused: boolean;
-  /** Nothing is decided until it is let go: the workflow execution that carries it is about to end. */
+  /**
+   * No result is taken and nothing is decided until it is let go: the workflow execution that carries it is about to end.
+   * Results wait in `early`, so that what is decided from which of them does not hang on when that was.
+   */
   readonly held: boolean;
   readonly ended: EndReason | null;
   readonly spent: { readonly epochs: number; readonly seconds: number };
@@ -138,16 +141,29 @@ export function arrive(state: SweepState, number: number, end: LegEnd): SweepSte
     const running = state.running.map((each) => (each.number === number ? again : each));
     return { state: { ...state, running }, starts: [again] };
   }
-  const starts: Leg[] = [];
   const early = [...state.early, { number, end }].sort((a, b) => a.number - b.number);
-  let now: SweepState = { ...state, early };
-  for (;;) {
-    const turn = nextTurn(now);
-    if (turn === null) return { state: now, starts };
-    const step = fill(taken(now, turn.leg, turn.end));
-    now = step.state;
-    starts.push(...step.starts);
+  const now: SweepState = { ...state, early };
+  return now.held ? { state: now, starts: [] } : takeTurns({ state: now, starts: [] });
+}
+
+/** Goes on after it was held: decides where there is room, and takes the results that waited. */
+export function release(state: SweepState): SweepStep {
+  const now: SweepState = { ...state, held: false };
+  return takeTurns(now.early.length > 0 ? { state: now, starts: [] } : fill(now));
+}
+
+/** Every leg under way has ended, and waits to be taken. */
+export const isQuiet = ({ running, early }: SweepState): boolean => running.length === early.length;
+
+function takeTurns(step: SweepStep): SweepStep {
+  const starts = [...step.starts];
+  let now = step.state;
+  for (let turn = nextTurn(now); turn !== null; turn = nextTurn(now)) {
+    const next = fill(taken(now, turn.leg, turn.end));
+    now = next.state;
+    starts.push(...next.starts);
   }
+  return { state: now, starts };
 }
 
 /** The result whose turn it is. */

@@ -16,6 +16,10 @@ export const tags = {
   learningRate: 'learning rate',
   epochLoss: 'loss/epoch',
   epochAccuracy: 'accuracy/epoch',
+  /** Of detectors. */
+  map: 'mAP',
+  map50: 'mAP at IoU .5',
+  medianMap50: 'mAP at IoU .5, moving median',
 } as const;
 
 /**
@@ -34,6 +38,22 @@ export function curveEvents(text: string, fallbackMs: number): CurveEvents {
       add(events.train, at, [
         [tags.stepLoss, number('loss')],
         [tags.learningRate, number('learningRate')],
+        ...partsOf(line['losses']),
+      ]);
+    } else if (line['kind'] === 'epoch' && isMap(line['detection'])) {
+      const { losses, evaluated, mAP, mAP50, median50 } = line['detection'];
+      add(events.train, at, [[tags.epochLoss, number('trainLoss')]]);
+      const maps = [
+        [tags.map, mAP],
+        [tags.map50, mAP50],
+        [tags.medianMap50, median50],
+      ] as const;
+      add(events.validation, at, [
+        [tags.epochLoss, number('validationLoss')],
+        ...partsOf(losses),
+        ...(evaluated === true
+          ? maps.flatMap(([tag, value]) => (typeof value === 'number' ? [[tag, value] as const] : []))
+          : []),
       ]);
     } else if (line['kind'] === 'epoch') {
       add(events.train, at, [
@@ -47,6 +67,18 @@ export function curveEvents(text: string, fallbackMs: number): CurveEvents {
     }
   }
   return events;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What a loss is made of, each a chart of its own. */
+function partsOf(losses: unknown): (readonly [string, number])[] {
+  if (!isMap(losses)) return [];
+  return Object.entries(losses).flatMap(([name, value]) =>
+    typeof value === 'number' ? [[`loss/${name}`, value] as const] : [],
+  );
 }
 
 function add(

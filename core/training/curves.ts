@@ -28,16 +28,18 @@ const SMALL_SWING = 0.02;
 
 /** All that the detectors see. */
 export function curveFindings(input: CurveInput): CurveFinding[] {
-  const rolledBack: CurveFinding | null =
-    input.rollbacks === 0
-      ? null
-      : {
-          level: 'warning',
-          code: 'NONFINITE_ROLLBACK',
-          message: `the loss was no number ${input.rollbacks} times: each time the training went back to its best epoch, or to the start, and on at a lower rate; begin with that rate the next time`,
-        };
-  const found = [rolledBack, instability(input), overfitting(input), lossLevel(input)];
+  const found = [rolledBack(input), instability(input), overfitting(input), lossLevel(input)];
   return found.flatMap((finding) => (finding ? [finding] : []));
+}
+
+/** A loss that was no number, and led back. */
+export function rolledBack({ rollbacks }: Pick<CurveInput, 'rollbacks'>): CurveFinding | null {
+  if (rollbacks === 0) return null;
+  return {
+    level: 'warning',
+    code: 'NONFINITE_ROLLBACK',
+    message: `the loss was no number ${rollbacks} times: each time the training went back to its best epoch, or to the start, and on at a lower rate; begin with that rate the next time`,
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { BackboneName } from '../backbone-facts.ts';
 import type { LinearKind } from '../linear/classifiers.ts';
 
 /** What learns: `linear-probe` and `svm` are solved exactly on codes, the others go down the gradient. */
-export type Strategy = LinearKind | 'head' | 'last-n' | 'full' | 'scratch';
+export type Strategy = LinearKind | 'head' | 'last-n' | 'gradual' | 'full' | 'scratch';
 
 export const isLinear = (strategy: Strategy): strategy is LinearKind =>
   strategy === 'linear-probe' || strategy === 'svm';
@@ -29,6 +29,7 @@ export function prefixBlocks({ backbone, strategy, lastN }: LearningShape): numb
       return blocks + 1;
     case 'last-n':
       return Math.max(0, blocks - lastN);
+    case 'gradual':
     case 'full':
     case 'scratch':
       return 0;

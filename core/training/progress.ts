@@ -95,7 +95,8 @@ export interface Judged {
   readonly validationAccuracy: number;
 }
 
-export type Watched = 'validation.loss' | 'validation.accuracy';
+/** mAP at IoU .5 stands where a classifier has its accuracy. */
+export type Watched = 'validation.loss' | 'validation.accuracy' | 'validation.mAP';
 
 /** Larger is better. */
 export const scoreOf = (metrics: Judged, watched: Watched): number =>

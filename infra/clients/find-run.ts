@@ -44,7 +44,7 @@ export async function findRun(text: string, runs: RunsClient, store: ObjectStore
 }
 
 async function latest(runs: RunsClient): Promise<FoundRun> {
-  const [info] = await runs.list(1);
+  const [info] = await runs.list(1, '', 'without-trials');
   if (info) return { runId: info.runId, info };
   throw inputError('RUN_NOT_FOUND', 'latest', 'there is no run yet', undefined, 'start one: graft run FILE');
 }

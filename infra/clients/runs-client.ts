@@ -16,6 +16,9 @@ import type { QueueRole } from '../../workflows/workflow-ids.ts';
 const Memo = z.object({
   name: z.string().optional(),
   requestedBy: z.string().optional(),
+  sweepId: z.string().optional(),
+  /** False for the best trial's way through the gate. */
+  trial: z.boolean().optional(),
   outcome: z
     .object({
       status: RunStatus,
@@ -40,6 +43,8 @@ export interface RunInfo {
   readonly accuracy: number | null;
   readonly version: number | null;
   readonly promoted: boolean;
+  /** Of a trial: the sweep that it belongs to. */
+  readonly trialOf?: string;
 }
 
 /** An activity that is under way, or waits for its next try. */
@@ -68,9 +73,10 @@ export interface RunsClient {
   start(input: RetrainInput): Promise<void>;
   /** Null where Temporal knows no such run. */
   describe(runId: RunId): Promise<RunInfo | null>;
-  /** The newest first; `prefix` is of run ids. */
-  list(limit: number, prefix?: string): Promise<RunInfo[]>;
-  observe(runId: RunId): Promise<Observation>;
+  /** The newest first; `prefix` is of run ids. The trials of sweeps are left out on demand. */
+  list(limit: number, prefix?: string, trials?: 'with-trials' | 'without-trials'): Promise<RunInfo[]>;
+  /** `progress: false` asks Temporal alone, and not the workflow. */
+  observe(runId: RunId, options?: { readonly progress?: boolean }): Promise<Observation>;
   /** Waits for the end. Throws what the workflow failed with. */
   result(runId: RunId): Promise<RunReport>;
   cancel(runId: RunId, reason: string): Promise<void>;
@@ -96,7 +102,7 @@ const TASK_QUEUE_TYPE_WORKFLOW = 1;
 const TASK_QUEUE_TYPE_ACTIVITY = 2;
 const PENDING_ACTIVITY_STATE_STARTED = 2;
 
-export function createRunsClient({ client, namespace }: TemporalClient): RunsClient {
+export function createRunsClient({ client, namespace }: Pick<TemporalClient, 'client' | 'namespace'>): RunsClient {
   const { workflow, connection, workflowService } = client;
   const quickly = <T>(call: () => Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> =>
     connection.withDeadline(Date.now() + timeoutMs, call);
@@ -112,11 +118,13 @@ export function createRunsClient({ client, namespace }: TemporalClient): RunsCli
         throw error;
       }
     },
-    list: (limit, prefix) => quickly(() => list(client, limit, prefix)),
-    observe: async (runId) => {
+    list: (limit, prefix, trials) => quickly(() => list(client, limit, prefix, trials)),
+    observe: async (runId, options) => {
       const handle = handleOf(runId);
       const [progress, described] = await Promise.all([
-        quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
+        options?.progress === false
+          ? null
+          : quickly(() => handle.query(progressQuery), QUERY_TIMEOUT_MS).catch(() => null),
         quickly(() => handle.describe()),
       ]);
       const parsed = RunProgress.safeParse(progress);
@@ -150,7 +158,12 @@ async function start(client: TemporalClient['client'], input: RetrainInput): Pro
   }
 }
 
-async function list(client: TemporalClient['client'], limit: number, prefix = ''): Promise<RunInfo[]> {
+async function list(
+  client: TemporalClient['client'],
+  limit: number,
+  prefix = '',
+  trials: 'with-trials' | 'without-trials' = 'with-trials',
+): Promise<RunInfo[]> {
   // Visibility has no STARTS_WITH on every store it runs on, so ids are sifted here as well.
   const wanted = `${ID_PREFIX}${prefix}`;
   const query = `WorkflowType = '${RETRAIN_WORKFLOW}'${prefix === '' ? '' : ` AND WorkflowId STARTS_WITH '${wanted}'`}`;
@@ -163,7 +176,20 @@ async function list(client: TemporalClient['client'], limit: number, prefix = ''
     if (run && (!known || known.startedAt < run.startedAt)) newest.set(run.runId, run);
     if (++seen >= LIST_CAP) break;
   }
-  return [...newest.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+  const wantedRuns = [...newest.values()].filter(({ trialOf }) => trials === 'with-trials' || trialOf === undefined);
+  return wantedRuns.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).slice(0, limit);
+}
+
+/** Every execution of a run that began or ended since then, of all runs where null; a resumed run has several. */
+export async function scanRuns({ client }: TemporalClient, since: Date | null): Promise<RunInfo[]> {
+  const time =
+    since === null ? '' : ` AND (StartTime >= '${since.toISOString()}' OR CloseTime >= '${since.toISOString()}')`;
+  const found: RunInfo[] = [];
+  for await (const info of client.workflow.list({ query: `WorkflowType = '${RETRAIN_WORKFLOW}'${time}` })) {
+    const run = runInfo(info);
+    if (run) found.push(run);
+  }
+  return found;
 }
 
 function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
@@ -171,6 +197,7 @@ function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
   if (!isRunId(runId)) return null;
   const memo = Memo.safeParse(info.memo ?? {});
   const outcome = memo.success ? memo.data.outcome : undefined;
+  const sweepId = memo.success && memo.data.trial !== false ? memo.data.sweepId : undefined;
   return {
     runId,
     status: statusOf(info.status.name, outcome?.status),
@@ -180,6 +207,7 @@ function runInfo(info: Omit<WorkflowExecutionInfo, 'raw'>): RunInfo | null {
     accuracy: outcome?.accuracy ?? null,
     version: outcome?.version ?? null,
     promoted: outcome?.promoted ?? false,
+    ...(sweepId === undefined ? {} : { trialOf: sweepId }),
   };
 }
 
@@ -204,7 +232,8 @@ function statusOf(name: WorkflowExecutionInfo['status']['name'], outcome: RunSta
   }
 }
 
-function pendingWork({
+/** What a workflow’s activities are at. */
+export function pendingWork({
   pendingActivities,
 }: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse): PendingWork[] {
   return (pendingActivities ?? []).map((activity) => ({

@@ -1,8 +1,8 @@
-import type { z } from 'zod';
 import { AttemptRecord, CheckpointManifest, RunRecord, RunReport } from '../../contracts/run.ts';
 import type { RunId } from '../../core/ids.ts';
 import { isRunId } from '../../core/ids.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { readJson } from './read-json.ts';
 
 /** One claim on a run's training, with what it cost: steps that the attempt before had done and this one did again. */
 export interface AttemptView extends AttemptRecord {
@@ -72,15 +72,4 @@ function attemptView(record: AttemptRecord): AttemptView {
 function checkpointView({ counters, attempt, createdAt, isBest, tensors }: CheckpointManifest): CheckpointView {
   const { step, epoch } = counters;
   return { step, epoch, attempt, createdAt, isBest, sizeBytes: tensors.sizeBytes };
-}
-
-async function readJson<T extends z.ZodType>(store: ObjectStore, key: string, schema: T): Promise<z.output<T> | null> {
-  const found = await store.get(key);
-  if (!found) return null;
-  try {
-    const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(found.body)));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }

@@ -72,6 +72,12 @@ export function checkWorker(paths: StatePaths): Promise<void> {
   return Promise.reject(transientError('WORKER_STARTING', paths.workerReady, 'not there yet'));
 }
 
+/** The dashboard answers; what it stands on may be away. */
+export async function checkWeb(url: string): Promise<void> {
+  const { ok, status } = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+  if (!ok) throw transientError('WEB_STARTING', url, `it answers ${String(status)}`);
+}
+
 function exitsOf(paths: StatePaths, role: Role): number {
   return readStatus(paths)?.services.find((service) => service.name === role)?.exits ?? 0;
 }

@@ -39,6 +39,7 @@ export async function layOut(
     version: 1,
     temporal: start.includes('temporal') ? await temporalAddress(before, settings) : (before?.temporal ?? null),
     s3: start.includes('s3') ? await s3Address(before, binaries.s3, settings, paths) : (before?.s3 ?? null),
+    web: start.includes('web') ? await webAddress(before, settings) : (before?.web ?? null),
   };
   if (services.s3 !== null && readCredentialsFile(paths.root) === null) {
     const credentials = {
@@ -58,6 +59,11 @@ async function temporalAddress(
   const previous = portOf(before?.temporal?.address);
   const port = await choosePort(settings.temporalPort, previous, 'GRAFT_TEMPORAL_PORT');
   return { address: `127.0.0.1:${String(port)}`, namespace: 'default' };
+}
+
+async function webAddress(before: ServicesFile | null, settings: Settings): Promise<{ url: string }> {
+  const port = await choosePort(settings.webPort, portOf(before?.web?.url), 'GRAFT_WEB_PORT');
+  return { url: `http://127.0.0.1:${String(port)}` };
 }
 
 async function s3Address(
@@ -95,6 +101,7 @@ export async function planServices(
   }
   if (start.includes('s3')) plans.push(await s3Plan(needed('s3', binaries.s3), portOf(services.s3?.endpoint), paths));
   if (start.includes('worker')) plans.push(workerPlan(paths));
+  if (start.includes('web')) plans.push(webPlan(paths, portOf(services.web?.url)));
   return plans;
 }
 
@@ -168,5 +175,18 @@ function workerPlan(paths: StatePaths): ServicePlan {
     readyFile: paths.workerReady,
     // Training gets its own deadline for a last checkpoint within this one.
     stopWithinMs: 120_000,
+  };
+}
+
+function webPlan(paths: StatePaths, port: number | null): ServicePlan {
+  return {
+    name: 'web',
+    command: process.execPath,
+    args: [GRAFT, 'web', '--host', '127.0.0.1', '--port', String(port)],
+    env: { GRAFT_STATE_DIR: paths.root },
+    credentials: null,
+    inheritsEnvironment: true,
+    readyFile: null,
+    stopWithinMs: 10_000,
   };
 }

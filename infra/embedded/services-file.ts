@@ -16,6 +16,8 @@ export const ServicesFile = z.strictObject({
       kind: z.enum(['versitygw', 'minio']),
     })
     .nullable(),
+  /** Absent in what graft wrote before it had a dashboard. */
+  web: z.strictObject({ url: z.string() }).nullable().optional(),
 });
 export type ServicesFile = z.infer<typeof ServicesFile>;
 

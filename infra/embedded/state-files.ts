@@ -5,7 +5,7 @@ import { makeFolder, writeAtomically } from '../native/files.ts';
 import { ProcessIdentity } from './process-identity.ts';
 import { readStateFile } from './services-file.ts';
 
-export const roles = ['temporal', 's3', 'worker'] as const;
+export const roles = ['temporal', 's3', 'worker', 'web'] as const;
 export type Role = (typeof roles)[number];
 
 /** One process for the supervisor to keep running. The plan holds no secret: `credentials` names variables to fill. */

@@ -6,10 +6,12 @@ import { withLock } from '../native/lock.ts';
 import type { OnProvision, ProvisionItem } from '../native/progress.ts';
 import { provisionEverything } from '../native/provision-all.ts';
 import { whyUnreachable } from '../temporal/reach.ts';
-import { checkStore, checkTemporal, checkWorker, waitUntilHealthy } from './health.ts';
+import { dashboardToken, dashboardUrl } from './dashboard-token.ts';
+import { checkStore, checkTemporal, checkWeb, checkWorker, waitUntilHealthy } from './health.ts';
 import { layOut, planServices } from './plan.ts';
 import type { Binaries } from './plan.ts';
 import { portOf } from './ports.ts';
+import { readServicesFile } from './services-file.ts';
 import { adoptSupervisor, submit } from './submit.ts';
 import { logPath, makeStateFolders, readPlan, roles, statePaths } from './state-files.ts';
 import type { Role, ServicePlan, StatePaths } from './state-files.ts';
@@ -32,10 +34,17 @@ export interface UpResult extends Partial<Connections> {
   readonly running: readonly Role[];
   /** Those that this call started. */
   readonly started: readonly Role[];
+  /** Where the dashboard is, with its token; null where it does not run. */
+  readonly dashboardUrl: string | null;
 }
 
 const NEEDED_BYTES = 500 * 1024 ** 2;
-const HEALTHY_WITHIN_MS: Readonly<Record<Role, number>> = { temporal: 60_000, s3: 60_000, worker: 180_000 };
+const HEALTHY_WITHIN_MS: Readonly<Record<Role, number>> = {
+  temporal: 60_000,
+  s3: 60_000,
+  worker: 180_000,
+  web: 60_000,
+};
 
 /**
  * Starts what is wanted and does not run yet, and returns when all of it is healthy; what an earlier, killed `graft up`
@@ -158,6 +167,7 @@ async function startMissing(
       ...(found.s3 === null ? {} : { s3: found.s3 }),
       running: runningRoles(paths),
       started,
+      dashboardUrl: await dashboardOf(paths, known),
     };
   } catch (error) {
     if (before === null) {
@@ -166,6 +176,12 @@ async function startMissing(
     }
     throw error;
   }
+}
+
+async function dashboardOf(paths: StatePaths, { webToken }: Settings): Promise<string | null> {
+  const url = readServicesFile(paths.root)?.web?.url;
+  if (url === undefined || !runningRoles(paths).includes('web')) return null;
+  return dashboardUrl(url, webToken ?? (await dashboardToken(paths.root)));
 }
 
 async function plan(
@@ -188,7 +204,10 @@ async function startInPhases(
 ): Promise<void> {
   const found = connections(options.settings ?? currentSettings());
   let services = before;
-  for (const phase of [['temporal', 's3'], ['worker']] as const) {
+  for (const phase of [
+    ['temporal', 's3'],
+    ['worker', 'web'],
+  ] as const) {
     const now = added.filter((service) => phase.some((role) => role === service.name));
     for (const { name } of now) options.onStep?.(`starting ${name}`);
     services = [...services, ...now];
@@ -207,6 +226,7 @@ async function waitFor(
     temporal: () => (temporal === null ? Promise.resolve() : checkTemporal(temporal, 3_000)),
     s3: () => (s3 === null ? Promise.resolve() : checkStore(s3, 1)),
     worker: () => checkWorker(paths),
+    web: () => checkWeb(readServicesFile(paths.root)?.web?.url ?? ''),
   }[role];
   const deadlineMs = HEALTHY_WITHIN_MS[role];
   await waitUntilHealthy({ paths, role, deadlineMs, check, ...(signal === undefined ? {} : { signal }) });

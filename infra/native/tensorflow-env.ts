@@ -5,6 +5,8 @@
 export function tensorFlowEnv({ threads }: { readonly threads: number }): Record<string, string> {
   return {
     TF_ENABLE_ONEDNN_OPTS: '1',
+    // The gradient of region crops adds from many threads otherwise; nothing else of graft's asks for it on a CPU.
+    TF_DETERMINISTIC_OPS: '1',
     TF_NUM_INTRAOP_THREADS: String(threads),
     TF_NUM_INTEROP_THREADS: String(threads),
     OMP_NUM_THREADS: String(threads),

@@ -1,9 +1,12 @@
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import type { GraftError } from '../../core/errors.ts';
 import { messageOf } from '../../core/errors.ts';
+import { CHAMPION } from '../../core/training/warm-start.ts';
 import type { Finding } from '../../contracts/manifests.ts';
+import type { AutoKey } from '../../contracts/auto-config.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { augmentChecks } from './augment-checks.ts';
+import { detectorChecks } from './detector-checks.ts';
 import { problem, shown } from './problems.ts';
 import { strategyChecks } from './strategy-checks.ts';
 import type { Path } from './yaml-source.ts';
@@ -23,12 +26,13 @@ type Check = (context: Context, out: CrossChecks) => void;
 /** What no single key can say: combinations that can't work are refused before anything is computed. */
 export function crossChecks(context: Context): CrossChecks {
   const out: CrossChecks = { problems: [], warnings: [] };
-  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule])
+  for (const check of [normalization, imageSize, weights, lastBlocks, split, grouping, earlyStop, schedule, autos])
     check(context, out);
+  const detector = detectorChecks(context);
   const [augment, strategy] = [augmentChecks(context), strategyChecks(context)];
   return {
-    problems: [...out.problems, ...augment.problems, ...strategy.problems],
-    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings],
+    problems: [...out.problems, ...augment.problems, ...strategy.problems, ...detector.problems],
+    warnings: [...out.warnings, ...augment.warnings, ...strategy.warnings, ...detector.warnings],
   };
 }
 
@@ -76,11 +80,26 @@ const weights: Check = ({ config, place }, { problems, warnings }) => {
     const expected = 'strategy scratch starts from random weights';
     const remedy = 'leave weights out, or write strategy: full to start from them';
     problems.push(problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
+  } else if (given === CHAMPION && config.task === 'detection') {
+    const expected = 'imagenet, random or a file: a detector can’t begin with the champion yet';
+    problems.push(problem('CONFIG_VALUE', { where, seen: given, expected, remedy: 'leave weights out' }));
   }
-  if (given === 'random' && strategy !== 'full' && strategy !== 'scratch') {
+  if (given === 'random' && strategy !== 'full' && strategy !== 'scratch' && !isAuto(config, 'model.strategy')) {
     const message = `the frozen part of ${backbone} keeps random weights and learns nothing: strategy: scratch trains all of it`;
     warnings.push({ level: 'warning', code: 'WEIGHTS_RANDOM', message });
   }
+};
+
+const isAuto = ({ auto = [] }: PipelineConfig, key: AutoKey): boolean => auto.includes(key);
+
+const autos: Check = ({ config, place }, { problems }) => {
+  const [first] = config.auto ?? [];
+  if (first === undefined || config.task === 'classification') return;
+  const expected = 'a value: only classification is measured';
+  const where = place(first.split('.'));
+  problems.push(
+    problem('CONFIG_VALUE', { where, seen: `auto with task ${config.task}`, expected, remedy: 'write one' }),
+  );
 };
 
 const lastBlocks: Check = ({ config, place }, { problems }) => {

@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PipelineConfig, ScheduleConfig } from '../../contracts/pipeline-config.ts';
+import { withAutos } from './autos.ts';
 import { applyOverride, parseOverride } from './overrides.ts';
 import type { Plain } from './yaml-source.ts';
 import { parseYaml } from './yaml-source.ts';
 
-const pages = ['which-layers', 'which-learning-rate', 'when-do-i-stop'];
+const pages = [
+  'far-from-cats-and-cars',
+  'small-or-big-network',
+  'what-will-it-take',
+  'which-layers',
+  'which-learning-rate',
+  'when-do-i-stop',
+];
 const textOf = (page: string): string => readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8');
 const base = { name: 'a', dataset: { source: '.' } };
 
@@ -20,7 +28,7 @@ describe.each(pages)('docs/%s.md', (page) => {
 
   it('shows keys that graft.yaml has', () => {
     for (const [, block] of text.matchAll(/```yaml\n([\s\S]*?)```/g)) {
-      expect(PipelineConfig.safeParse({ ...base, ...Object(plain(block!)) }).error).toBeUndefined();
+      expect(PipelineConfig.safeParse(withAutos({ ...base, ...Object(plain(block!)) })).error).toBeUndefined();
     }
     for (const [, schedule] of text.matchAll(/^\| `(\{kind: .*?\})` \|/gm)) {
       expect([schedule, ScheduleConfig.safeParse(plain(schedule!)).error]).toEqual([schedule, undefined]);
@@ -32,7 +40,7 @@ describe.each(pages)('docs/%s.md', (page) => {
       const override = parseOverride(set!);
       if (!override.ok) throw override.error[0] ?? new Error(set);
       const applied = applyOverride(base, override.value);
-      expect(applied.ok && PipelineConfig.safeParse(applied.value).error).toBeUndefined();
+      expect(applied.ok && PipelineConfig.safeParse(withAutos(applied.value)).error).toBeUndefined();
     }
   });
 });

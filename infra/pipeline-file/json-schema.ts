@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { allowAutos } from './autos.ts';
 import type { Path, Plain } from './yaml-source.ts';
 
 export type SchemaNode = z.core.JSONSchema.BaseSchema;
 
 /** JSON Schema (2020-12) of what a person may write in graft.yaml: for editors, and for our own error messages. */
 export function pipelineJsonSchema(): SchemaNode {
-  const schema = z.toJSONSchema(PipelineConfig, { io: 'input' });
+  const schema = allowAutos(z.toJSONSchema(PipelineConfig, { io: 'input' }));
   return { ...schema, title: 'graft.yaml', description: 'A pipeline of graft: docs/graft-yaml.md.' };
 }
 

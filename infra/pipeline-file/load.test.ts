@@ -291,11 +291,11 @@ describe('what cannot be true together is refused before anything runs', () => {
     [['augment.hue=0.6'], /^CONFIG_VALUE: .*augment\.hue — 0\.6 — a number from 0 to 0\.5/],
     [['augment.zoom=1.2'], /^CONFIG_VALUE: .*augment\.zoom — 1\.2 — a list of 2 values, each a number from 0\.1 to 10/],
     [['dataset.source=imgs'], /^DATASET_MISSING: .*imgs: not there — a folder/],
-    [['dataset.source=https://example.org/x.zip'], /^CONFIG_VALUE: .*a folder, a CSV file or s3:\/\/bucket\/prefix/],
+    [['dataset.source=http://example.org/x.zip'], /^CONFIG_VALUE: .*a path, s3:\/\/bucket\/prefix or https/],
     [['dataset.source=s3:///x'], /^CONFIG_VALUE: .*name the bucket/],
     [['dataset.format=csv'], /^CONFIG_VALUE: .*images is a folder — what format csv needs/],
     [['dataset.source=labels.csv', 'dataset.format=folder'], /^CONFIG_VALUE: .*labels\.csv is a file/],
-    [['model.weights=imgnet'], /^CONFIG_VALUE: .*"imgnet" — imagenet, random, or a .* — did you mean imagenet\?/],
+    [['model.weights=imgnet'], /^CONFIG_VALUE: .*"imgnet" — imagenet, random, champion, .* — did you mean imagenet\?/],
     [['model.weights=other.pth'], /^WEIGHTS_MISSING: .*other\.pth: not there/],
   ])('%j', async (set, message) => {
     expect((await load(GOOD, set)).text).toMatch(message);

@@ -6,7 +6,9 @@ import { err, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { withAutos } from './autos.ts';
 import { crossChecks } from './cross-checks.ts';
+import { withDetector } from './detector-defaults.ts';
 import { explainIssue } from './issues.ts';
 import { isPlainMap, pipelineJsonSchema, valueAt } from './json-schema.ts';
 import { applyOverride, parseOverride } from './overrides.ts';
@@ -63,7 +65,7 @@ export function parsePipeline(
   if (!merged.ok) return failWith(merged.error);
   const { value, overrides } = merged.value;
   const place = placer(file, source.value, overrides);
-  const parsed = PipelineConfig.safeParse(withWeights(value));
+  const parsed = PipelineConfig.safeParse(withWeights(withDetector(withAutos(value))));
   if (!parsed.success) {
     const context = { value, schema: pipelineJsonSchema(), place };
     return failWith(inOrder(parsed.error.issues.flatMap((issue) => explainIssue(issue, context))));

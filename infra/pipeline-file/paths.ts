@@ -3,6 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { GraftError } from '../../core/errors.ts';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import { CHAMPION } from '../../core/training/warm-start.ts';
 import { problem, shown } from './problems.ts';
 import { nearest } from './suggest.ts';
 import type { Path } from './yaml-source.ts';
@@ -46,14 +47,15 @@ async function datasetSource({ config, file, place }: Context): Promise<Resolved
       problem('CONFIG_VALUE', { where, seen: shown(source), expected, remedy: 'name the bucket' }),
     );
   }
+  if (/^https:\/\//i.test(source)) return { path: source, problems: [] };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) {
-    const expected = 'a folder, a CSV file or s3://bucket/prefix';
+    const expected = 'a path, s3://bucket/prefix or https://…';
     const remedy = 'download it first, or put it into a bucket';
     return refused(source, problem('CONFIG_VALUE', { where, seen: shown(source), expected, remedy }));
   }
   const path = resolve(dirname(file), source);
   const kind = await kindOf(path);
-  if (kind === 'folder' && format !== 'csv') return { path, problems: [] };
+  if (kind === 'folder' && format !== 'csv' && format !== 'jsonl') return { path, problems: [] };
   if (kind === 'file' && format !== 'folder') return { path, problems: [] };
   if (kind === 'folder' || kind === 'file') {
     const parts = {
@@ -71,11 +73,11 @@ async function datasetSource({ config, file, place }: Context): Promise<Resolved
 
 async function weightsFile({ config, file, place }: Context): Promise<Resolved> {
   const given = config.model.weights;
-  if (given === 'imagenet' || given === 'random') return { path: given, problems: [] };
+  if (given === 'imagenet' || given === 'random' || given === CHAMPION) return { path: given, problems: [] };
   const where = place(['model', 'weights']);
-  const expected = 'imagenet, random, or a .safetensors or .pth file';
+  const expected = 'imagenet, random, champion, or a .safetensors or .pth file';
   if (!/\.(safetensors|pth)$/.test(given)) {
-    const meant = nearest(given, ['imagenet', 'random']);
+    const meant = nearest(given, ['imagenet', 'random', CHAMPION]);
     const remedy = meant === null ? 'correct it' : `did you mean ${meant}?`;
     return refused(given, problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
   }

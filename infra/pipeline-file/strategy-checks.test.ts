@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { strategyChecks } from './strategy-checks.ts';
 
-const checked = (model: object, augment: object = {}) =>
+const checked = (model: object, augment: object = {}, more: object = {}) =>
   strategyChecks({
-    config: PipelineConfig.parse({ name: 'a', dataset: { source: '.' }, model, augment }),
+    config: PipelineConfig.parse({ name: 'a', dataset: { source: '.' }, model, augment, ...more }),
     place: (path) => path.join('.'),
   });
 
@@ -29,6 +29,24 @@ describe('a strategy', () => {
   ])('%s with %j', (strategy, augment, message) => {
     const { problems } = checked({ strategy }, augment);
     expect(problems.map((each) => each.message).join()).toMatch(message ?? /^$/);
+  });
+
+  it('gradual has a schedule of its own, and epochs left after the frozen ones', () => {
+    const messages = (train: object) =>
+      checked({ strategy: 'gradual' }, {}, { train })
+        .problems.map((each) => each.message)
+        .join();
+    expect(messages({})).toBe('');
+    expect(messages({ schedule: { kind: 'cosine' } })).toMatch(/^CONFIG_VALUE: train.schedule — cosine with strategy/);
+    expect(messages({ epochs: 1 })).toMatch(/^CONFIG_VALUE: train.gradual.frozenEpochs — 1 — below train.epochs/);
+  });
+
+  it('that is solved has no layers of one’s own; kernels are averaged for gray pictures alone', () => {
+    const head = [{ dense: 8 }];
+    expect(checked({ strategy: 'svm', head }).problems.join()).toMatch(/model.head — 1 of them with strategy svm/);
+    expect(checked({ strategy: 'head', head }).problems).toEqual([]);
+    expect(checked({ firstKernels: 'average' }).problems.join()).toMatch(/firstKernels — average with colour pictures/);
+    expect(checked({ firstKernels: 'average' }, {}, { image: { color: 'gray' } }).problems).toEqual([]);
   });
 
   it('that learns in the backbone has no earlier end of it', () => {

@@ -35,6 +35,8 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
       }),
     );
   }
+  problems.push(...headProblems(config, place));
+  problems.push(...gradualProblems(config, place));
   if (frozenInTheMiddle(model)) {
     const { blocks } = backboneFacts[model.backbone];
     const frozen = blocks - model.lastN;
@@ -43,4 +45,68 @@ export function strategyChecks({ config, place }: { config: PipelineConfig; plac
     warnings.push({ level: 'warning', code: 'FROZEN_MIDDLE', message });
   }
   return { problems, warnings };
+}
+
+/** What stands before and behind the trunk. */
+function headProblems({ model, image }: PipelineConfig, place: (path: Path) => string): GraftError[] {
+  const problems: GraftError[] = [];
+  if (model.head.length > 0 && isLinear(model.strategy)) {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'head']),
+        seen: `${model.head.length} of them with strategy ${model.strategy}`,
+        expected: 'none: a linear classifier has one layer',
+        remedy: 'leave them out, or choose strategy: head',
+      }),
+    );
+  }
+  if (model.firstKernels === 'average' && image.color !== 'gray') {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'firstKernels']),
+        seen: 'average with colour pictures',
+        expected: 'image.color: gray',
+        remedy: 'leave it out, or write color: gray',
+      }),
+    );
+  }
+  return problems;
+}
+
+/** Gradual has a schedule of its own, and epochs for both of its parts. */
+function gradualProblems({ model, train, task }: PipelineConfig, place: (path: Path) => string): GraftError[] {
+  const problems: GraftError[] = [];
+  if (model.strategy === 'gradual') {
+    if (train.schedule.kind !== 'constant') {
+      problems.push(
+        problem('CONFIG_VALUE', {
+          where: place(['train', 'schedule']),
+          seen: `${train.schedule.kind} with strategy gradual`,
+          expected: 'none: gradual has a one-cycle for each of its two parts',
+          remedy: 'leave it out, and set train.gradual where needed',
+        }),
+      );
+    }
+    if (train.gradual.frozenEpochs >= train.epochs) {
+      problems.push(
+        problem('CONFIG_VALUE', {
+          where: place(['train', 'gradual', 'frozenEpochs']),
+          seen: String(train.gradual.frozenEpochs),
+          expected: `below train.epochs, which is ${train.epochs}`,
+          remedy: 'raise train.epochs, or write strategy: head',
+        }),
+      );
+    }
+  }
+  if (model.strategy === 'gradual' && task !== 'classification') {
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(['model', 'strategy']),
+        seen: `gradual with task ${task}`,
+        expected: 'full, last-n, head or scratch for a detector',
+        remedy: 'write strategy: full with a small train.backboneRate',
+      }),
+    );
+  }
+  return problems;
 }

@@ -13,7 +13,6 @@ import type {
 } from '../ports/dataset-source.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { archiveKindOf } from './archive/unpack.ts';
-import { csvSource } from './csv-source.ts';
 import { sourceFileProblem } from './faults.ts';
 import { folderSource } from './folder-source.ts';
 import { sha256OfFile } from '../native/files.ts';
@@ -27,6 +26,8 @@ import { localTree, namesOf, tagOf } from './tree/local-tree.ts';
 import { outlineOf } from './tree/outline.ts';
 import type { Outline } from './tree/outline.ts';
 import { storeTree } from './tree/store-tree.ts';
+import { tableSource } from './table-source.ts';
+import type { TableFormat } from './table-source.ts';
 import { UnpackedFolder, unpackInto } from './unpacked.ts';
 import { allowedHosts } from './url/address.ts';
 import { fetchUrl } from './url/fetch-url.ts';
@@ -106,9 +107,9 @@ class Opener {
       throw inputError('DATASET_BUCKET', source, `another bucket than ${own}`, `s3://${own}/…`, remedy);
     }
     if (ARCHIVE_NAME.test(url.prefix)) return this.archiveInStore(owner, url.prefix, format, options);
-    if (url.prefix.toLowerCase().endsWith('.csv')) {
+    if (/\.(?:csv|jsonl|ndjson)$/i.test(url.prefix)) {
       const remedy = 'name the prefix that has both, or copy them over';
-      throw inputError('DATASET_FORMAT', source, 'a CSV file in a store', 'a prefix', remedy);
+      throw inputError('DATASET_FORMAT', source, 'a table in a store', 'a prefix', remedy);
     }
     const tree = storeTree(owner, url.prefix);
     return this.ofTree(tree, format, options, () => Promise.resolve(s3Source(owner, url.prefix)));
@@ -140,7 +141,7 @@ class Opener {
   async local(path: string, format: Format, options: OpenSourceOptions): Promise<DatasetSource> {
     const found = await statOf(path);
     if (found.isDirectory()) {
-      if (format === 'csv') throw wrongKind(path, 'a folder', 'a CSV file');
+      if (format === 'csv' || format === 'jsonl') throw wrongKind(path, 'a folder', 'a table');
       return this.ofTree(localTree(path), format, options, () => Promise.resolve(folderSource(path)));
     }
     const kind = found.isFile() && found.size > 0 ? await archiveKindOf(path) : null;
@@ -149,8 +150,8 @@ class Opener {
       const folder = await this.unpacked.archive(path, identity, options.signal);
       return this.ofArchive(folder, format, options, { where: path, identity });
     }
-    const csv = found.isFile() && (extname(path).toLowerCase() === '.csv' || format === 'csv');
-    if (csv && (format === 'auto' || format === 'csv')) return withTask(csvSource(path), options.task);
+    const table = found.isFile() ? tableFormat(path, format) : null;
+    if (table !== null) return withTask(tableSource(path, table), options.task);
     const tree = fileTree(path);
     const named = importers.find((importer) => importer.format === format);
     if (named === undefined && format !== 'auto') throw wrongKind(path, 'a file', 'a folder');
@@ -270,6 +271,15 @@ async function importerFor(
     if (named || (asked && (await importer.detects(outline, head)))) return importer;
   }
   return undefined;
+}
+
+/** By what was asked for, else by the file's name; null where it is no table. */
+function tableFormat(path: string, format: Format): TableFormat | null {
+  if (format === 'csv' || format === 'jsonl') return format;
+  if (format !== 'auto') return null;
+  const extension = extname(path).toLowerCase();
+  if (extension === '.csv') return 'csv';
+  return extension === '.jsonl' || extension === '.ndjson' ? 'jsonl' : null;
 }
 
 /** One file as a tree of its own. */

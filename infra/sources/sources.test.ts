@@ -24,7 +24,7 @@ async function write(...paths: string[]): Promise<void> {
   }
 }
 
-async function entries(source: string, format: 'auto' | 'folder' | 'csv' = 'auto'): Promise<SourceEntry[]> {
+async function entries(source: string, format: 'auto' | 'folder' | 'csv' | 'jsonl' = 'auto'): Promise<SourceEntry[]> {
   const found: SourceEntry[] = [];
   for await (const entry of (await open(source, format)).list()) found.push(entry);
   return found;
@@ -194,6 +194,54 @@ describe('a CSV file', () => {
     await refused(await csv(Buffer.from('path,label\none/1.jpg,caf\xe9\n', 'latin1'))).toMatchObject({
       code: 'TEXT_ENCODING',
     });
+  });
+});
+
+describe('a file of JSON lines', () => {
+  const lines = async (text: string | Buffer, name = 'labels.jsonl') => {
+    await write('one/1.jpg', 'one/2.jpg', 'two/1.jpg');
+    const file = join(root, name);
+    await writeFile(file, text);
+    return file;
+  };
+  const row = (path: string, label: string, more = '') => `{"path":"${path}","label":"${label}"${more}}`;
+
+  it.each(['labels.jsonl', 'metadata.ndjson', 'labels'])('%s gives path and label, among others', async (name) => {
+    const text = `\ufeff${row('two/1.jpg', 'a, b')}\r\n\n${row('./one/2.jpg', 'cat', `,"note":{"x":[1]},"z":"${'['.repeat(200)}"`)}\n`;
+    const file = await lines(`${text}{"label":"=cmd()","file_name":"one/1.jpg"}`, name);
+    expect((await entries(file, name === 'labels' ? 'jsonl' : 'auto')).map(({ path, label }) => [path, label])).toEqual(
+      [
+        ['one/1.jpg', '=cmd()'],
+        ['one/2.jpg', 'cat'],
+        ['two/1.jpg', 'a, b'],
+      ],
+    );
+    const source = await open(file, 'jsonl');
+    expect(source.format).toBe('jsonl');
+  });
+
+  it.each([
+    ['JSON_SYNTAX', `${row('one/1.jpg', 'a')}\n{"path":"one/2.jpg",`, 'line 2'],
+    ['JSON_DEPTH', `${'['.repeat(50_000)}\n`, 'line 1'],
+    ['DATASET_JSONL', '["one/1.jpg","a"]\n', 'an object with the texts path and label'],
+    ['DATASET_JSONL', '{"path":"one/1.jpg","label":3}\n', 'line 1'],
+    ['DATASET_JSONL', 'null\n', 'null'],
+    ['DATASET_CLASSES', '', 'no rows'],
+    ['DATASET_CLASSES', `${row('one/1.jpg', 'a')}\n`, 'one class only: a'],
+    ['ANNOTATION_PATH', `${row('../one/1.jpg', 'a')}\n`, 'line 1'],
+    ['ANNOTATION_ORPHAN', `${row('one/1.jpg', 'a')}\n${row('x.jpg', 'b')}\n`, 'x.jpg (line 2)'],
+    ['ANNOTATION_DUPLICATE', `${row('one/1.jpg', 'a')}\n${row('one/1.jpg', 'b')}\n`, 'lines 1 and 2'],
+    ['LABEL_SIZE', `${row('one/1.jpg', 'x'.repeat(10_000))}\n`, '10000 characters'],
+    ['INPUT_SIZE', row('one/1.jpg', 'x'.repeat(2_000_000)), 'line 1'],
+  ])('is refused with %s', async (code, text, seen) => {
+    const file = await lines(text);
+    await refused(file).toMatchObject({ code, kind: 'input' });
+    await refused(file).toThrow(seen);
+  });
+
+  it('is refused where it is not UTF-8', async () => {
+    const latin = Buffer.from(`${row('one/1.jpg', 'caf\xe9')}\n`, 'latin1');
+    await refused(await lines(latin)).toMatchObject({ code: 'TEXT_ENCODING' });
   });
 });
 

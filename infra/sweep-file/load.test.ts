@@ -94,6 +94,11 @@ concurrency: 3`
       'SPACE_CONTRADICTION',
     ],
     ['a metric that no trial reports', `space: { ${rate} }\nsearch: { metric: validation.f2 }`, 'CONFIG_VALUE'],
+    [
+      'more than can be carried on',
+      `space: { train.optimizer.kind: { choice: [adam, ${'x'.repeat(900)}] } }\nsearch: { trials: 2000 }`,
+      'SWEEP_SIZE',
+    ],
     ['a grid without an end', `space: { ${rate} }\nsearch: { kind: grid }`, 'SEARCH_UNSUITED'],
     [
       'a condition under pbt',
@@ -109,13 +114,5 @@ concurrency: 3`
     ['two forms at once', 'space: { model.dropout: { uniform: [0, 1], int: [0, 1] } }', 'CONFIG_VALUE'],
   ])('with %s is refused', async (_, text, message) => {
     expect(await refused(text)).toContain(message);
-  });
-
-  it('of the preset tries the base’s own choice first', async () => {
-    const text = 'preset: strategies\nspace: { model.strategy: { choice: [head, full] } }';
-    const result = await load(text.replace('space: {', 'space: { model.lastN: { int: [1, 4] },'));
-    expect(result.ok && result.value.input.state.search.space.parameters.map(({ name }) => name)).toContain(
-      'model.backbone',
-    );
   });
 });

@@ -8,6 +8,7 @@ import type { SweepInput } from '../../contracts/sweep.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { errnoOf, GraftError, messageOf } from '../../core/errors.ts';
 import { roundOf } from '../../core/search/hyperband.ts';
+import { CARRIED_AT_MOST, carriedBytes } from '../../core/search/carried.ts';
 import type { Sampler, SearchMethod } from '../../core/search/method.ts';
 import { combinations } from '../../core/search/propose.ts';
 import { openSearch } from '../../core/search/searcher.ts';
@@ -37,7 +38,7 @@ export interface LoadedSweep {
 /**
  * Reads a sweep file and its base. Everything is checked before anything is computed: each value that a parameter may
  * take is put into the base and read as a pipeline file would be. Codes, all of kind `input`: those of a pipeline file,
- * SPACE_EMPTY, SPACE_CONDITION, SPACE_CONSTRAINT, SPACE_CONTRADICTION, SPACE_KEY, SPACE_VALUE, SEARCH_UNSUITED.
+ * SPACE_EMPTY, SPACE_CONDITION, SPACE_CONSTRAINT, SPACE_CONTRADICTION, SPACE_KEY, SPACE_VALUE, SEARCH_UNSUITED, SWEEP_SIZE.
  */
 export async function loadSweepFile(file: string): Promise<Result<LoadedSweep, GraftError>> {
   const text = await readText(file);
@@ -54,7 +55,19 @@ export async function loadSweepFile(file: string): Promise<Result<LoadedSweep, G
   }
   const base = await loadPipelineFile(resolve(dirname(file), parsed.data.base));
   if (!base.ok) return base;
+  const autos = autosRefused(base.value.config, parsed.data.base);
+  if (autos) return failWith([autos]);
   return assemble(parsed.data, base.value.config, place);
+}
+
+/** A search compares settings: those that each trial would measure for itself are none. */
+function autosRefused({ auto = [] }: PipelineConfig, file: string): GraftError | null {
+  if (auto.length === 0) return null;
+  const expected = 'values in the base of a sweep';
+  return problem('CONFIG_AUTO', {
+    ...{ where: `${file} ${auto.join(', ')}`, seen: 'auto', expected },
+    remedy: 'write values (graft plan, graft lr-find), or let the space range over them',
+  });
 }
 
 function assemble(
@@ -62,13 +75,15 @@ function assemble(
   base: PipelineConfig,
   place: (path: Path) => string,
 ): Result<LoadedSweep, GraftError> {
-  const preset = config.preset === 'strategies' ? strategiesPreset(base) : { space: {}, constraints: [], first: [] };
+  const preset =
+    config.preset === 'strategies' ? strategiesPreset(base, config.space) : { space: {}, constraints: [], first: [] };
   const written = { ...preset.space, ...config.space };
   const { space, problems } = readSpace(written, [...preset.constraints, ...config.constraints], { place });
   if (problems.length > 0) return failWith(problems);
   const method = methodOf(config.search);
   const wrong = [...unsuited(method, space, { place }), ...checkValues(base, space, place)];
-  const first: Values[] = [...preset.first, ...config.first];
+  // A space with keys of the file's own may have no place for the preset's.
+  const first: Values[] = [...preset.first.filter((values) => isOf(space, values)), ...config.first];
   for (const [index, values] of config.first.entries()) {
     if (isOf(space, values)) continue;
     const seen = `${shown(values)} is not in the space`;
@@ -80,6 +95,8 @@ function assemble(
       }),
     );
   }
+  const trials = config.search.trials ?? usualTrials(method, space, base.train.epochs);
+  wrong.push(...tooLarge(space, trials, place));
   if (wrong.length > 0) return failWith(wrong);
   const { search: wanted, stop } = config;
   const goal = wanted.goal ?? (wanted.metric.endsWith('accuracy') ? 'maximize' : 'minimize');
@@ -88,14 +105,27 @@ function assemble(
     seed: wanted.seed,
     objectives: [{ metric: wanted.metric, goal }, ...wanted.also],
     epochs: base.train.epochs,
-    budget: wanted.trials ?? usualTrials(method, space, base.train.epochs),
+    budget: trials,
     space,
   });
   const { hours, ...rules } = stop;
   const { concurrency, retries, failuresAtMost, promote } = config;
   const sweepRules = { concurrency, inOrder: config.decisions === 'in-order', stop: rules, retries, failuresAtMost };
   const state = openSweep({ ...search, wanted: first }, sweepRules);
-  return ok({ name: config.name ?? base.name.slice(0, 42), input: { base, state, promote, hours } });
+  const advised = config.preset === 'strategies' ? { advised: true } : {};
+  return ok({ name: config.name ?? base.name.slice(0, 42), input: { base, state, promote, hours, ...advised } });
+}
+
+/** SWEEP_SIZE where more would have to be carried from one execution into the next than Temporal takes. */
+function tooLarge(space: Space, trials: number, place: (path: Path) => string): GraftError[] {
+  const bytes = carriedBytes(space, trials);
+  if (bytes <= CARRIED_AT_MOST) return [];
+  const most = Math.floor((trials * CARRIED_AT_MOST) / bytes);
+  const seen = `${trials} trials of ${space.parameters.length} parameters, about ${(bytes / 1e6).toFixed(1)} MB`;
+  const expected = 'at most 2 MB, which Temporal carries';
+  return [
+    problem('SWEEP_SIZE', { where: place(['search', 'trials']), seen, expected, remedy: `at most ${most} trials` }),
+  ];
 }
 
 function methodOf(search: SearchConfig): SearchMethod {

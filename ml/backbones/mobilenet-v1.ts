@@ -32,10 +32,11 @@ const WIDTHS: Readonly<Record<MobilenetV1Id, readonly [width: number, publishedP
 
 /**
  * MobileNetV1 (Howard et al. 1704.04861) in Keras's form (keras/applications/mobilenet.py): a block of stride 2 pads one
- * pixel below and right whatever the size, where SLIM pads as TensorFlow's SAME does: on odd sides the two differ. Blocks
+ * pixel below and right whatever the size, where SLIM pads as TensorFlow's SAME does (`halving: 'same'`): on odd sides the
+ * two differ, and detectors are SLIM's. Blocks
  * `backbone/stem`, `backbone/blocks.0` … `.12`; 27 convolutions, features [h/32, w/32, 1024 · width].
  */
-export function mobilenetV1(id: MobilenetV1Id): Backbone {
+export function mobilenetV1(id: MobilenetV1Id, halving: 'after' | 'same' = 'after'): Backbone {
   const [width, publishedParameters] = WIDTHS[id];
   const batchNorm = { epsilon: 1e-3, momentum: 0.99 };
   let inChannels = Math.floor(32 * width);
@@ -43,7 +44,7 @@ export function mobilenetV1(id: MobilenetV1Id): Backbone {
   const blocks = [convBnBlock({ ...stem, padding: 'same', activation: 'relu6', batchNorm })];
   for (const [index, [channels, stride]] of BLOCKS.entries()) {
     const outChannels = Math.floor(channels * width);
-    const padding = stride === 1 ? 'same' : 'after';
+    const padding = stride === 1 ? 'same' : halving;
     const name = `backbone/blocks.${index}`;
     blocks.push(depthwiseSeparable({ name, inChannels, outChannels, stride, padding, batchNorm }));
     inChannels = outChannels;

@@ -20,6 +20,8 @@ interface Form {
   readonly strideOn: 'reduce' | 'spatial';
   readonly bias: boolean;
   readonly batchNorm: BatchNormConstants;
+  /** Of the first block of the last stage: 1 in Faster R-CNN, whose crops are small already. */
+  readonly lastStride: 1 | 2;
 }
 
 /** The parts that the two forms share. */
@@ -32,10 +34,10 @@ type Trunk = Pick<
  * ResNet-50 in torchvision's form (torchvision/models/resnet.py), "v1.5": the stride is on the 3×3 convolution.
  * PyTorch's BatchNorm2d defaults: eps 1e-5, momentum .1, which is .9 in TensorFlow's sense.
  */
-export function resnet50V15(): Backbone {
+export function resnet50V15(lastStride: 1 | 2 = 2): Backbone {
   return {
     id: 'resnet50-v1.5',
-    ...trunk({ strideOn: 'spatial', bias: false, batchNorm: { epsilon: 1e-5, momentum: 0.9 } }),
+    ...trunk({ strideOn: 'spatial', bias: false, batchNorm: { epsilon: 1e-5, momentum: 0.9 }, lastStride }),
     preprocessing: imagenetMeanStd,
     provenance: { source: 'arXiv:1512.03385; torchvision resnet50', publishedParameters: 25_557_032 },
   };
@@ -46,10 +48,10 @@ export function resnet50V15(): Backbone {
  * and convolutions have a bias. Weights of one form are noise in the other. Keras counts 25,636,712 values: 53,120 of
  * them are BatchNorm's statistics.
  */
-export function resnet50(): Backbone {
+export function resnet50(lastStride: 1 | 2 = 2): Backbone {
   return {
     id: 'resnet50',
-    ...trunk({ strideOn: 'reduce', bias: true, batchNorm: { epsilon: 1.001e-5, momentum: 0.99 } }),
+    ...trunk({ strideOn: 'reduce', bias: true, batchNorm: { epsilon: 1.001e-5, momentum: 0.99 }, lastStride }),
     preprocessing: bgrMinusMean,
     provenance: { source: 'arXiv:1512.03385; keras.applications ResNet50', publishedParameters: 25_583_592 },
   };
@@ -60,7 +62,8 @@ function trunk(form: Form): Trunk {
   const blocks = [stem(form)];
   const strides: number[] = [4];
   let inChannels = 64;
-  for (const [width, repeats, firstStride] of STAGES) {
+  for (const [index, [width, repeats, published]] of STAGES.entries()) {
+    const firstStride = index === STAGES.length - 1 ? form.lastStride : published;
     for (let repeat = 0; repeat < repeats; repeat++) {
       const name = `backbone/blocks.${blocks.length - 1}`;
       const stride = repeat === 0 ? firstStride : 1;

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend } from '../native/backend.ts';
-import { isNative, runNativeOne } from '../nn/ops/native.ts';
+import { gatherRows } from '../nn/ops/gather-rows.ts';
+import { isNative } from '../nn/ops/native.ts';
 import { withoutGradient } from './no-gradient.ts';
+import { suppressPadded } from './suppress.ts';
 
 /** research/object_detection `core/losses.py` HardExampleMiner, which picks by the loss of the class. Published SSDs suppress candidates at IoU .99, which drops next to nothing and takes three quarters of a small step (docs/adr/0101). */
 export interface MinerOptions {
@@ -35,7 +36,7 @@ export function hardExamples({ losses, boxes, positives }: MinedAnchors, options
     const { indexes, valid } = candidatesOf(loss, box, count, options.iouThreshold);
     const starts = tf.mul(tf.range(0, batch, 1, 'int32'), tf.scalar(anchors, 'int32')).reshape([batch, 1]);
     const flat = tf.reshape(indexes.add(starts), [batch * count]);
-    const isPositive = gather(positive.reshape([batch * anchors]), flat)
+    const isPositive = gatherRows(positive.reshape([batch * anchors]), flat)
       .reshape([batch, count])
       .mul(valid);
     const isNegative = valid.sub(isPositive);
@@ -46,13 +47,6 @@ export function hardExamples({ losses, boxes, positives }: MinedAnchors, options
     const places = tf.reshape<tf.Rank.R2>(flat, [batch * count, 1]);
     return tf.scatterND(places, kept.reshape([batch * count]), [batch * anchors]).reshape([batch, anchors]);
   });
-}
-
-/** x [n] at indexes int32 [m]: tfjs-node's own kernel reads the indexes to check them, which a recorded program must not. */
-function gather(x: tf.Tensor, indexes: tf.Tensor): tf.Tensor {
-  if (!isNative()) return tf.gather(x, tf.cast(indexes, 'int32').as1D());
-  const attributes = { floatTypes: ['Tparams'], intTypes: ['Tindices', 'Taxis'], ints: { batch_dims: 0 } };
-  return runNativeOne('GatherV2', [x, indexes, tf.scalar(0, 'int32')], attributes);
 }
 
 interface Candidates {
@@ -69,30 +63,11 @@ function candidatesOf(losses: tf.Tensor, boxes: tf.Tensor, count: number, iouThr
   }
   const images = Array.from({ length: batch }, (_, image) => {
     const own = tf.slice(boxes, [image, 0, 0], [1, anchors, 4]).reshape([anchors, 4]);
-    return suppressed(own, tf.slice(losses, [image, 0], [1, anchors]).reshape([anchors]), count, iouThreshold);
+    const limits = { count, iouThreshold, scoreThreshold: Number.NEGATIVE_INFINITY };
+    return suppressPadded(own, tf.slice(losses, [image, 0], [1, anchors]).reshape([anchors]), limits);
   });
   return {
     indexes: tf.stack(images.map(({ indexes }) => indexes)),
     valid: tf.stack(images.map(({ valid }) => valid)),
   };
-}
-
-/** TensorFlow's NonMaxSuppressionV4, padded so that shapes are known. */
-function suppressed(boxes: tf.Tensor, scores: tf.Tensor, count: number, iouThreshold: number): Candidates {
-  const backend = nativeBackend();
-  const { binding } = backend;
-  const attributes = [
-    { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-    { name: 'T_threshold', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-    { name: 'pad_to_max_output_size', type: binding.TF_ATTR_BOOL, value: true },
-  ];
-  const limits = [tf.scalar(count, 'int32'), tf.scalar(iouThreshold), tf.scalar(Number.NEGATIVE_INFINITY)];
-  const [indexes, found] = backend.executeMultipleOutputs(
-    'NonMaxSuppressionV4',
-    attributes,
-    [boxes, scores, ...limits],
-    2,
-  );
-  if (!indexes || !found) throw new Error('NonMaxSuppressionV4 gave no output');
-  return { indexes, valid: tf.cast(tf.less(tf.range(0, count, 1, 'int32'), found), 'float32') };
 }

@@ -195,6 +195,16 @@ describe('shapes by rule are those of TensorFlow', () => {
     });
   });
 
+  it('of crops and their gradient', () => {
+    const strings = { method: 'bilinear' };
+    check(fc.tuple(image, fc.integer({ min: 1, max: 5 }), side, side), ([x, count, height, width]) => {
+      const [boxes, on] = [{ shape: [count, 4] }, { whole: new Array<number>(count).fill(0) }];
+      expectReal({ name: 'CropAndResize', strings, inputs: [{ shape: x }, boxes, on, { whole: [height, width] }] });
+      const dy = { shape: [count, height, width, x[3]] };
+      expectReal({ name: 'CropAndResizeGradImage', strings, inputs: [dy, boxes, on, { whole: x }] });
+    });
+  });
+
   it('of convolutions are left to TensorFlow where they are dilated', () => {
     const settings = {
       strings: { data_format: 'NHWC', padding: 'VALID' },

@@ -48,6 +48,11 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   DepthwiseConv2dNativeBackpropInput: (question) => [question.constant(0)],
   Conv2DBackpropFilter: (question) => [question.constant(1)],
   DepthwiseConv2dNativeBackpropFilter: (question) => [question.constant(1)],
+  CropAndResize: (question) => {
+    const [height = 0, width = 0] = question.constant(3);
+    return [[question.inputs[1]?.shape[0] ?? 0, height, width, question.inputs[0]?.shape[3] ?? 0]];
+  },
+  CropAndResizeGradImage: (question) => [question.constant(3)],
   FusedBatchNormV3: ({ inputs }) => {
     const x = inputs[0]?.shape ?? [];
     const channels = [x.at(-1) ?? 1];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { glorotUniform, heFanOut, initialize, ones } from './initialize.ts';
+import { glorotUniform, heFanOut, initialize, ones, varianceScaling } from './initialize.ts';
 import type { Initializer, ParamSpec } from './module.ts';
 
 const spec = (name: string, shape: number[], init: Initializer): ParamSpec => ({
@@ -74,5 +74,17 @@ describe('initialize', () => {
 
   it('refuses two parameters of one name', () => {
     expect(() => initialize([spec('a', [1], ones), spec('a', [1], ones)], 1)).toThrow('two parameters are named a');
+  });
+
+  it('scales variance by the published formulas', () => {
+    const scaled = (mode: 'fan-in' | 'fan-out' | 'fan-average', uniform: boolean, factor = 1): Initializer =>
+      varianceScaling({ factor, mode, uniform }, 300, 100);
+    // Faster R-CNN’s dense layers: factor 1, uniform, FAN_AVG, which is Glorot’s.
+    expect(scaled('fan-average', true)).toEqual(glorotUniform(300, 100));
+    expect(scaled('fan-in', true)).toEqual({ kind: 'uniform', limit: 0.1 });
+    expect(scaled('fan-out', false, 2)).toEqual({ kind: 'truncated-normal', standardDeviation: Math.sqrt(0.026) });
+    const values = initialize([spec('v', [40_003], scaled('fan-in', false, 3))], 3).get('v')!;
+    // Cut at two σ a normal keeps .774 of its variance, and 1.3 · .774 is 1: the variance is factor/n.
+    expect(moments(values).deviation).toBeCloseTo(Math.sqrt(3 / 300), 2);
   });
 });

@@ -16,6 +16,26 @@ export function glorotUniform(inFeatures: number, outFeatures: number): Initiali
   return { kind: 'uniform', limit: Math.sqrt(6 / (inFeatures + outFeatures)) };
 }
 
+export interface VarianceScaling {
+  readonly factor: number;
+  readonly mode: 'fan-in' | 'fan-out' | 'fan-average';
+  readonly uniform: boolean;
+}
+
+/**
+ * TensorFlow 1’s variance_scaling_initializer (tf.contrib.layers `initializers.py`): with n of `mode`, uniform within
+ * ±√(3·factor/n), or normal with σ = √(1.3·factor/n), cut at two of them (1.3 makes up for the cut).
+ */
+export function varianceScaling(
+  { factor, mode, uniform }: VarianceScaling,
+  fanIn: number,
+  fanOut: number,
+): Initializer {
+  const n = { 'fan-in': fanIn, 'fan-out': fanOut, 'fan-average': (fanIn + fanOut) / 2 }[mode];
+  if (uniform) return { kind: 'uniform', limit: Math.sqrt((3 * factor) / n) };
+  return { kind: 'truncated-normal', standardDeviation: Math.sqrt((1.3 * factor) / n) };
+}
+
 export const zeros: Initializer = { kind: 'constant', value: 0 };
 export const ones: Initializer = { kind: 'constant', value: 1 };
 

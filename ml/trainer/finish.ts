@@ -5,6 +5,7 @@ import type { EpochMetrics } from '../../contracts/manifests.ts';
 import { elementCount, float32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { curveFindings } from '../../core/training/curves.ts';
+import { detectorFindings } from '../../core/training/detector-curves.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
@@ -13,7 +14,7 @@ import type { Model } from './model.ts';
 /** Writes the best epoch's model, whole: deterministic bytes, so its hash names the result. */
 export async function finish(
   job: TrainJob,
-  model: Model,
+  model: Pick<Model, 'all' | 'trainable'>,
   best: Snapshot['best'],
   start: ReadonlyMap<string, Float32Array>,
   counters: TrainCounters,
@@ -41,11 +42,19 @@ export async function finish(
     trainableParameters: sizeOf(model.trainable),
     totalParameters: sizeOf(model.all.filter((spec) => spec.kind === 'weight')),
     ...(counters.stopReason ? { stopReason: counters.stopReason } : {}),
-    findings: curveFindings({
-      ...{ history: counters.history, epoch: counters.epoch, bestEpoch: counters.bestEpoch },
-      ...{ validationRows: job.validation.rows, classes: job.model.classes.length, rollbacks: counters.rollbacks },
-    }),
+    findings: findingsOf(job, counters),
   };
+}
+
+function findingsOf(job: TrainJob, counters: TrainCounters) {
+  const input = {
+    ...{ history: counters.history, epoch: counters.epoch, bestEpoch: counters.bestEpoch },
+    ...{ validationRows: job.validation.rows, classes: job.model.classes.length, rollbacks: counters.rollbacks },
+  };
+  const { detector } = job.model;
+  if (!detector) return curveFindings(input);
+  const { everyEpochs } = detector.validation;
+  return detectorFindings({ ...input, everyEpochs, kind: detector.kind, last: counters.last?.detection ?? null });
 }
 
 const sizeOf = (specs: readonly { readonly shape: readonly number[] }[]): number =>

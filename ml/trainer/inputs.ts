@@ -15,19 +15,19 @@ export interface PendingBatch {
 }
 
 /** What the learning part of the model eats, from either side. */
-export interface Source {
+export interface Source<B = Batch> {
   readonly rows: number;
   /** Starts reading what `batch` is asked for next; await nothing until the step before is done. */
   prefetch(indexes: readonly number[], epoch: number | null): PendingBatch;
   /** What a row is: pixels, or codes behind a frozen prefix. */
   readonly spec: RowSpec;
   /** The rows and their labels. `epoch` addresses augmentation, drawn or kept; null for none. */
-  batch(batch: PendingBatch, epoch: number | null): Promise<Batch>;
+  batch(batch: PendingBatch, epoch: number | null): Promise<B>;
 }
 
-export interface Inputs {
-  readonly train: Source;
-  readonly validation: Source;
+export interface Inputs<B = Batch> {
+  readonly train: Source<B>;
+  readonly validation: Source<B>;
   close(): Promise<void>;
 }
 

@@ -8,7 +8,7 @@ import type { TypedArray } from '../native/backend.ts';
 import { paramsOf } from '../nn/apply-blocks.ts';
 import type { Model } from './model.ts';
 import { dropoutSeeds, inferProgram, movingSpecs, slotStarts, stepProgram, variable } from './programs.ts';
-import type { RowSpec, StepOptions } from './programs.ts';
+import type { Learning, RowSpec, StepOptions } from './programs.ts';
 
 /** Where a step stands in the run: what its random draws and its update are a function of. */
 export interface StepAddress {
@@ -18,12 +18,16 @@ export interface StepAddress {
   readonly learningRate: number;
   /** In place of the optimizer's own, where the schedule moves it (`movesMomentum`). */
   readonly momentum?: number | null;
+  /** Whether only what `LearnerOptions.frozen` has learns. */
+  readonly frozen?: boolean;
 }
 
 export interface StepOutcome {
-  /** Mean cross-entropy over the batch, before the update. */
+  /** Mean cross-entropy over the batch, before the update; of a detector all its losses together. */
   readonly loss: number;
   readonly correct: number;
+  /** What the loss is made of, where it has parts. */
+  readonly losses?: Readonly<Record<string, number>>;
 }
 
 /** Rows of a program's input back to back, and their labels. */
@@ -40,15 +44,15 @@ export interface LearnerOptions extends StepOptions {
   /** Rows of the training set: its last batch may be smaller. */
   readonly trainRows: number;
   readonly scratchDir: string;
+  /** The same model with less that learns, for some of the steps (strategy gradual). */
+  readonly frozen?: Model;
 }
 
-/** A model that learns: programs and variables in one engine. */
-export interface Learner {
+/** What the training loop asks of whatever learns: programs and variables in one engine. */
+export interface StepLearner<B> {
   readonly engine: Engine;
   /** Forward, backward and update. TRAIN_NONFINITE (failed) where the loss is no number; then nothing is updated. */
-  step(batch: Batch, address: StepAddress): StepOutcome;
-  /** Logits [rows × classes] of `rows` ≤ batch size rows, with the averaged weights where there are averages. */
-  logits(x: TypedArray, rows: number): Float32Array;
+  step(batch: B, address: StepAddress): StepOutcome;
   /** The variables that training changes: what learns, its slots and averages. */
   readonly moving: StateShapes;
   /** Their values, as the tensors of a checkpoint. */
@@ -57,17 +61,31 @@ export interface Learner {
   weights(): Map<string, TensorData>;
 }
 
+/** A classifier that learns. */
+export interface Learner extends StepLearner<Batch> {
+  /** Logits [rows × classes] of `rows` ≤ batch size rows, with the averaged weights where there are averages. */
+  logits(x: TypedArray, rows: number): Float32Array;
+}
+
 export async function createLearner(model: Model, options: LearnerOptions): Promise<Learner> {
   const { rows, batchSize, trainRows, averageDecay, scratchDir } = options;
   const sizes = new Set([Math.min(batchSize, trainRows), trainRows % batchSize].filter((size) => size > 0));
   // A program for each batch size: a padded batch would have other BatchNorm statistics.
   const steps = [...sizes].map((size): [string, Program] => [stepName(size), stepProgram(model, rows, size, options)]);
-  const programs = { ...Object.fromEntries(steps), infer: inferProgram(model, rows, batchSize, averageDecay !== null) };
+  const frozen = options.frozen;
+  const frozenSteps = [...(frozen ? sizes : [])].map((size): [string, Program] => [
+    `frozen-${stepName(size)}`,
+    stepProgram(frozen ?? model, rows, size, options),
+  ]);
+  const programs = {
+    ...Object.fromEntries([...steps, ...frozenSteps]),
+    infer: inferProgram(model, rows, batchSize, averageDecay !== null),
+  };
   const engine = await createEngine({ state: stateShapes(model, options), programs }, scratchDir);
   return new EngineLearner(engine, model, options);
 }
 
-const stepName = (batch: number): string => `step-${batch}`;
+export const stepName = (batch: number): string => `step-${batch}`;
 
 function stateShapes(model: Model, { rows, optimizer, averageDecay }: LearnerOptions): StateShapes {
   const from = rows.kind === 'codes' ? model.prefix : 0;
@@ -79,27 +97,56 @@ function stateShapes(model: Model, { rows, optimizer, averageDecay }: LearnerOpt
   return shapes;
 }
 
-class EngineLearner implements Learner {
+/** The variables of a training as a checkpoint and a finished model have them. */
+export class LearningState {
   readonly engine: Engine;
   readonly moving: StateShapes;
+  private readonly learning: Learning;
+  private readonly isAveraged: boolean;
+
+  constructor(engine: Engine, learning: Learning & Pick<Model, 'all'>, isAveraged: boolean) {
+    this.engine = engine;
+    this.learning = learning;
+    this.isAveraged = isAveraged;
+    const still = new Set(learning.all.map(({ name }) => variable.parameter(name)));
+    for (const { name } of movingSpecs(learning)) still.delete(variable.parameter(name));
+    this.moving = new Map([...engine.shapes].filter(([name]) => !still.has(name)));
+  }
+
+  state(): Map<string, TensorData> {
+    return this.read([...this.moving.keys()]);
+  }
+
+  weights(): Map<string, TensorData> {
+    const where = this.isAveraged ? variable.average : variable.parameter;
+    const specs = movingSpecs(this.learning);
+    const values = this.read(specs.map(({ name }) => where(name)));
+    return new Map([...values.values()].map((data, index) => [specs[index]?.name ?? '', data]));
+  }
+
+  private read(names: readonly string[]): Map<string, TensorData> {
+    const values = this.engine.read(names);
+    return new Map([...values].map(([name, each]) => [name, float32Tensor(each, this.engine.shapes.get(name) ?? [])]));
+  }
+}
+
+class EngineLearner extends LearningState implements Learner {
   private readonly model: Model;
   private readonly options: LearnerOptions;
 
   constructor(engine: Engine, model: Model, options: LearnerOptions) {
-    this.engine = engine;
+    super(engine, model, options.averageDecay !== null);
     this.model = model;
     this.options = options;
-    const still = new Set(model.all.map(({ name }) => variable.parameter(name)));
-    for (const { name } of movingSpecs(model)) still.delete(variable.parameter(name));
-    this.moving = new Map([...engine.shapes].filter(([name]) => !still.has(name)));
   }
 
   step({ x, labels, augmentation }: Batch, address: StepAddress): StepOutcome {
     const { optimizer, averageDecay, seed, movesMomentum } = this.options;
-    const { learningRate, momentum = null, step } = address;
+    const { learningRate, momentum = null, step, frozen = false } = address;
     const weightDecay = optimizer.kind === 'adam' ? optimizer.weightDecay : 0;
     try {
-      const outputs = this.engine.run(stepName(labels.length), {
+      const program = `${frozen ? 'frozen-' : ''}${stepName(labels.length)}`;
+      const outputs = this.engine.run(program, {
         ...augmentation,
         x,
         labels,
@@ -119,22 +166,6 @@ class EngineLearner implements Learner {
   logits(x: TypedArray, rows: number): Float32Array {
     return inferPadded(this.engine, x, rows, this.options.batchSize);
   }
-
-  state(): Map<string, TensorData> {
-    return this.read([...this.moving.keys()]);
-  }
-
-  weights(): Map<string, TensorData> {
-    const where = this.options.averageDecay === null ? variable.parameter : variable.average;
-    const specs = movingSpecs(this.model);
-    const values = this.read(specs.map(({ name }) => where(name)));
-    return new Map([...values.values()].map((data, index) => [specs[index]?.name ?? '', data]));
-  }
-
-  private read(names: readonly string[]): Map<string, TensorData> {
-    const values = this.engine.read(names);
-    return new Map([...values].map(([name, each]) => [name, float32Tensor(each, this.engine.shapes.get(name) ?? [])]));
-  }
 }
 
 /** Runs `infer` on at most `batch` rows: the rest is padded, and what comes out for it is cut off. */
@@ -152,9 +183,9 @@ export function padded(x: TypedArray, rows: number, batch: number): TypedArray {
   return out;
 }
 
-const scalar = (value: number): Float32Array => new Float32Array([value]);
+export const scalar = (value: number): Float32Array => new Float32Array([value]);
 
-function nonFinite(loss: number, { step, epoch, learningRate }: StepAddress): Error {
+export function nonFinite(loss: number, { step, epoch, learningRate }: StepAddress): Error {
   return failedError(
     'TRAIN_NONFINITE',
     `step ${step + 1} of epoch ${epoch + 1}`,

@@ -59,8 +59,8 @@ export async function runLinear(job: TrainJob, host: JobHost): Promise<void> {
       ['head/logits/kernel', float32Tensor(kernel, [train.width, train.classes])],
       ['head/logits/bias', float32Tensor(bias, [train.classes])],
     ]);
-    const { model: description, weightsPath, config } = job;
-    const values = await startingValues(model.all, { model: description, weightsPath, seed: config.seed });
+    const { model: description, weightsPath, weightsHold, config } = job;
+    const values = await startingValues(model.all, { model: description, weightsPath, weightsHold, seed: config.seed });
     host.emit({ kind: 'trained', result: await finish(job, model, head, values, counters) });
     await breathe();
   } catch (error) {

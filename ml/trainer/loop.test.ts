@@ -16,6 +16,7 @@ import { trainLoop } from './loop.ts';
 import type { LoopEnd } from './loop.ts';
 import type { Model } from './model.ts';
 import { createLearner } from './learner.ts';
+import { validate } from './validate.ts';
 
 beforeAll(async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => undefined);
@@ -82,7 +83,10 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
     residentBytes: () => 0,
   };
   const end: LoopEnd = await trainLoop(
-    { job, learner, best: null, inputs, host, restart: () => undefined },
+    {
+      ...{ job, learner, best: null, inputs, host, restart: () => undefined },
+      validate: () => validate(learner, inputs.validation, job.config.batchSize),
+    },
     job.resume?.counters ?? { ...freshCounters },
   );
   learner.engine.dispose();

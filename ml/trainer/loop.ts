@@ -8,6 +8,7 @@ import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { afterBatch, afterEpoch, afterRollback } from '../../core/training/progress.ts';
+import { gradualAt } from '../../core/training/gradual.ts';
 import { learningRateAt, momentumAt } from '../../core/training/schedule.ts';
 import { budgetWatch } from './guards.ts';
 import type { BudgetWatch } from './guards.ts';
@@ -16,25 +17,27 @@ import { threadedWriter } from './checkpoint-writer.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
 import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
-import type { Batch, Learner } from './learner.ts';
+import type { StepLearner } from './learner.ts';
 import { openHistogramLog } from './histogram-log.ts';
 import type { HistogramLog } from './histogram-log.ts';
 import { openMetricsLog } from './metrics-log.ts';
 import type { MetricsLog } from './metrics-log.ts';
-import { validate } from './validate.ts';
+import type { ValidationFigures } from './validate.ts';
 
 /** Steps are reported at most this often. */
 const REPORT_EVERY_MS = 500;
 
-export interface LoopParts {
+export interface LoopParts<B> {
   readonly job: TrainJob;
-  readonly learner: Learner;
+  readonly learner: StepLearner<B>;
   /** The best epoch's values that a checkpoint held; null at the start. */
   readonly best: Snapshot['best'];
-  readonly inputs: Inputs;
+  readonly inputs: Pick<Inputs<B>, 'train'>;
   readonly host: JobHost;
   /** Puts the learner back to these values, or to the start where there are none, with fresh optimizer slots. */
   restart(from: Snapshot['best']): void;
+  /** What the validation side says after this epoch, counted from 1; `counters` are from before its end. */
+  validate(epoch: number, counters: TrainCounters): Promise<ValidationFigures>;
 }
 
 export type LoopEnd =
@@ -42,7 +45,7 @@ export type LoopEnd =
   | { readonly kind: 'stopped'; readonly counters: TrainCounters; readonly reason: 'requested' | 'memory' };
 
 /** Epochs until the end, the early stop or the stop that was asked for. `start` may lie anywhere within an epoch. */
-export async function trainLoop(parts: LoopParts, start: TrainCounters): Promise<LoopEnd> {
+export async function trainLoop<B>(parts: LoopParts<B>, start: TrainCounters): Promise<LoopEnd> {
   const loop = new TrainingLoop(parts, start);
   try {
     return await loop.run();
@@ -51,12 +54,13 @@ export async function trainLoop(parts: LoopParts, start: TrainCounters): Promise
   }
 }
 
-class TrainingLoop {
-  private readonly parts: LoopParts;
+class TrainingLoop<B> {
+  private readonly parts: LoopParts<B>;
   private readonly writer = threadedWriter();
   private readonly log: MetricsLog;
   private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
+  private readonly perEpoch: number;
   /** Steps that the schedule spans: all of them, unless the training was extended. */
   private readonly scheduleSteps: number;
   private readonly reachedFile: number;
@@ -75,7 +79,7 @@ class TrainingLoop {
   private images = 0;
   private lossSum = 0;
 
-  constructor(parts: LoopParts, start: TrainCounters) {
+  constructor(parts: LoopParts<B>, start: TrainCounters) {
     const { job, inputs, host } = parts;
     const { epochs, batchSize, scheduleEpochs } = job.config;
     this.parts = parts;
@@ -83,9 +87,9 @@ class TrainingLoop {
     this.durableStep = start.step;
     this.watch = budgetWatch(job.config.budget, host);
     this.best = parts.best;
-    const perEpoch = Math.ceil(inputs.train.rows / batchSize);
-    this.totalSteps = epochs * perEpoch;
-    this.scheduleSteps = (scheduleEpochs ?? epochs) * perEpoch;
+    this.perEpoch = Math.ceil(inputs.train.rows / batchSize);
+    this.totalSteps = epochs * this.perEpoch;
+    this.scheduleSteps = (scheduleEpochs ?? epochs) * this.perEpoch;
     this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
     this.histograms = openHistogramLog(job.workDir, epochs, start, () => host.nowMs());
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
@@ -152,21 +156,26 @@ class TrainingLoop {
     return null;
   }
 
-  private oneStep(batch: Batch, indexes: readonly number[]): void {
+  private oneStep(batch: B, indexes: readonly number[]): void {
     if (this.writeError) throw this.writeError.error;
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
-    const learningRate = this.learningRate(step);
-    const momentum = momentumAt(job.config.schedule, step, this.scheduleSteps);
+    const { learningRate, momentum, frozen } = this.rates(step);
     try {
-      const outcome = learner.step(batch, { epoch, step, learningRate, momentum });
+      const outcome = learner.step(batch, { epoch, step, learningRate, momentum, frozen });
       this.counters = this.watch.spent(
         afterBatch(this.counters, { ...outcome, size: indexes.length }, job.config.stopWhen),
       );
       this.images += indexes.length;
       this.lossSum += outcome.loss * indexes.length;
       this.noteReached();
-      this.log.step({ step: this.counters.step, epoch: epoch + 1, loss: outcome.loss, learningRate });
+      this.log.step({
+        step: this.counters.step,
+        epoch: epoch + 1,
+        loss: outcome.loss,
+        learningRate,
+        losses: outcome.losses,
+      });
       this.report();
     } catch (error) {
       throw error instanceof GraftError && error.code === 'TRAIN_NONFINITE' ? withItems(error, indexes) : error;
@@ -230,19 +239,20 @@ class TrainingLoop {
   }
 
   private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
-    const { job, learner, inputs, host } = this.parts;
+    const { job, learner, host } = this.parts;
     const { seen, lossSum, correct, epoch, step } = this.counters;
-    const { schedule, bestMetric, earlyStop, stopWhen, checkpoint, batchSize } = job.config;
-    const validation = await this.timed('validation', () => validate(learner, inputs.validation, batchSize));
+    const { schedule, bestMetric, earlyStop, stopWhen, checkpoint } = job.config;
+    const validation = await this.timed('validation', () => this.parts.validate(epoch + 1, this.counters));
     if (!Number.isFinite(validation.loss)) throw nonFiniteValidation(validation.loss, epoch + 1, step);
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step,
-      learningRate: this.learningRate(Math.max(0, step - 1)),
+      learningRate: this.rates(Math.max(0, step - 1)).learningRate,
       trainLoss: lossSum / seen,
       trainAccuracy: correct / seen,
       validationLoss: validation.loss,
       validationAccuracy: validation.accuracy,
+      ...(validation.detection ? { detection: validation.detection } : {}),
     };
     const next = afterEpoch(this.counters, metrics, { bestMetric, earlyStop, schedule, stopWhen });
     this.counters = this.watch.spent(next.counters);
@@ -262,10 +272,21 @@ class TrainingLoop {
     return result;
   }
 
-  private learningRate(step: number): number {
-    const { schedule, optimizer } = this.parts.job.config;
+  private rates(step: number): { learningRate: number; momentum: number | null; frozen: boolean } {
+    const { model, config } = this.parts.job;
     const { plateau, rateFactor } = this.counters;
-    return learningRateAt(schedule, optimizer.learningRate, step, this.scheduleSteps) * plateau.factor * rateFactor;
+    const { learningRate: base } = config.optimizer;
+    const factor = plateau.factor * rateFactor;
+    if (model.strategy === 'gradual') {
+      const span = { perEpoch: this.perEpoch, epochs: this.scheduleSteps / this.perEpoch };
+      const at = gradualAt(config.gradual, base, step, span);
+      return { ...at, learningRate: at.learningRate * factor };
+    }
+    return {
+      learningRate: learningRateAt(config.schedule, base, step, this.scheduleSteps) * factor,
+      momentum: momentumAt(config.schedule, step, this.scheduleSteps),
+      frozen: false,
+    };
   }
 
   private noteReached(): void {

@@ -9,7 +9,14 @@ import { continueLog } from './run-log.ts';
 const MAX_STEP_LINES = 20_000;
 
 type Line =
-  | { kind: 'step'; step: number; epoch: number; loss: number; learningRate: number }
+  | {
+      kind: 'step';
+      step: number;
+      epoch: number;
+      loss: number;
+      learningRate: number;
+      losses?: Readonly<Record<string, number>> | undefined;
+    }
   | ({ kind: 'epoch' } & EpochMetrics);
 
 /** `metrics.jsonl` of a run: a line a step (thinned) and a line an epoch. A resume continues it without gap or double. */

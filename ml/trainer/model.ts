@@ -1,6 +1,7 @@
 import { createBackbone } from '../backbones/index.ts';
 import type { Backbone, BackboneId } from '../backbones/backbone.ts';
 import type { Strategy } from '../../core/training/frozen-prefix.ts';
+import type { HeadLayer } from '../../core/training/model-description.ts';
 import { inputError } from '../../core/errors.ts';
 import { classificationHead } from '../nn/head.ts';
 import type { Block, ParamSpec } from '../nn/module.ts';
@@ -12,6 +13,8 @@ export interface ModelShape {
   readonly dropout: number;
   /** The cut point behind which the backbone ends; its own end where absent. */
   readonly cut?: string | undefined;
+  readonly head?: readonly HeadLayer[] | undefined;
+  readonly firstKernels?: 'average' | undefined;
 }
 
 /** A backbone with its head, cut where learning begins. */
@@ -28,13 +31,14 @@ export interface Model {
   readonly all: readonly ParamSpec[];
 }
 
-/** Which blocks learn: none of the backbone's (`head`), its last `lastN` (`last-n`), or all (`full`, `scratch`). */
+/** Which blocks learn: none of the backbone's (`head`), its last `lastN` (`last-n`), or all (`gradual`, `full`, `scratch`). */
 export function buildModel(shape: ModelShape, lastN: number): Model {
-  const backbone = endedAt(createBackbone(shape.backbone), shape.cut);
+  const backbone = averaging(endedAt(createBackbone(shape.backbone), shape.cut), shape);
   const head = classificationHead({
     channels: backbone.featureChannels,
     classes: shape.classes.length,
     dropout: shape.dropout,
+    layers: shape.head,
   });
   const blocks = [...backbone.blocks, ...head];
   const cut = cutOf(shape, lastN, backbone);
@@ -67,7 +71,15 @@ function endedAt(backbone: Backbone, cut: string | undefined): Backbone {
   };
 }
 
-function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
+/** Gray is repeated over three channels: a third of each makes the sum of the kernels their average. */
+function averaging(backbone: Backbone, { firstKernels }: ModelShape): Backbone {
+  if (firstKernels === undefined) return backbone;
+  const { scale, shift } = backbone.preprocessing;
+  const third = ([r, g, b]: readonly [number, number, number]): [number, number, number] => [r / 3, g / 3, b / 3];
+  return { ...backbone, preprocessing: { ...backbone.preprocessing, scale: third(scale), shift: third(shift) } };
+}
+
+export function cutOf(shape: Pick<ModelShape, 'strategy'>, lastN: number, backbone: Backbone): number {
   switch (shape.strategy) {
     case 'head':
     case 'linear-probe':
@@ -84,6 +96,7 @@ function cutOf(shape: ModelShape, lastN: number, backbone: Backbone): number {
         );
       }
       return backbone.blocks.length - lastN;
+    case 'gradual':
     case 'full':
     case 'scratch':
       return 0;

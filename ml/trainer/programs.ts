@@ -23,6 +23,8 @@ export interface StepOptions {
   readonly optimizer: OptimizerConfig;
   /** Learning rate of the backbone's parameters as a share of the head's. */
   readonly backboneRate: number;
+  /** The same for each parameter, where they differ. */
+  readonly rateShares?: ReadonlyMap<string, number>;
   readonly labelSmoothing: number;
   readonly clipNorm: number | null;
   /** Share of the old value that a moving average of the weights keeps each step; null for no average. */
@@ -153,17 +155,16 @@ export function stepProgram(model: Model, rows: RowSpec, batch: number, options:
 /** The optimizer's step on everything that learns. Inputs: `rate`, `decay` and, where there are averages, `averageDecay`. */
 export function update(
   model: Learning,
-  { optimizer, averageDecay, backboneRate }: Pick<StepOptions, 'optimizer' | 'averageDecay' | 'backboneRate'>,
+  options: Pick<StepOptions, 'optimizer' | 'averageDecay' | 'backboneRate' | 'rateShares'>,
   gradients: readonly tf.Tensor[],
   inputs: Readonly<Record<string, tf.Tensor>>,
   state: ProgramState,
 ): void {
+  const { optimizer, averageDecay } = options;
   const decays = optimizer.kind === 'adam' && optimizer.weightDecay > 0;
-  const full = { rate: given(inputs['rate']), decay: given(inputs['decay']) };
-  const reduced =
-    backboneRate === 1 ? full : { rate: full.rate.mul(backboneRate), decay: full.decay.mul(backboneRate) };
+  const ratesOf = ratesByShare(given(inputs['rate']), given(inputs['decay']));
   for (const [index, { name, decay }] of model.trainable.entries()) {
-    const own = name.startsWith('backbone/') ? reduced : full;
+    const own = ratesOf(name.startsWith('backbone/') ? (options.rateShares?.get(name) ?? options.backboneRate) : 1);
     state.apply({
       rule: optimizer,
       variable: variable.parameter(name),
@@ -178,6 +179,16 @@ export function update(
   for (const { name } of movingSpecs(model)) {
     state.average(variable.average(name), variable.parameter(name), given(inputs['averageDecay']));
   }
+}
+
+/** Rate and decay as a share of the whole ones: each share is worked out once. */
+function ratesByShare(rate: tf.Tensor, decay: tf.Tensor): (share: number) => { rate: tf.Tensor; decay: tf.Tensor } {
+  const known = new Map([[1, { rate, decay }]]);
+  return (share) => {
+    const found = known.get(share) ?? { rate: rate.mul(share), decay: decay.mul(share) };
+    known.set(share, found);
+    return found;
+  };
 }
 
 /** The learning blocks' context: batch statistics go to the state, frozen blocks keep theirs. */

@@ -25,8 +25,8 @@ export async function runRangeTest({ train: job, test }: RangeTestJob, host: Job
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
   await mkdir(job.workDir, { recursive: true });
-  const { model: description, weightsPath, config } = job;
-  const values = await startingValues(model.all, { model: description, weightsPath, seed: config.seed });
+  const { model: description, weightsPath, weightsHold, config } = job;
+  const values = await startingValues(model.all, { model: description, weightsPath, weightsHold, seed: config.seed });
   const inputs = await openInputs(job);
   const learner = await createLearner(model, learnerOptions(job, inputs));
   try {

@@ -46,6 +46,13 @@ const tiny: readonly (readonly [string, JobChange])[] = [
     'frozen features',
     { ...withTrain({ optimizer: { kind: 'sgd' } }), augment: {}, model: { strategy: 'last-n', lastN: 1 } },
   ],
+  [
+    'gradual, with layers of one’s own',
+    {
+      ...withTrain({ schedule: { kind: 'constant' }, optimizer: { kind: 'adam', learningRate: 0.01 } }),
+      model: { strategy: 'gradual', head: [{ dense: 6, dropout: 0.3 }] },
+    },
+  ],
   ['frozen trunk behind a flip', { ...everything, model: { strategy: 'head', dropout: 0.2 } }],
 ];
 

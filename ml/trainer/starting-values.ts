@@ -3,19 +3,36 @@ import { createBackbone } from '../backbones/index.ts';
 import { initialize } from '../nn/initialize.ts';
 import type { ParamSpec } from '../nn/module.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
+import { readSafetensorsFile } from '../weights/safetensors-file.ts';
+import { buildModel } from './model.ts';
+import { parameterValues } from './parameters.ts';
 
-/** What these parameters start with: a file's values for those of the backbone, else drawn at the parameter's own address. */
+/**
+ * What these parameters start with: a file's values for those of the backbone, or of the whole model where the file holds
+ * one, else drawn at the parameter's own address.
+ */
 export async function startingValues(
   specs: readonly ParamSpec[],
   from: {
-    readonly model: Pick<ModelDescription, 'backbone'>;
+    readonly model: ModelDescription;
     readonly weightsPath: string | null;
+    readonly weightsHold?: 'backbone' | 'model' | undefined;
     readonly seed: number;
   },
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const values = initialize(specs, from.seed);
   if (from.weightsPath === null) return values;
-  const pretrained = await loadBackboneWeights(createBackbone(from.model.backbone), from.weightsPath);
+  const pretrained =
+    from.weightsHold === 'model'
+      ? await modelWeights(from.model, from.weightsPath)
+      : await loadBackboneWeights(createBackbone(from.model.backbone), from.weightsPath);
   for (const [name, value] of pretrained) if (values.has(name)) values.set(name, value);
   return values;
+}
+
+/** Every parameter of a model as a training of graft's left it (MODEL_WEIGHTS). */
+async function modelWeights(model: ModelDescription, path: string): Promise<Map<string, Float32Array>> {
+  const { all } = buildModel({ ...model, strategy: 'full' }, 1);
+  const { tensors } = await readSafetensorsFile(path);
+  return parameterValues(all, tensors, path);
 }

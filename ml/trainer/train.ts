@@ -11,6 +11,7 @@ import { momentumOf } from '../engine/rules.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
 import { readCheckpoint } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
+import { gradualLearning } from './gradual.ts';
 import { finish } from './finish.ts';
 import { openInputs } from './inputs.ts';
 import type { Inputs } from './inputs.ts';
@@ -22,7 +23,9 @@ import { trainLoop } from './loop.ts';
 import { buildModel } from './model.ts';
 import type { Model } from './model.ts';
 import { slotStarts, variable } from './programs.ts';
+import type { Learning } from './programs.ts';
 import { startingValues } from './starting-values.ts';
+import { validate } from './validate.ts';
 
 /** Runs one training to its end, or to the stop that was asked for. Everything it says goes through `host.emit`. */
 export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
@@ -30,8 +33,8 @@ export async function runTraining(job: TrainJob, host: JobHost): Promise<void> {
   unwrap(checkPreprocessing(model.backbone, job.model.normalization, 'image.normalization'));
   checkSides(job);
   await mkdir(join(job.workDir, runFiles.checkpoints), { recursive: true });
-  const { model: description, weightsPath, config } = job;
-  const values = await startingValues(model.all, { model: description, weightsPath, seed: config.seed });
+  const { model: description, weightsPath, weightsHold, config } = job;
+  const values = await startingValues(model.all, { model: description, weightsPath, weightsHold, seed: config.seed });
   const inputs = await openInputs(job);
   try {
     await train(job, model, values, inputs, host);
@@ -56,7 +59,8 @@ async function train(
       writeStart(learner, model, values, job);
       learner.engine.write(variablesOf(learner, from));
     };
-    const parts = { job, learner, best, inputs, host, restart };
+    const validation = () => validate(learner, inputs.validation, job.config.batchSize);
+    const parts = { job, learner, best, inputs, host, restart, validate: validation };
     const end = await trainLoop(parts, job.resume?.counters ?? { ...freshCounters });
     if (end.kind === 'stopped') {
       host.emit({ kind: 'stopped', step: end.counters.step, reason: end.reason });
@@ -70,11 +74,17 @@ async function train(
 }
 
 /** What `createLearner` is told of a training. */
-export function learnerOptions({ config, augment, workDir }: TrainJob, { train }: Inputs): LearnerOptions {
+export function learnerOptions(
+  { config, augment, workDir, model: description }: TrainJob,
+  { train }: Inputs,
+): LearnerOptions {
   const { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, seed, batchSize } = config;
-  const movesMomentum = momentumOf(optimizer) !== null && momentumAt(config.schedule, 0, 1) !== null;
+  const isGradual = description.strategy === 'gradual';
+  const moves = isGradual || momentumAt(config.schedule, 0, 1) !== null;
+  const movesMomentum = momentumOf(optimizer) !== null && moves;
   const step = { optimizer, backboneRate, labelSmoothing, clipNorm, averageDecay, augment, seed, movesMomentum };
-  return { ...step, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
+  const own = isGradual ? gradualLearning(description, config.gradual) : {};
+  return { ...step, ...own, rows: train.spec, batchSize, trainRows: train.rows, scratchDir: workDir };
 }
 
 /** DATASET_SPLIT where a side is empty. */
@@ -86,9 +96,9 @@ export function checkSides({ train, validation }: TrainJob): void {
 }
 
 /** Fills the learner's variables: starting values, then what a checkpoint says of the part that learns. */
-async function load(
-  learner: Learner,
-  model: Model,
+export async function load(
+  learner: Pick<Learner, 'engine' | 'moving'>,
+  model: Learning,
   values: ReadonlyMap<string, Float32Array>,
   job: TrainJob,
 ): Promise<Snapshot['best']> {
@@ -101,10 +111,10 @@ async function load(
 
 /** Starting values of everything that a step reads or changes. */
 export function writeStart(
-  { engine }: Learner,
-  model: Model,
+  { engine }: Pick<Learner, 'engine'>,
+  model: Learning,
   values: ReadonlyMap<string, Float32Array>,
-  { config }: TrainJob,
+  { config }: { readonly config: Pick<TrainJob['config'], 'optimizer'> },
 ): void {
   const start = new Map<string, Float32Array>();
   for (const [name, value] of values) {
@@ -119,7 +129,7 @@ export function writeStart(
 }
 
 /** A finished model's values, as the variables that hold them: the weights, and their averages where there are any. */
-function variablesOf({ engine }: Learner, model: Snapshot['best']): Map<string, Float32Array> {
+export function variablesOf({ engine }: Pick<Learner, 'engine'>, model: Snapshot['best']): Map<string, Float32Array> {
   const both = [...(model ?? [])].flatMap(([name, data]) =>
     [variable.parameter(name), variable.average(name)].map((each) => [each, asFloat32(data)] as const),
   );

@@ -116,6 +116,43 @@ test('a cancelled run resumes and ends with the weights of one that was not canc
   expect(again.weightsSha256).toBe(resumed.weightsSha256);
 });
 
+test('a data set can be imported without a run, which then finds it read', async () => {
+  await writeFile(join(images, 'circle/broken.png'), 'not a picture');
+  try {
+    const imported = await cli.json<{ name: string; version: string; cached: boolean }>('data', 'import', './images');
+    expect(imported).toMatchObject({ name: 'images', images: 120, quarantined: 1, cached: false });
+    const stats = await cli.json('data', 'stats', `images@${imported.version.slice(0, 8)}`);
+    expect(stats).toMatchObject({ images: 120, classes: { circle: 40, square: 40, triangle: 40 }, quarantined: 0 });
+    await writeFile(join(dir, 'images.yaml'), pipeline().replace('name: shapes', 'name: images'));
+    const { stages, dataset } = await cli.json<RunReport>('run', 'images.yaml');
+    expect(stages[0]).toMatchObject({ name: 'ingest', cached: true });
+    expect(dataset).toMatchObject({ version: imported.version });
+    const missing = await cli.run('data', 'import', './imagse');
+    expect([missing.exitCode, missing.stdout]).toEqual([2, '']);
+    expect(missing.stderr).toMatch(/DATASET_MISSING/);
+  } finally {
+    await rm(join(images, 'circle/broken.png'));
+  }
+});
+
+test('a learning curve says what more images would bring, and what is too little for one', async () => {
+  interface Checked {
+    readonly learningCurve: { backbone: string; curve: { points: { images: number }[]; heldOut: number } };
+  }
+  const { learningCurve } = await cli.json<Checked>('data', 'check', 'shapes.yaml', '--learning-curve');
+  expect(learningCurve.backbone).toBe('tiny-cnn');
+  expect(learningCurve.curve.heldOut + (learningCurve.curve.points.at(-1)?.images ?? 0)).toBe(120);
+  expect(learningCurve).toMatchObject({ curve: { verdict: expect.stringMatching(/more|little|enough|unsure/) } });
+  for (const label of ['circle', 'square']) {
+    await mkdir(join(dir, 'few', label), { recursive: true });
+    await writeFile(join(dir, 'few', label, '1.png'), await readFile(join(images, label, '0000.png')));
+  }
+  await writeFile(join(dir, 'few.yaml'), pipeline().replace('./images', './few'));
+  const few = await cli.run('data', 'check', 'few.yaml', '--learning-curve', '--json');
+  expect([few.exitCode, few.stdout]).toEqual([2, '']);
+  expect(few.stderr).toMatch(/LEARNING_CURVE|DATASET_SPLIT/);
+});
+
 describe('wrong input ends with exit code 2 and says what to do', () => {
   test.each([
     ['an unknown key', pipeline('promot: {}\n'), /CONFIG_KEY.*promot.*promote/s],

@@ -105,7 +105,19 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
         parent: null,
       },
     }),
+    planRetraining: async () => ({
+      kind: 'graft.retraining-plan/1',
+      start: { model: 'pets', version: 1, weights: blob('champion'), backbone: 'tiny-cnn', cut: null },
+      train: { paths: blob('recent'), images: 7 },
+      newest: { paths: blob('newest'), images: 2 },
+      findings: [],
+    }),
     prepareImages: async () => ({ ...answer('prepare'), output: { image, classes, rows: counts } }),
+    settleAutos: async ({ config: { auto: _, ...config } }) => ({
+      ...answer('advise'),
+      output: { learningRate: 0.002, why: ['learningRate 0.002: the valley of a range test of 60 steps'] },
+      config: { ...config, train: { ...config.train, optimizer: { ...config.train.optimizer, learningRate: 0.002 } } },
+    }),
     trainModel: async () => ({
       ...answer('train'),
       output: {

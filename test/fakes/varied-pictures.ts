@@ -40,6 +40,9 @@ export const leaks: Readonly<Record<string, (picture: Sharp, width: number, heig
   'WebP of quality 60': (picture) => picture.webp({ quality: 60 }),
   'half the size': (picture, w, h) => picture.resize(Math.round(w / 2), Math.round(h / 2)).jpeg(),
   'three quarters': (picture, w, h) => picture.resize(Math.round(0.75 * w), Math.round(0.75 * h)).png(),
+  'twice the size': (picture, w, h) => picture.resize(2 * w, 2 * h).jpeg({ quality: 80 }),
+  'stretched wide': (picture, w, h) =>
+    picture.resize(Math.round(2.3 * w), Math.round(1.4 * h), { fit: 'fill' }).jpeg({ quality: 80 }),
   'three times the size': (picture, w, h) => picture.resize(3 * w, 3 * h).jpeg({ quality: 80 }),
   'squeezed to a square': (picture, w) => picture.resize(w, w, { fit: 'fill' }).jpeg({ quality: 80 }),
   'mirrored, re-encoded': (picture) => picture.flop().jpeg({ quality: 80 }),

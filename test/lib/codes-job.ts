@@ -4,7 +4,7 @@ import { codeShards, trainingReads } from '../../core/training/frozen-prefix.ts'
 
 /** What the train activity asks for before a training of these pixels; null where nothing frozen is kept. */
 export function featuresJobOf(job: TrainJob, dir: string): FeaturesJob | null {
-  const { model, lastN, weightsPath, augment, config, train, validation } = job;
+  const { model, lastN, weightsPath, weightsHold, augment, config, train, validation } = job;
   const reads = trainingReads({ ...model, lastN }, augment, config.epochs);
   if (reads.kind === 'pixels') return null;
   const pass = (name: string, side: LocalSide, variant: number | null) => ({
@@ -18,7 +18,7 @@ export function featuresJobOf(job: TrainJob, dir: string): FeaturesJob | null {
   );
   return {
     kind: 'features',
-    ...{ model, lastN, weightsPath, augment, seed: config.seed, type: config.featureType },
+    ...{ model, lastN, weightsPath, weightsHold, augment, seed: config.seed, type: config.featureType },
     passes: [...passes, pass('validation', validation, null)],
   };
 }

@@ -36,7 +36,7 @@ export function graftCli(stateDir: string, cwd: string, env: Record<string, stri
     });
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   };
-  const processes = (): { pid: number; role: ProcessRole }[] => processesWith(`GRAFT_STATE_DIR=${stateDir}`);
+  const processes = (): { pid: number; role: ProcessRole }[] => processesOf(stateDir);
   return {
     stateDir,
     run,
@@ -60,13 +60,17 @@ export function graftCli(stateDir: string, cwd: string, env: Record<string, stri
   };
 }
 
-function processesWith(variable: string): { pid: number; role: ProcessRole }[] {
+/** By the environment; servers get none of it, and have their folder among their arguments. */
+function processesOf(stateDir: string): { pid: number; role: ProcessRole }[] {
   const found: { pid: number; role: ProcessRole }[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {
-      if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable)) continue;
-      const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').join(' ');
+      const environment = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0');
+      const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
+      const isOurs = environment.includes(`GRAFT_STATE_DIR=${stateDir}`);
+      if (!isOurs && !words.some((word) => word.startsWith(`${stateDir}/`))) continue;
+      const command = words.join(' ');
       found.push({ pid: Number(name), role: roleOf(command, readlinkSync(`/proc/${name}/exe`)) });
     } catch {
       // Gone, or a zombie.
@@ -80,7 +84,7 @@ function roleOf(command: string, executable: string): ProcessRole {
   if (command.includes('image-process')) return 'images';
   if (/graft\.mjs worker/.test(command)) return 'worker';
   if (command.includes('supervisor')) return 'supervisor';
-  if (executable.endsWith('/temporal')) return 'temporal';
+  if (/\/temporal(-[\d.]+)?$/.test(executable)) return 'temporal';
   if (/versitygw|minio/.test(executable)) return 's3';
   return 'other';
 }

@@ -4,9 +4,11 @@ import type { MlEvent, TrainJob, TrainResult } from '../../contracts/ml-protocol
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import { asRunId } from '../../core/ids.ts';
+import { describeModel } from '../../core/training/model-description.ts';
 import { findResumePoint } from '../../activities/train/checkpoints.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import { runTraining } from '../../ml/trainer/train.ts';
+import { runDetectorTraining } from '../../ml/trainer/train-detector.ts';
 import type { JobHost } from '../../ml/trainer/job.ts';
 import { createMemoryObjectStore } from '../fakes/memory-object-store.ts';
 import { hashOf, localSideOf } from '../fakes/stage-fixtures.ts';
@@ -33,17 +35,16 @@ export async function makeJob(dir: string, change: JobChange = {}): Promise<Trai
     train: { epochs: 3, batchSize: 4, ...change.train },
     augment: change.augment ?? {},
   });
-  const { backbone, strategy, dropout, lastN, cut } = config.model;
+  const { backbone, lastN } = config.model;
   const image = { heightPx: sizePx, widthPx: sizePx, channels: 3, resize: 'stretch' } as const;
   const names = Array.from({ length: classes }, (_, index) => `class-${index}`);
   return {
     kind: 'train',
     workDir: join(dir, 'work'),
     reads: { kind: 'pixels' },
-    model: {
-      ...{ backbone, strategy, dropout, classes: names, image, normalization: backboneFacts[backbone].normalization },
-      ...(cut === null ? {} : { cut }),
-    },
+    model: describeModel(config.model, {
+      ...{ classes: names, image, normalization: backboneFacts[backbone].normalization },
+    }),
     lastN,
     weightsPath: change.weightsPath ?? null,
     train: await localSideOf(dir, 'train', rows.train, { classes, image }),
@@ -99,7 +100,7 @@ export async function runSession(job: TrainJob, options: SessionOptions = {}): P
   };
   try {
     const ready = await featuresFirst(job, options.featureDir ?? featureDirOf(job), host);
-    if (ready) await runTraining(ready, host);
+    if (ready) await (ready.model.detector ? runDetectorTraining : runTraining)(ready, host);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
     crashed = true;

@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
+import type { DataImportInput } from '../../contracts/data-import.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
 import { asRunId } from '../../core/ids.ts';
 import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
@@ -46,15 +47,30 @@ export const aliasChange = (requestId: string): AliasChangeInput => ({
   ...{ allowClassMapChange: false, skipCheck: false },
 });
 
-export function retrainInput(name: string): RetrainInput {
+/** Keys of graft.yaml's `model` and `dataset`. */
+export interface ConfigChange {
+  readonly model?: object;
+  readonly dataset?: object;
+}
+
+export function retrainInput(name: string, change: ConfigChange = {}): RetrainInput {
   return {
     runId: asRunId(name),
     requestedBy: 'tester',
     config: PipelineConfig.parse({
       name: 'pets',
-      dataset: { source: './pets' },
-      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch' },
+      dataset: { source: './pets', ...change.dataset },
+      model: { backbone: 'tiny-cnn', weights: 'random', strategy: 'scratch', ...change.model },
     }),
+  };
+}
+
+/** An import whose reading is shared by two. */
+export function importInput(name: string): DataImportInput {
+  const { config } = retrainInput(name);
+  return {
+    ...{ importId: asRunId(`import-${name}`), datasetName: 'pets', task: 'auto', requestedBy: 'tester' },
+    ...{ dataset: { ...config.dataset, workers: 2 }, image: config.image, backbone: config.model.backbone },
   };
 }
 

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
+import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { NotifyConfig } from '../../contracts/notify-config.ts';
 import type { NotifyInput } from '../../contracts/notify-config.ts';
 import type { DecideInput, ScheduledRetrainInput } from '../../contracts/schedule.ts';
@@ -13,16 +14,30 @@ import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal 
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { importInput, manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import type { ConfigChange } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
 
-const scenarios: Readonly<Record<string, { activities: AllActivities; play(handle: Handle): Promise<void> }>> = {
+interface Scenario {
+  readonly activities: AllActivities;
+  readonly change?: ConfigChange;
+  play(handle: Handle): Promise<void>;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
   completed: {
     activities: fakeActivities(),
     play: async (handle) => {
       await handle.signal(trainingProgressSignal, progress);
+      await handle.result();
+    },
+  },
+  'from-champion': {
+    activities: fakeActivities(),
+    change: { model: { weights: 'champion', strategy: 'full' }, dataset: { recent: { images: 7 } } },
+    play: async (handle) => {
       await handle.result();
     },
   },
@@ -88,6 +103,16 @@ const others: Readonly<Record<string, { activities: AllActivities; input: unknow
     cancel: true,
   },
   'scheduledRetrainWorkflow-failed': { activities: fakeActivities({ ingestDataset: wrongInput }), input: scheduled },
+  'importDatasetWorkflow-completed': { activities: fakeActivities(), input: importInput('recorded') },
+  'importDatasetWorkflow-cancelled': {
+    activities: fakeActivities({ ingestDataset: untilCancelled }),
+    input: importInput('recorded'),
+    cancel: true,
+  },
+  'importDatasetWorkflow-failed': {
+    activities: fakeActivities({ ingestDataset: wrongInput }),
+    input: importInput('recorded'),
+  },
   'notifyWorkflow-completed': { activities: fakeActivities(), input: notified },
   'notifyWorkflow-undelivered': { activities: fakeActivities({ deliverNotification: wrongInput }), input: notified },
   'notifyWorkflow-cancelled': {
@@ -115,17 +140,27 @@ const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
 };
 
 const bench = await workflowBench();
-for (const [name, { activities, play }] of Object.entries(isWanted('retrainWorkflow') ? scenarios : {})) {
-  await bench.withRun(`recorded-${name}`, activities, async (handle) => {
+for (const [name, { activities, play, change }] of Object.entries(scenarios)) {
+  if (!isWanted('retrainWorkflow') && !wanted.includes(`retrainWorkflow-${name}`)) continue;
+  const body = async (handle: Handle): Promise<void> => {
     await play(handle);
     await save(`retrainWorkflow-${name}`, handle);
-  });
+  };
+  await bench.withRun(retrainInput(`recorded-${name}`, change), activities, body);
 }
 const isManual = wanted.includes('retrainWorkflow-manual') || wanted.length === 0;
 for (const [name, { approvals, play }] of Object.entries(isManual ? waiting : {})) {
   await bench.withRun(manualInput(`recorded-${name}`, approvals), fakeActivities(), async (handle) => {
     await play(handle);
     await save(`retrainWorkflow-${name}`, handle);
+  });
+}
+if (isWanted('retrainWorkflow-settled')) {
+  const input = { ...retrainInput('recorded-settled') };
+  const asked = { ...input, config: PipelineConfig.parse({ ...input.config, auto: ['train.optimizer.learningRate'] }) };
+  await bench.withRun(asked, fakeActivities(), async (handle) => {
+    await handle.result();
+    await save('retrainWorkflow-settled', handle);
   });
 }
 for (const [name, { activities, input, cancel }] of Object.entries(others)) {

@@ -6,7 +6,7 @@ import type { RunReport } from '../../contracts/run.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { cancelRunSignal, progressQuery, trainingProgressSignal } from '../../workflows/messages.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
-import { workflowBench } from '../lib/workflow-bench.ts';
+import { manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
 import type { WorkflowBench } from '../lib/workflow-bench.ts';
 
 const STAGES = ['ingest', 'validate', 'split', 'prepare', 'train', 'evaluate', 'gate', 'promote'] as const;
@@ -34,6 +34,40 @@ describe('a run', () => {
     expect(calls[0]).toMatchObject({ prepareManifestKey: expect.stringContaining('stages/prepare/') });
     expect(calls[1]).toMatchObject({ model: 'pets', requestedBy: 'tester', evidence: { runId: 'in-order' } });
     expect(closed).toEqual([report]);
+  });
+
+  test('that is a dry run of the gate ends with its decision and promotes nothing', async () => {
+    const activities = fakeActivities({
+      promoteModel: () => Promise.reject(new Error('nothing may be promoted')),
+      prepareApproval: () => Promise.reject(new Error('nobody may be asked')),
+    });
+    const input = { ...manualInput('gate-only'), gateOnly: true };
+    const report = await bench.withRun(input, activities, (handle) => handle.result());
+    expect(report).toMatchObject({ status: 'completed', model: null, gate: [{ rule: 'champion', passed: true }] });
+    expect(report.stages.at(-1)?.name).toBe('gate');
+  });
+
+  test('begins with the champion, learns from the window, and is scored on the newest, where that is wanted', async () => {
+    const calls: Record<string, unknown> = {};
+    const activities = fakeActivities();
+    for (const name of ['planRetraining', 'prepareImages', 'trainModel', 'evaluateModel'] as const) {
+      const answer = activities[name] as (input: unknown) => Promise<never>;
+      activities[name] = (input: unknown) => ((calls[name] = input), answer(input));
+    }
+    const change = { model: { weights: 'champion', strategy: 'full' }, dataset: { recent: { days: 30 } } };
+    const input = retrainInput('from-champion', change);
+    const report = await bench.withRun(input, activities, (handle) => handle.result());
+    expect(report.status).toBe('completed');
+    expect(calls).toMatchObject({
+      planRetraining: {
+        champion: { model: 'pets', alias: 'champion' },
+        network: { backbone: 'tiny-cnn', cut: null },
+        recent: { days: 30 },
+      },
+      prepareImages: { only: { key: 'recent' } },
+      trainModel: { start: { version: 1, weights: { key: 'champion' } } },
+      evaluateModel: { newest: { key: 'newest' } },
+    });
   });
 
   test('is judged again where another run was promoted meanwhile', async () => {

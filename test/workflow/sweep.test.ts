@@ -7,6 +7,7 @@ import type { SweepInput } from '../../contracts/sweep.ts';
 import { simulate } from '../../core/search/simulate.ts';
 import type { SweepCommand } from '../../core/search/sweep.ts';
 import { methods } from '../../core/search/testing/methods.ts';
+import { createRunsClient } from '../../infra/clients/runs-client.ts';
 import { sweepQuery, sweepUpdate } from '../../workflows/messages.ts';
 import { SWEEP_WORKFLOW, sweepWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 import type { sweepWorkflow } from '../../workflows/index.ts';
@@ -66,11 +67,19 @@ describe('a sweep', { timeout: 400_000 }, () => {
     expect(promoted).toHaveLength(1);
     expect(runs.every(({ data }) => data?.dataset.name === 'pets')).toBe(true);
     expect(runs.slice(0, -1).every(({ trialOf }) => trialOf === 'decides')).toBe(true);
+    // Trials are no runs that people look for; the one that went to the gate is.
+    const listed = async (trials: 'with-trials' | 'without-trials') =>
+      (await client.list(50, 'decides', trials)).map(({ runId }) => runId);
+    const client = createRunsClient({ client: bench.client, namespace: 'default' });
+    await expect.poll(() => listed('without-trials'), { timeout: 20_000 }).toEqual([best.runId]);
+    await expect.poll(async () => (await listed('with-trials')).length, { timeout: 20_000 }).toBe(12);
   });
 
   test('decides the same with four at once, whoever is quick, and hands over to new executions', async () => {
     const slow = (runId: string): number => (runId.charCodeAt(runId.length - 1) % 3) * 60;
-    const options = { concurrency: 4, budget: 16, historyLimit: 60 };
+    // TPE looks at every result: what is known when decides.
+    const method = methods['asha with tpe']!;
+    const options = { method, concurrency: 4, budget: 16, historyLimit: 60 };
     const input = sweepInput('parallel', options);
     const histories: number[] = [];
     const report = await withSweep(input, sweepActivities({ failing: 0.3, pauseMs: slow }), async (handle) => {
@@ -81,6 +90,7 @@ describe('a sweep', { timeout: 400_000 }, () => {
       return result;
     });
     const { state } = simulate(input.state, simulated(0.3));
+    expect(report.decisions).toEqual(state.decisions);
     expect(decisionsOf(report.trials)).toEqual(decisionsOf(state.search.trials));
     expect(report.trials.filter((trial) => trial.state === 'failed').length).toBeGreaterThan(1);
     expect(report.executions).toBeGreaterThan(2);
@@ -115,6 +125,21 @@ describe('a sweep', { timeout: 400_000 }, () => {
       expect(report.trials[2]?.values).toEqual(values);
       expect(report.best).toMatchObject({ trial: 2 });
     });
+  });
+
+  test('of strategies begins with the advisor’s pick for its data', async () => {
+    const { state, base, ...input } = sweepInput('advised', { method: { kind: 'random' }, budget: 2, promote: false });
+    const config = { ...base, model: { ...base.model, backbone: 'efficientnet-lite0' as const } };
+    const strategy = { kind: 'choice', options: ['linear-probe', 'head', 'last-n'] } as const;
+    const parameters = [{ name: 'model.strategy', domain: strategy, when: null, points: null }];
+    const search = { ...state.search, space: { parameters, constraints: [] }, wanted: [{ 'model.strategy': 'head' }] };
+    const advised = { ...input, base: config, state: { ...state, search }, advised: true };
+    const report = await withSweep(advised, sweepActivities(), (handle) => handle.result());
+    // A hundred pictures are few.
+    expect(report.trials.map(({ values }) => values)).toEqual([
+      { 'model.strategy': 'linear-probe' },
+      { 'model.strategy': 'head' },
+    ]);
   });
 
   test('is cancelled: what trains keeps a checkpoint, and nothing is promoted', async () => {

@@ -41,6 +41,16 @@ const layouts: [folder: string, format: SourceFormat, task: SourceTask][] = [
   ['webdataset', 'webdataset', 'classification'],
 ];
 
+describe('jsonl', () => {
+  it.each(['auto', 'jsonl'] as const)('is read as pandas reads it, asked for %s', async (asked) => {
+    const source = await openSource(golden('jsonl/labels.jsonl'), asked);
+    expect([source.format, source.task]).toEqual(['jsonl', 'classification']);
+    const entries = await entriesOf(source);
+    expect(entries.map(({ path, label }) => ({ path, label }))).toEqual(read('expected-jsonl.json'));
+    for (const entry of entries) expect((await readFile(await source.fetch(entry, scratch))).length).toBeGreaterThan(0);
+  });
+});
+
 describe.each(layouts)('%s', (folder, format, task) => {
   it.each([['auto'], [format]] as const)('is read as its own library reads it, asked for %s', async (asked) => {
     const source = await openSource(golden(folder), asked);

@@ -1,12 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { isContainedPath, labelProblem, someOf } from '../../core/dataset/names.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { GraftError, inputError } from '../../core/errors.ts';
 import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
 import { sourceFileProblem } from './faults.ts';
 import { columnsOf, streamCsv } from './text/csv-stream.ts';
+import { streamJsonLines } from './text/json-lines.ts';
 import { localPath, tagOf } from './tree/local-tree.ts';
 
 interface Row {
@@ -18,25 +20,33 @@ interface Row {
 
 const STATS_AT_ONCE = 64;
 
+export type TableFormat = 'csv' | 'jsonl';
+
 /**
- * A CSV file with a header that names the columns `path` and `label`, in any order and among others. Paths are relative
- * to its folder and stay in it. All rows are read before the first entry comes, because entries come in order of path.
- * DATASET_CSV, INPUT_SIZE, TEXT_ENCODING, LABEL_SIZE, LABEL_TEXT, ANNOTATION_PATH, ANNOTATION_DUPLICATE,
+ * A CSV file with a header that names the columns `path` and `label`, in any order and among others; or JSON lines with
+ * the keys `path` (or `file_name`, as Hugging Face's metadata.jsonl has it) and `label`. Paths are relative to the file's
+ * folder and stay in it. All rows are read before the first entry comes, because entries come in order of path.
+ * DATASET_CSV, JSON_SYNTAX, JSON_DEPTH, DATASET_JSONL, INPUT_SIZE, TEXT_ENCODING, LABEL_SIZE, LABEL_TEXT, ANNOTATION_PATH, ANNOTATION_DUPLICATE,
  * ANNOTATION_ORPHAN and DATASET_CLASSES, all of kind `input`, with the line.
  */
-export function csvSource(file: string): DatasetSource {
+export function tableSource(file: string, format: TableFormat): DatasetSource {
   const root = dirname(file);
   return {
-    format: 'csv',
+    format,
     task: 'classification',
     where: file,
-    list: (signal) => listRows(file, root, signal),
+    list: (signal) => listRows(file, format, root, signal),
     fetch: (entry) => localPath(root, entry),
   };
 }
 
-async function* listRows(file: string, root: string, signal: AbortSignal | undefined): AsyncGenerator<SourceEntry> {
-  const rows = await readRows(file, signal);
+async function* listRows(
+  file: string,
+  format: TableFormat,
+  root: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceEntry> {
+  const rows = await (format === 'csv' ? readCsv : readJsonLines)(file, signal);
   const classes = new Set(rows.map(({ label }) => label));
   if (classes.size < 2) {
     const seen = rows.length === 0 ? 'no rows' : `one class only: ${someOf([...classes])}`;
@@ -82,13 +92,13 @@ function refuseRepeats(file: string, rows: readonly Row[]): void {
   }
 }
 
-async function readRows(file: string, signal: AbortSignal | undefined): Promise<Row[]> {
+async function readCsv(file: string, signal: AbortSignal | undefined): Promise<Row[]> {
   const rows: Row[] = [];
   const labels = new Map<string, string>();
   let columns: Columns | null = null;
   const onRow = (fields: readonly string[], line: number): void => {
     if (columns === null) columns = columnsOf(fields, ['path', 'label'], file);
-    else rows.push(rowOf(file, fields, line, columns, labels));
+    else rows.push(rowOf(file, fields[columns.path] ?? '', fields[columns.label] ?? '', line, labels));
   };
   try {
     await streamCsv(createReadStream(file), file, onRow, signal);
@@ -104,20 +114,39 @@ interface Columns {
   readonly label: number;
 }
 
-function rowOf(
-  file: string,
-  fields: readonly string[],
-  line: number,
-  columns: Columns,
-  labels: Map<string, string>,
-): Row {
+/** What a line has to say; other keys count for nothing. */
+const Line = z
+  .union([z.object({ path: z.string(), label: z.string() }), z.object({ file_name: z.string(), label: z.string() })])
+  .transform((line) => ({ path: 'path' in line ? line.path : line.file_name, label: line.label }));
+
+async function readJsonLines(file: string, signal: AbortSignal | undefined): Promise<Row[]> {
+  const rows: Row[] = [];
+  const labels = new Map<string, string>();
+  const onValue = (value: unknown, line: number): void => {
+    const parsed = Line.safeParse(value);
+    if (!parsed.success) {
+      const seen = JSON.stringify(value).slice(0, 120);
+      const expected = 'an object with the texts path and label';
+      throw inputError('DATASET_JSONL', `${file} line ${line}`, seen, expected, 'correct it');
+    }
+    rows.push(rowOf(file, parsed.data.path, parsed.data.label, line, labels));
+  };
+  try {
+    await streamJsonLines(createReadStream(file), file, onValue, signal);
+  } catch (error) {
+    throw error instanceof GraftError || signal?.aborted ? error : sourceFileProblem(error, file);
+  }
+  return rows;
+}
+
+function rowOf(file: string, givenPath: string, givenLabel: string, line: number, labels: Map<string, string>): Row {
   const where = `${file} line ${line}`;
-  const rawPath = (fields[columns.path] ?? '').replace(/^(?:\.\/)+/, '');
-  const text = (fields[columns.label] ?? '').normalize('NFC');
+  const rawPath = givenPath.replace(/^(?:\.\/)+/, '');
+  const text = givenLabel.normalize('NFC');
   if (!isContainedPath(rawPath)) {
     const seen = `path ${JSON.stringify(rawPath.slice(0, 120))}`;
-    const remedy = 'use / between names, and put the pictures below the CSV file';
-    throw inputError('ANNOTATION_PATH', where, seen, 'a path below the folder of the CSV file', remedy);
+    const remedy = 'use / between names, and put the pictures below the table';
+    throw inputError('ANNOTATION_PATH', where, seen, 'a path below the folder of the table', remedy);
   }
   const wrong = labelProblem(text, where);
   if (wrong !== null) throw wrong;

@@ -1,0 +1,117 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
+import type { QuarantinedItem } from '../../contracts/manifests.ts';
+import type { ModelVersion } from '../../contracts/registry.ts';
+import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
+import { inputError } from '../../core/errors.ts';
+import { scoreDetections } from '../../core/metrics/detection/score-pictures.ts';
+import type { NamedPicture } from '../../core/metrics/detection/score-pictures.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import { settings } from '../../infra/config.ts';
+import { openDatasetSource, sourcesSetup } from '../../infra/sources/open-source.ts';
+import type { Output } from '../output.ts';
+import { readItems } from './data-source.ts';
+import { runJob } from './scoring.ts';
+import type { Scoring } from './scoring.ts';
+import { count, plural } from './units.ts';
+
+interface Options {
+  readonly skipBad: boolean;
+  readonly output: Output;
+}
+
+interface Rendered {
+  readonly pictures: NamedPicture[];
+  readonly pixels: Uint8Array[];
+  readonly bad: QuarantinedItem[];
+}
+
+const BATCH_SIZE = 32;
+/** Pictures of which one child process says what is in them. */
+const PART = 512;
+const COLUMNS = 6;
+
+/** A detector on other pictures with boxes, of any format that graft reads: figures in the pictures' own pixels. */
+export async function evaluateDetector(
+  store: ObjectStore,
+  scoring: Scoring,
+  version: ModelVersion,
+  path: string,
+  { skipBad, output }: Options,
+): Promise<{ metrics: DetectionMetrics; skipped: number }> {
+  const { pictures, pixels, bad } = await renderBoxed(store, scoring, version, path, output);
+  for (const { path: name, code, reason } of bad) output.warn(`${code}: ${name} — ${reason}`);
+  if (bad.length > 0 && (!skipBad || pictures.length === 0)) {
+    const seen = `${plural(bad.length, 'picture')} of ${pictures.length + bad.length} not usable`;
+    throw inputError('INPUT_BAD', path, seen, 'pictures with boxes', 'mend them, or go on without them: --skip-bad');
+  }
+  checkClasses(pictures, version, path);
+  const { detector, classes, image } = version.model;
+  const most = detector?.postprocess.total ?? 1;
+  const logits = new Float32Array(pictures.length * most * COLUMNS);
+  const weightsPath = await scoring.weights(version);
+  const bar = output.progress('evaluate');
+  for (let start = 0; start < pictures.length; start += PART) {
+    const imagesPath = join(scoring.dir, `part-${start}.safetensors`);
+    const part = pixels.slice(start, start + PART);
+    const shape = [part.length, image.heightPx, image.widthPx, image.channels];
+    await writeFile(imagesPath, encodeSafetensors(new Map([['images', { dtype: 'U8', shape, data: joined(part) }]])));
+    const job = { kind: 'predict' as const, model: version.model, weightsPath, imagesPath, batchSize: BATCH_SIZE };
+    const event = await runJob(scoring.ml, job);
+    const found = event.kind === 'predicted' ? (event.detections ?? []) : [];
+    for (const [row, own] of found.entries()) {
+      const values = own.flatMap(({ label, score, box }) => [label + 1, score, ...box]);
+      logits.set(values, (start + row) * most * COLUMNS);
+    }
+    bar.update(start + part.length, pictures.length);
+  }
+  bar.stop();
+  const { detection } = scoreDetections(pictures, { logits, loss: 0 }, { image, classes });
+  return { metrics: detection, skipped: bad.length };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  const out = new Uint8Array(parts.length * (first?.length ?? 0));
+  for (const [index, part] of parts.entries()) out.set(part, index * part.length);
+  return out;
+}
+
+async function renderBoxed(
+  store: ObjectStore,
+  { decoder, dir }: Scoring,
+  { model: { image } }: ModelVersion,
+  path: string,
+  output: Output,
+): Promise<Rendered> {
+  const open = openDatasetSource({ store, ...sourcesSetup(settings()) });
+  const source = await open(path, 'auto', { task: 'detection' });
+  const found: Rendered = { pictures: [], pixels: [], bad: [] };
+  const bar = output.progress('read');
+  for await (const item of readItems({ source, decoder, dir }, 'clip', (bad) => found.bad.push(bad))) {
+    const pixels = new Uint8Array(image.heightPx * image.widthPx * image.channels);
+    const [rendered] = await decoder.render([item.path], image, pixels);
+    const { width, height } = item.picture;
+    if (rendered?.ok !== true) {
+      found.bad.push({ path: item.entry.path, code: 'IMAGE_RENDER', reason: 'it can’t be rendered' });
+      continue;
+    }
+    found.pictures.push({ path: item.entry.path, width, height, boxes: item.annotations.boxes ?? [] });
+    found.pixels.push(pixels);
+    if (found.pixels.length % 100 === 0) bar.update(found.pixels.length, null);
+  }
+  bar.stop();
+  if (found.pictures.length + found.bad.length > 0) return found;
+  throw inputError('INPUT_EMPTY', path, 'no pictures', 'pictures with boxes', 'name another folder');
+}
+
+function checkClasses(pictures: readonly NamedPicture[], { model, name }: ModelVersion, path: string): void {
+  const known = new Set(model.classes);
+  const foreign = new Set(pictures.flatMap(({ boxes }) => boxes.map(({ label }) => label)));
+  for (const label of known) foreign.delete(label);
+  if (foreign.size === 0) return;
+  const seen = `classes that ${name} does not know: ${[...foreign].slice(0, 10).join(', ')}`;
+  const expected = `some of its ${count(known.size)} classes: ${[...known].slice(0, 20).join(', ')}`;
+  throw inputError('EVAL_CLASSES', path, seen, expected, 'rename or remove these boxes');
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { knownLimits, modelCard } from './model-card.ts';
+import type { CardFacts } from './model-card.ts';
+
+const facts: Omit<CardFacts, 'limits'> = {
+  ...{ model: 'pets', version: 3, aliases: ['champion'], createdAt: '2026-01-01T00:00:00.000Z', runId: 'pets-1' },
+  ...{ graftVersion: '1.2.3', weightsSha256: 'a'.repeat(64), network: 'mobilenet-v2, head', pretrained: 'imagenet' },
+  ...{ input: '96 × 96 × 3', classes: ['cat', 'dog|wolf'], configSha256: 'c'.repeat(64), code: { train: 3 } },
+  dataset: { name: 'pets', version: 'd'.repeat(64), source: './pets' },
+  images: { train: 70, validation: 10, test: 100 },
+  test: { images: 100, figures: { accuracy: 0.9, loss: 0.3 } },
+  perClass: [
+    { label: 'cat', support: 90, recall: 0.9, precision: 0.95 },
+    { label: 'dog|wolf', support: 10, recall: 0.9, precision: 0.7 },
+  ],
+  gate: [{ rule: 'minimum.accuracy', passed: true, explanation: 'accuracy 0.9000 reaches the floor 0.8000' }],
+  intendedUse: null,
+};
+
+describe('a model card', () => {
+  it('has figures with their intervals, and where the model comes from', () => {
+    const card = modelCard({ ...facts, limits: ['indoors alone'] });
+    // Wilson's interval of 90 of 100: .8256 to .9448 (statsmodels, proportion_confint(90, 100, method='wilson')).
+    expect(card).toContain('accuracy lies between 0.826 and 0.945');
+    expect(card).toContain('| dog\\|wolf | 10 | 0.900 |');
+    for (const text of [
+      '- indoors alone',
+      '70 train, 10 validation, 100 test',
+      'c'.repeat(64),
+      'passed: minimum.accuracy',
+    ]) {
+      expect(card).toContain(text);
+    }
+    expect(modelCard({ ...facts, intendedUse: 'Sorting photographs.', limits: [] })).toContain('Sorting photographs.');
+  });
+
+  it('says where its figures say little, and what the gate refused', () => {
+    expect(knownLimits(facts, null).join('\n')).toContain('so that little can be said: dog|wolf.');
+    const refused = { ...facts, gate: [{ rule: 'r', passed: false, explanation: 'worse' }] };
+    expect(knownLimits(refused, 'stated')).toEqual(expect.arrayContaining(['stated', 'The gate refused: r: worse.']));
+  });
+});

@@ -1,0 +1,38 @@
+import { GateOutput } from '../../contracts/manifests.ts';
+import type { ModelVersion } from '../../contracts/registry.ts';
+import { knownLimits } from '../../core/promotion/model-card.ts';
+import type { CardFacts } from '../../core/promotion/model-card.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { modelLineage, readManifest } from './lineage.ts';
+import { readModel } from './registry.ts';
+import { readRunRecord } from './stored-run.ts';
+
+/** What the card of a version says, from its manifest, its lineage and its run: nothing is kept twice. */
+export async function cardFacts(store: ObjectStore, version: ModelVersion): Promise<CardFacts> {
+  const { name, model, metrics, lineage, runId } = version;
+  const [history, record, { aliases }] = await Promise.all([
+    modelLineage(store, version),
+    readRunRecord(store, runId),
+    readModel(store, name),
+  ]);
+  const gate = GateOutput.safeParse((await readManifest(store, 'gate', lineage.gateKey))?.output);
+  const { perClass, images, confusion: _, ...figures } = metrics;
+  const { backbone, steps } = history;
+  const facts = {
+    ...{ model: name, version: version.version, createdAt: version.createdAt, runId },
+    ...{ graftVersion: lineage.graftVersion, weightsSha256: version.weights.sha256, classes: model.classes },
+    aliases: Object.keys(aliases).filter((alias) => aliases[alias] === version.version),
+    network: `${model.backbone}, ${model.strategy}`,
+    pretrained: `${backbone.weights ?? 'unknown weights'}${backbone.sha256 ? ` (${backbone.sha256})` : ''}`,
+    input: `${model.image.heightPx} × ${model.image.widthPx} × ${model.image.channels}, ${model.image.resize}, ${model.normalization}`,
+    dataset: { ...history.dataset, source: history.dataset.source ?? 'an unknown source' },
+    images: history.images,
+    configSha256: history.configSha256,
+    code: Object.fromEntries(steps.map(({ stage, codeVersion }) => [stage, codeVersion])),
+    test: { images, figures },
+    perClass: perClass.map(({ label, support, recall, precision }) => ({ label, support, recall, precision })),
+    gate: gate.success ? gate.data.rules : [],
+    intendedUse: record?.config.promote.card.intendedUse ?? null,
+  };
+  return { ...facts, limits: knownLimits(facts, record?.config.promote.card.limits ?? null) };
+}

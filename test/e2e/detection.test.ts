@@ -1,0 +1,69 @@
+/** A detector from the command line, on real parts: all stages, promotion, a second run that meets it, boxes, errors. */
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
+import type { RunReport } from '../../contracts/run.ts';
+import { graftCli } from '../lib/graft-cli.ts';
+import { temporaryDir } from '../servers.ts';
+
+const dir = temporaryDir('detection');
+const cli = graftCli(join(dir, 'state'), dir);
+const pipeline = (more: string): string =>
+  `name: shapes\ntask: detection\ndataset: { source: ./shapes/coco, split: { test: 0.2, validation: 0.2 } }\n` +
+  `image: { size: [64, 64] }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
+  `train: { epochs: 2, batchSize: 8, averageDecay: null, optimizer: { kind: adam, learningRate: 0.003 }${more} }\n`;
+
+beforeAll(async () => {
+  await mkdir(dir, { recursive: true });
+  const draw = fileURLToPath(new URL('../../examples/shapes/make-images.ts', import.meta.url));
+  const shapes = ['30', '--layout', 'coco', '--out', join(dir, 'shapes')];
+  await execa(process.execPath, ['--import', import.meta.resolve('tsx'), draw, ...shapes]);
+  await writeFile(join(dir, 'shapes.yaml'), pipeline(''));
+  await writeFile(join(dir, 'again.yaml'), pipeline(', seed: 2'));
+  await cli.json('up');
+});
+
+afterAll(async () => {
+  await cli.run('down');
+  expect(cli.processes()).toEqual([]);
+});
+
+test('goes through all stages, and another is judged against it on the same pictures', async () => {
+  const first = await cli.json<RunReport>('run', 'shapes.yaml');
+  expect(first).toMatchObject({ status: 'completed', dataset: { images: 30, quarantined: 0 } });
+  expect(first.model).toMatchObject({ version: 1, promoted: true });
+  expect(first.metrics?.mAP50).toBeGreaterThanOrEqual(0);
+  expect(first.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(['WEIGHTS_ORIGIN', 'LOSS_LEVEL']));
+  const second = await cli.json<RunReport>('run', 'again.yaml');
+  expect(second.stages.filter(({ cached }) => cached).map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['ingest', 'split', 'prepare']),
+  );
+  expect(second.gate.map(({ rule }) => rule)).toEqual([
+    'noWorseThanChampion.mAP50',
+    'betterThanChampion.mAP50',
+    'noClassWorse',
+  ]);
+});
+
+test('is evaluated again, and says where things are', async () => {
+  const recorded = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1');
+  const { detection } = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1', 'shapes/coco');
+  expect(recorded.detection.images).toBeLessThan(detection.images);
+  expect(detection).toMatchObject({ images: 30, confusion: expect.arrayContaining([]) });
+  const picture = 'shapes/coco/images/00000.jpg';
+  interface Predicted {
+    readonly predictions: readonly { label: string; score: number; box: readonly number[] }[];
+  }
+  const predict = ['predict', 'shapes@1', picture, '--min-score', '0', '--top', '3', '--out', 'drawn'] as const;
+  const [answer] = await cli.json<Predicted[]>(...predict);
+  expect(answer?.predictions).toHaveLength(3);
+  for (const { box } of answer?.predictions ?? []) {
+    const [left = -1, top = -1, width = 999, height = 999] = box;
+    expect(Math.min(left, top)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(left + width, top + height)).toBeLessThanOrEqual(128.01);
+  }
+  expect(await readdir(join(dir, 'drawn'))).toEqual(['00000.boxes.jpg']);
+});

@@ -1,0 +1,11 @@
+import { createRoot } from 'react-dom/client';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/ui.css';
+import { App } from './app.tsx';
+import { applyTheme } from './lib/theme.ts';
+
+applyTheme();
+const root = document.getElementById('root');
+if (root !== null) createRoot(root).render(<App />);

@@ -1,0 +1,57 @@
+import { createLTTB } from 'downsample';
+import { EpochMetrics } from '../../../contracts/manifests.ts';
+import type { RunMetrics, Series } from '../../../contracts/web.ts';
+import type { RunId } from '../../../core/ids.ts';
+import { runFiles } from '../../../core/training/run-files.ts';
+import { jsonLines } from '../../../core/summaries/json-lines.ts';
+import type { ObjectStore } from '../../../infra/ports/object-store.ts';
+
+const MAX_BYTES = 256 * 2 ** 20;
+
+const thin = createLTTB<[number, number]>({ x: ([x]) => x, y: ([, y]) => y });
+
+export const metricsKey = (runId: RunId): string => `runs/${runId}/${runFiles.metrics}`;
+
+/** What a training has logged so far, thinned to about `points` a series by largest triangles. */
+export async function readRunMetrics(store: ObjectStore, runId: RunId, points: number): Promise<RunMetrics> {
+  const found = await store.get(metricsKey(runId), { maxBytes: MAX_BYTES });
+  if (!found) return { series: [], epochs: [], etag: null };
+  return { ...metricsOf(new TextDecoder().decode(found.body), points), etag: found.etag };
+}
+
+/** The same of a metrics.jsonl that is read already. Torn and foreign lines are passed over. */
+export function metricsOf(text: string, points: number): Pick<RunMetrics, 'series' | 'epochs'> {
+  const all = new Map<string, [number, number][]>();
+  const add = (name: string, step: number, value: unknown): void => {
+    if (typeof value !== 'number' || !Number.isFinite(value)) return;
+    const series = all.get(name);
+    if (series) series.push([step, value]);
+    else all.set(name, [[step, value]]);
+  };
+  const epochs: EpochMetrics[] = [];
+  for (const line of jsonLines(text)) {
+    const step = line['step'];
+    if (typeof step !== 'number') continue;
+    if (line['kind'] === 'step') {
+      add('loss.step', step, line['loss']);
+      add('learningRate', step, line['learningRate']);
+    } else if (line['kind'] === 'epoch') {
+      add('loss.train', step, line['trainLoss']);
+      add('loss.validation', step, line['validationLoss']);
+      add('accuracy.train', step, line['trainAccuracy']);
+      add('accuracy.validation', step, line['validationAccuracy']);
+      const epoch = EpochMetrics.safeParse(line);
+      if (epoch.success) epochs.push(epoch.data);
+    }
+  }
+  return { series: [...all].map(([name, line]) => seriesOf(name, line, points)), epochs };
+}
+
+function seriesOf(name: string, line: readonly [number, number][], points: number): Series {
+  // A resumed run's log continues without gap or double; what a foreign hand has mixed up is put in order.
+  const sorted = line.every(([x], i) => i === 0 || x >= (line[i - 1]?.[0] ?? x))
+    ? line
+    : [...line].sort((a, b) => a[0] - b[0]);
+  const kept = sorted.length <= points ? sorted : Array.from(thin([...sorted], points));
+  return { name, x: kept.map(([x]) => x), y: kept.map(([, y]) => y), total: line.length };
+}

@@ -1,0 +1,53 @@
+import { Curves, CurvesQuery, Evaluation, ItemsQuery, ScoredItems } from '../../../contracts/web.ts';
+import type { Context } from '../context.ts';
+import { curvesView, evaluationView } from '../read/evaluation.ts';
+import { lately } from '../read/lately.ts';
+import { pageOf } from '../read/paging.ts';
+import { requireRunId } from '../read/run-view.ts';
+import { readScoredTest, scoredItems } from '../read/scored-test.ts';
+import type { ScoredTest } from '../read/scored-test.ts';
+import { noInput, route } from '../route.ts';
+import type { Route } from '../route.ts';
+
+export function evaluationRoutes({ backend: { store } }: Context): Route[] {
+  const tests = lately<ScoredTest>(4);
+  const testOf = (id: string | undefined): Promise<ScoredTest> => {
+    const runId = requireRunId(id);
+    return tests(runId, () => readScoredTest(store, runId));
+  };
+  return [
+    route({
+      ...noInput,
+      method: 'GET',
+      path: '/api/runs/:id/evaluation',
+      summary: 'How good it is on the test pictures, beside the champion.',
+      answer: Evaluation,
+      handle: async ({ params }) => evaluationView(await testOf(params['id'])),
+    }),
+    route({
+      ...noInput,
+      method: 'GET',
+      path: '/api/runs/:id/evaluation/curves',
+      summary: 'Precision against recall, and the receiver operating characteristic.',
+      query: CurvesQuery,
+      answer: Curves,
+      handle: async ({ params, query }) => curvesView(await testOf(params['id']), query.class ?? null),
+    }),
+    route({
+      ...noInput,
+      method: 'GET',
+      path: '/api/runs/:id/evaluation/items',
+      summary: 'The test pictures behind a cell of the confusion matrix, the worst first.',
+      query: ItemsQuery,
+      answer: ScoredItems,
+      handle: async ({ params, query: { truth, predicted, cursor, limit } }) => {
+        const rows = scoredItems(
+          await testOf(params['id']),
+          (label, given) => (truth ?? label) === label && (predicted ?? given) === given,
+        );
+        const { part, ...rest } = pageOf(rows, cursor, limit);
+        return { items: part, ...rest };
+      },
+    }),
+  ];
+}
