@@ -61,7 +61,7 @@ export interface Settings {
   /** What opens the dashboard; a file under the state folder where null. */
   readonly webToken: string | null;
   readonly device: DeviceRequest;
-  /** Whether training may use graft's own kernels; false: TensorFlow's alone. */
+  /** Whether training uses graft's own kernels where they can be had; false: TensorFlow's alone. */
   readonly ownKernels: boolean;
   /** A file that a worker makes once it works: for supervisors. Absolute. */
   readonly readyFile: string | null;
@@ -150,7 +150,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
     webToken: env.GRAFT_WEB_TOKEN ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
-    ownKernels: env.GRAFT_KERNELS !== 'tensorflow',
+    ownKernels: env.GRAFT_KERNELS === 'own',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',

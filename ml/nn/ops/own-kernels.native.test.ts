@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stream } from '../../../core/rng.ts';
+import { settings } from '../../../infra/config.ts';
 import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
 import { hasOwnKernels } from '../../native/kernels.ts';
 import type { Activation } from './activation.ts';
@@ -10,7 +11,7 @@ import type { Padding } from './conv.ts';
 import { conv } from './conv.ts';
 
 beforeAll(async () => {
-  const { kernels } = await loadTensorFlow();
+  const { kernels } = await loadTensorFlow({ settings: { ...settings(), ownKernels: true } });
   // A Linux machine with AVX2, an arm64 one: where they can't be had, the other tests hold for what computes instead.
   expect(kernels).not.toBeNull();
   expect(hasOwnKernels()).toBe(true);
