@@ -32,6 +32,13 @@ describe('auto in graft.yaml', () => {
     expect(configOf('train: { epochs: 2 }')).not.toHaveProperty('auto');
   });
 
+  it('does not go with weights that a run looks up itself', () => {
+    const parsed = parse('model: { weights: champion }\ntrain: { batchSize: auto }');
+    expect(!parsed.ok && parsed.error.message).toMatch(
+      /train\.batchSize — auto with weights: champion — .*leave weights out/,
+    );
+  });
+
   it('is no value anywhere else', () => {
     const parsed = parse('train: { epochs: auto }');
     expect(!parsed.ok && parsed.error.message).toMatch(/^CONFIG_VALUE: graft.yaml:3 train.epochs — "?auto/);

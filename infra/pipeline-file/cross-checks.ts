@@ -94,6 +94,18 @@ const isAuto = ({ auto = [] }: PipelineConfig, key: AutoKey): boolean => auto.in
 
 const autos: Check = ({ config, place }, { problems }) => {
   const [first] = config.auto ?? [];
+  if (first !== undefined && config.model.weights === CHAMPION) {
+    const expected = 'values for what is measured on the weights, or weights that are there before the run';
+    const remedy = `write a value for ${first}, or leave weights out`;
+    problems.push(
+      problem('CONFIG_VALUE', {
+        where: place(first.split('.')),
+        seen: 'auto with weights: champion',
+        expected,
+        remedy,
+      }),
+    );
+  }
   if (first === undefined || config.task === 'classification') return;
   const expected = 'a value: only classification is measured';
   const where = place(first.split('.'));

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { GraftError } from '../../core/errors.ts';
 import { errnoOf, messageOf } from '../../core/errors.ts';
 import type { PipelineConfig } from '../../contracts/pipeline-config.ts';
@@ -75,8 +75,9 @@ async function weightsFile({ config, file, place }: Context): Promise<Resolved> 
   const given = config.model.weights;
   if (given === 'imagenet' || given === 'random' || given === CHAMPION) return { path: given, problems: [] };
   const where = place(['model', 'weights']);
-  const expected = 'imagenet, random, champion, or a .safetensors or .pth file';
-  if (!/\.(safetensors|pth)$/.test(given)) {
+  const expected = 'imagenet, random, champion, or a file of weights (docs/bring-your-own-weights.md)';
+  // A path has a folder or an ending; whatever has neither was meant as a name.
+  if (!/[/.]/.test(given)) {
     const meant = nearest(given, ['imagenet', 'random', CHAMPION]);
     const remedy = meant === null ? 'correct it' : `did you mean ${meant}?`;
     return refused(given, problem('CONFIG_VALUE', { where, seen: shown(given), expected, remedy }));
@@ -84,7 +85,10 @@ async function weightsFile({ config, file, place }: Context): Promise<Resolved> 
   const path = resolve(dirname(file), given);
   const kind = await kindOf(path);
   if (kind === 'file') return { path, problems: [] };
-  const seen = kind === 'folder' ? `${path} is a folder` : `${path}: ${kind.absent}`;
+  const isSavedModel = kind === 'folder' && (await kindOf(join(path, 'variables'))) === 'folder';
+  // A checkpoint is named by the prefix of its files.
+  if (isSavedModel || (await kindOf(`${path}.index`)) === 'file') return { path, problems: [] };
+  const seen = kind === 'folder' ? `${path} is a folder, and no SavedModel` : `${path}: ${kind.absent}`;
   const remedy = (await hint(given, file)) ?? 'correct the path, which is relative to the pipeline file';
   return refused(path, problem('WEIGHTS_MISSING', { where, seen, expected, remedy }));
 }
