@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, relative } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
+import { execa } from 'execa';
 import { lock } from 'proper-lockfile';
 import { GraftError, messageOf } from '../core/errors.ts';
 
@@ -65,6 +67,7 @@ async function hashOfSources(): Promise<string> {
     join(pageFolder, 'index.html'),
     join(packageFolder, 'package.json'),
     fileURLToPath(import.meta.url),
+    fileURLToPath(new URL('./page-build-process.ts', import.meta.url)),
   ];
   for (const file of files.sort()) {
     hash.update(`${relative(packageFolder, file)}\n`).update(await readFile(file));
@@ -81,20 +84,11 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 /** Into a folder beside, which takes the old one's place when it is whole. */
 async function buildPage(sources: string): Promise<void> {
-  // Only needed to build: a server whose page is there never loads them.
-  const [{ build }, { default: react }] = await Promise.all([import('vite'), import('@vitejs/plugin-react')]);
   const fresh = `${pageDist}.${String(process.pid)}.tmp`;
   try {
-    await build({
-      root: pageFolder,
-      configFile: false,
-      envDir: false,
-      logLevel: 'warn',
-      plugins: [react()],
-      cacheDir: join(packageFolder, 'node_modules/.vite-page'),
-      // Nothing inline: the page's content security policy refuses data: scripts and styles.
-      build: { outDir: fresh, emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-    });
+    const builder = fileURLToPath(new URL('./page-build-process.ts', import.meta.url));
+    const loader = ['--import', import.meta.resolve('tsx')];
+    await execa(process.execPath, [...loader, builder, fresh], { env: { NODE_ENV: 'production' }, stdin: 'ignore' });
     await compressBelow(fresh);
     await writeFile(join(fresh, MARKER), sources);
     await mkdir(dirname(pageDist), { recursive: true });

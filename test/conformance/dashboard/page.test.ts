@@ -124,8 +124,8 @@ test('while the server is away the page says so and keeps what it knew; it goes 
   const again = await startMadeUpServer({ port });
   await page.getByText('does not answer').waitFor({ state: 'detached', timeout: 30_000 });
   await page.getByRole('link', { name: 'Models', exact: true }).click();
-  await settled(page);
-  await page.getByRole('link', { name: 'pets' }).waitFor();
+  await page.getByRole('heading', { name: 'Models' }).waitFor();
+  await page.getByRole('link', { name: 'pets', exact: true }).waitFor();
   await context.close();
   await again.close();
 });

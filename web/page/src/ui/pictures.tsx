@@ -30,7 +30,7 @@ export const Pictures = ({ label, pictures }: { readonly label: string; readonly
     {pictures.map((picture) => (
       <li key={picture.key}>
         <figure>
-          {picture.picture ?? <Framed {...picture} />}
+          {picture.picture ?? <Framed src={picture.src} alt={picture.alt} boxes={picture.boxes ?? []} />}
           <figcaption>{picture.caption}</figcaption>
         </figure>
       </li>
@@ -39,7 +39,7 @@ export const Pictures = ({ label, pictures }: { readonly label: string; readonly
 );
 
 /** A picture with what is drawn on it. Its file is a stranger's: only ever an image, whatever it says of itself. */
-export function Framed({ src, alt, boxes = [] }: Pick<Picture, 'src' | 'alt' | 'boxes'>) {
+export function Framed({ src, alt, boxes }: Required<Pick<Picture, 'src' | 'alt' | 'boxes'>>) {
   const [broken, setBroken] = useState(false);
   if (src === null || broken) {
     return (
