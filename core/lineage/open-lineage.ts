@@ -2,7 +2,8 @@ import type { Json } from '../canonical-json.ts';
 import { STEP_INPUTS } from './lineage.ts';
 import type { LineageStep, ModelLineage } from './lineage.ts';
 
-const PRODUCER = 'https://github.com/graft/graft';
+/** A URI, as the format asks for, that claims no address on the network. */
+const PRODUCER = 'urn:graft';
 const SPEC = 'https://openlineage.io/spec';
 const EVENT_SCHEMA = `${SPEC}/1-0-5/OpenLineage.json#/definitions/RunEvent`;
 /** What OpenLineage has no facet for follows its rule for custom ones: a prefix, and the base facet as schema. */
