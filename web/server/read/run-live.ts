@@ -8,6 +8,9 @@ import { newestTraining, stageOf } from '../../../infra/clients/observation.ts';
 import { isUnderWay } from '../../../infra/clients/runs-client.ts';
 import type { Observation, PendingWork } from '../../../infra/clients/runs-client.ts';
 
+/** A stage of those runs alone whose file says `auto` somewhere. */
+const ONLY_IF_ASKED: StageName = 'advise';
+
 const Amount = z.object({ done: z.number(), total: z.number() });
 
 export interface SeenRun {
@@ -26,7 +29,9 @@ export function runLive({ runId, status, observation, report, error, notice }: S
   const work = observation?.pending.find(({ activity }) => stageOf[activity] !== undefined) ?? null;
   const training = newestTraining(TrainingProgress.safeParse(work?.heartbeat).data, progress?.training);
   const current = currentStage(status, finished, work, progress);
-  const stages = StageName.options.map((name): StageView => {
+  const isThere = (name: StageName): boolean => name === current || finished.some((stage) => stage.name === name);
+  const shown = StageName.options.filter((name) => name !== ONLY_IF_ASKED || isThere(name));
+  const stages = shown.map((name): StageView => {
     const summary = finished.find((stage) => stage.name === name);
     if (summary) return finishedStage(summary);
     const empty = { name, seconds: null, summary: null, done: null, attempt: null, problem: null };
@@ -50,7 +55,8 @@ function currentStage(
   const known = progress?.stage ?? (work ? (stageOf[work.activity] ?? null) : null);
   if (known !== null) return known;
   // Where nothing says so, it is the one after the last that ended.
-  return StageName.options.find((name) => !finished.some((stage) => stage.name === name)) ?? null;
+  const ahead = StageName.options.filter((name) => name !== ONLY_IF_ASKED);
+  return ahead.find((name) => !finished.some((stage) => stage.name === name)) ?? null;
 }
 
 function finishedStage({ name, cached, seconds, summary }: StageSummary): StageView {

@@ -13,14 +13,17 @@ interface GraphProps {
 
 /** The stages in their order: done or taken from the cache, under way, failed, or still to come. */
 export const StageGraph = ({ stages, waiting }: GraphProps) => (
-  <ol className="stage-graph">
-    {stages.map((stage, index) => (
-      <Fragment key={stage.name}>
-        {index === 0 ? null : <li aria-hidden className="stage-arrow" />}
-        <Stage stage={stage} waiting={waiting && stage.name === 'promote' && stage.state === 'waiting'} />
-      </Fragment>
-    ))}
-  </ol>
+  // On a narrow window it scrolls, which the arrow keys must reach.
+  <div className="stage-scroll" role="region" aria-label="Stages" tabIndex={0}>
+    <ol className="stage-graph">
+      {stages.map((stage, index) => (
+        <Fragment key={stage.name}>
+          {index === 0 ? null : <li aria-hidden className="stage-arrow" />}
+          <Stage stage={stage} waiting={waiting && stage.name === 'promote' && stage.state === 'waiting'} />
+        </Fragment>
+      ))}
+    </ol>
+  </div>
 );
 
 function Stage({ stage, waiting }: { readonly stage: StageView; readonly waiting: boolean }) {
