@@ -11,8 +11,24 @@ import { loadTensorFlow } from './native/load-tensorflow.ts';
 let stopRequested = false;
 const batches = new BatchQueue();
 
+let unsent = 0;
+let onSent: () => void = () => undefined;
+
 function emit(event: MlEvent): void {
-  process.send?.(event);
+  unsent++;
+  process.send?.(event, undefined, undefined, () => {
+    unsent--;
+    onSent();
+  });
+}
+
+/** Closing the channel drops what is still being written: a list of boxes is more than a pipe takes at once. */
+async function allSent(): Promise<void> {
+  while (unsent > 0) {
+    await new Promise<void>((resolve) => {
+      onSent = resolve;
+    });
+  }
 }
 
 async function run(job: MlJob, threads: number): Promise<void> {
@@ -77,9 +93,9 @@ process.on('message', (message) => {
     batches.push(command);
     return;
   }
-  run(command.job, command.threads)
+  void run(command.job, command.threads)
     .catch(fail)
-    // Messages are sent before the channel closes: disconnect waits for them.
+    .then(allSent)
     .finally(() => {
       process.removeAllListeners('disconnect');
       process.disconnect();
