@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stream } from '../../../core/rng.ts';
 import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
 import { activate } from './activation.ts';
 import type { BatchNormParams } from './batch-norm.ts';
@@ -10,37 +9,17 @@ import type { Padding } from './conv.ts';
 import { conv } from './conv.ts';
 import { maxPool } from './max-pool.ts';
 import { isNative } from './native.ts';
+import { distance, gradientsOf, normalValues } from '../testing/compare.ts';
 
 beforeAll(async () => {
   await loadTensorFlow();
   expect(isNative()).toBe(true);
 });
 
-function values(name: string, shape: number[], scale = 1, shift = 0): tf.Tensor {
-  const random = stream(3, name);
-  const count = shape.reduce((product, size) => product * size, 1);
-  return tf.tensor(
-    Float32Array.from({ length: count }, (_, i) => random.normal(0, i) * scale + shift),
-    shape,
-  );
-}
-
-/** Largest difference, relative to the largest value. */
-function distance(a: tf.Tensor, b: tf.Tensor): number {
-  expect(a.shape).toEqual(b.shape);
-  return tf.tidy(() => {
-    const scale = tf.maximum(tf.max(tf.abs(b)), 1e-6);
-    return tf.div(tf.max(tf.abs(tf.sub(a, b))), scale).dataSync()[0]!;
-  });
-}
-
-/** Gradients of Σ w ∘ f(inputs) with fixed random w. */
-function gradients(f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] {
-  return tf.grads((...given: tf.Tensor[]) => {
-    const y = f(...given);
-    return tf.sum(tf.mul(y, values('w', y.shape)));
-  })(inputs);
-}
+const values = (name: string, shape: number[], scale?: number, shift?: number): tf.Tensor =>
+  normalValues(3, name, shape, scale, shift);
+const gradients = (f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor[]): tf.Tensor[] =>
+  gradientsOf(3, f, inputs);
 
 describe('BatchNorm of a batch', () => {
   const params = (channels: number): BatchNormParams => ({
