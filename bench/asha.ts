@@ -24,6 +24,8 @@ import type { Stack } from './lib/stack.ts';
 
 const ALLOWED = 0.35;
 const ORDERS = 200;
+/** After how many epochs a trial may be given up: one is too few to tell rates apart, three cost more than they find. */
+const GRACE = 2;
 
 const options = benchOptions();
 const epochs = options.quick ? 9 : 27;
@@ -99,8 +101,7 @@ await withStack(async (stack) => {
   const { dir, connections } = stack;
   await writeDigitFolders(dir, perDigit);
   await writeFile(join(dir, 'base.yaml'), BASE);
-  const grace = options.quick ? 1 : 3;
-  const asha = await run(stack, 'asha', `kind: asha, sampler: grid, grace: ${grace}, eta: 3`);
+  const asha = await run(stack, 'asha', `kind: asha, sampler: grid, grace: ${GRACE}, eta: 3`);
   const full = await run(stack, 'all', 'kind: grid');
   const store = createS3ObjectStore(connections.s3!);
   const curves = new Map<string, number[][]>();
@@ -108,8 +109,21 @@ await withStack(async (stack) => {
   store.close();
   const { input } = unwrap(await loadSweepFile(join(dir, 'all.yaml')));
   const best = JSON.stringify(full.best?.values);
-  const plays = Array.from({ length: ORDERS }, (_, order) => replayed(curves, grace, input.state.search.space, order));
-  const found = plays.filter((play) => play.best === best).length;
+  const simulated = [1, 2, 3].map((grace) => {
+    const plays = Array.from({ length: ORDERS }, (_, order) =>
+      replayed(curves, grace, input.state.search.space, order),
+    );
+    const shares = plays.map((play) => play.share);
+    const mean = shares.reduce((sum, each) => sum + each, 0) / ORDERS;
+    return {
+      who: `asha, grace ${grace}, simulated in ${ORDERS} other orders`,
+      steps: '–',
+      share: `${figure(mean, 3)}, at most ${figure(Math.max(...shares), 3)}`,
+      'finds the best': `${plays.filter((play) => play.best === best).length} of ${ORDERS}`,
+      best: '–',
+      loss: '–',
+    };
+  });
   const share = stepsOf(asha) / stepsOf(full);
   const same = JSON.stringify(asha.best?.values) === best;
   report(
@@ -124,23 +138,16 @@ await withStack(async (stack) => {
         loss: figure(full.best?.metric ?? null, 4),
       },
       {
-        who: 'asha',
+        who: `asha, grace ${GRACE}`,
         steps: stepsOf(asha),
         share: figure(share, 3),
         'finds the best': same ? 'yes' : 'no',
         best: JSON.stringify(asha.best?.values),
         loss: figure(asha.best?.metric ?? null, 4),
       },
-      {
-        who: `asha, simulated in ${ORDERS} other orders`,
-        steps: '–',
-        share: figure(Math.max(...plays.map((play) => play.share)), 3),
-        'finds the best': `${found} of ${ORDERS}`,
-        best: '–',
-        loss: '–',
-      },
+      ...simulated,
     ],
-    [`allowed: ${ALLOWED} of the steps; for the simulated orders the largest share is shown`],
+    [`allowed: ${ALLOWED} of the steps`],
   );
   process.exitCode = (same && share <= ALLOWED) || options.quick ? 0 : 1;
 });
