@@ -46,6 +46,13 @@ export async function watchedPage(
   expected?: RegExp,
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
+  return watchedTab(context, origin, expected);
+}
+
+/** Another tab of the same browser, where the same person is signed in. */
+export const anotherTab = ({ context }: Watched, origin: string): Promise<Watched> => watchedTab(context, origin);
+
+async function watchedTab(context: BrowserContext, origin: string, expected?: RegExp): Promise<Watched> {
   const page = await context.newPage();
   const complaints: string[] = [];
   const note = (text: string): void => {
@@ -91,7 +98,9 @@ export async function turnTo(page: Page, { width, scheme }: View): Promise<void>
   await page.setViewportSize({ width, height: 900 });
   await page.emulateMedia({ colorScheme: scheme });
   // Two frames: what watches sizes answers the first, and charts are made anew after it.
-  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))');
+  await page.evaluate(
+    'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))',
+  );
   await settled(page);
 }
 

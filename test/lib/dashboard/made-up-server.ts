@@ -10,7 +10,16 @@ import { liveOf, log, metricsOf, rows, runOf, runsPage } from './made-up-runs.ts
 
 export interface MadeUpServer {
   readonly url: string;
+  /** While nobody is signed in, whatever is asked is refused. */
+  readonly state: { signedOut: boolean };
   close(): Promise<void>;
+}
+
+export interface MadeUpOptions {
+  readonly port?: number;
+  readonly steps?: number;
+  /** In the place of those that are made up here, by their path below /api. */
+  readonly answers?: Readonly<Record<string, unknown>>;
 }
 
 const POLICY =
@@ -25,10 +34,12 @@ const types: Readonly<Record<string, string>> = {
 export async function startMadeUpServer({
   port = 0,
   steps = 1_500,
-}: { port?: number; steps?: number } = {}): Promise<MadeUpServer> {
+  answers = {},
+}: MadeUpOptions = {}): Promise<MadeUpServer> {
   const dist = await ensurePage();
+  const state = { signedOut: false };
   const server = createServer((request, response) => {
-    void answer(request, response, dist, steps).catch((error: unknown) => {
+    void answer(request, response, { dist, steps, answers, state }).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
   });
@@ -37,6 +48,7 @@ export async function startMadeUpServer({
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
     url: `http://127.0.0.1:${String(address.port)}`,
+    state,
     close: () =>
       new Promise((closed) => {
         server.closeAllConnections();
@@ -47,15 +59,30 @@ export async function startMadeUpServer({
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, dist: string, steps: number): Promise<void> {
+interface Asked extends Required<Pick<MadeUpOptions, 'steps' | 'answers'>>, Pick<MadeUpServer, 'state'> {
+  readonly dist: string;
+}
+
+const expired = {
+  error: { code: 'SIGN_IN', message: 'SIGN_IN: the session has expired', remedy: 'graft up', retryAfter: null },
+};
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { dist, steps, answers, state }: Asked,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-  if (url.pathname.startsWith('/api/images/')) {
+  if (state.signedOut && url.pathname.startsWith('/api/')) {
+    response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(expired));
+  } else if (url.pathname.startsWith('/api/images/')) {
     const png = await picture(url.pathname);
     response.writeHead(200, { 'content-type': 'image/png' }).end(png);
   } else if (url.pathname.endsWith('/stream')) {
     stream(request, response, url.pathname, steps);
   } else if (url.pathname.startsWith('/api/')) {
-    const found = apiAnswer(url.pathname.slice(4), Object.fromEntries(url.searchParams), steps);
+    const path = url.pathname.slice(4);
+    const found = answers[path] ?? apiAnswer(path, Object.fromEntries(url.searchParams), steps);
     const missing = {
       error: { code: 'NOT_FOUND', message: 'NOT_FOUND: nothing made up', remedy: null, retryAfter: null },
     };

@@ -60,12 +60,7 @@ export function VirtualRows<T>({ label, columns, rows, total, keyOf, onNearEnd }
         {items.map((item) => {
           const row = rows[item.index];
           return row === undefined ? null : (
-            <Row
-              key={item.key}
-              {...{ columns, tracks, row }}
-              index={item.index}
-              topPx={item.start - offset}
-            />
+            <Row key={item.key} {...{ columns, tracks, row }} index={item.index} topPx={item.start - offset} />
           );
         })}
       </div>

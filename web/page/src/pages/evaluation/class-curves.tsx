@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { Curves } from '../../../../../contracts/web.ts';
 import { Curve } from '../../charts/curve.tsx';
 import type { CurveLine } from '../../charts/curve.tsx';
@@ -26,7 +26,7 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
           >
             <option value="">all (micro)</option>
             {classes.map((label, index) => (
-              <option key={label} value={index}>
+              <option key={index} value={index}>
                 {label}
               </option>
             ))}
@@ -68,10 +68,13 @@ interface PairProps {
 }
 
 function Pair({ title, xLabel, own, other, area }: PairProps) {
-  const lines: CurveLine[] = [
-    lineOf('this run', own, 1),
-    ...(other === undefined ? [] : [{ ...lineOf('champion', other, 2), dashed: true }]),
-  ];
+  const lines = useMemo(
+    (): CurveLine[] => [
+      lineOf('this run', own, 1),
+      ...(other === undefined ? [] : [{ ...lineOf('champion', other, 2), dashed: true }]),
+    ],
+    [own, other],
+  );
   return (
     <div>
       <h3>
