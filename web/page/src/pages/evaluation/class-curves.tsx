@@ -6,7 +6,7 @@ import { count, figure } from '../../lib/format.ts';
 import { useApi } from '../../lib/queries.ts';
 import { Answered, Card } from '../../ui/parts.tsx';
 
-type CurvePoints = Curves['roc'];
+type CurvePoints = Curves['precisionRecall'];
 
 /** Precision against recall, and true against false positives: of all classes at once, or of one. */
 export function ClassCurves({ path, classes }: { readonly path: string; readonly classes: readonly string[] }) {
@@ -14,7 +14,7 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
   const curves = useApi<Curves>(`${path}/curves`, { query: { class: chosen }, keep: true });
   return (
     <Card
-      title="Precision, recall and false alarms"
+      title="Precision and recall"
       actions={
         <label className="field">
           Class
@@ -24,7 +24,7 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
               setChosen(event.target.value);
             }}
           >
-            <option value="">all (micro)</option>
+            <option value="">all</option>
             {classes.map((label, index) => (
               <option key={index} value={index}>
                 {label}
@@ -44,14 +44,18 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
               other={champion?.precisionRecall}
               area="average precision"
             />
-            <Pair
-              title="True against false positives"
-              xLabel="false positive rate"
-              own={roc}
-              other={champion?.roc}
-              area="area under the ROC curve"
-            />
-            <p className="small muted">{count(positives)} positives.</p>
+            {roc === null ? null : (
+              <Pair
+                title="True against false positives"
+                xLabel="false positive rate"
+                own={roc}
+                other={champion?.roc ?? undefined}
+                area="area under the ROC curve"
+              />
+            )}
+            <p className="small muted">
+              {roc === null ? `${count(positives)} objects; at an overlap of one half.` : `${count(positives)} positives.`}
+            </p>
           </div>
         )}
       </Answered>
