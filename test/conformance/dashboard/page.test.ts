@@ -12,7 +12,7 @@ import {
   visit,
   watchedPage,
 } from '../../lib/dashboard/browser.ts';
-import { startMadeUpServer } from '../../lib/dashboard/made-up-server.ts';
+import { DETECTOR, startMadeUpServer } from '../../lib/dashboard/made-up-server.ts';
 import type { MadeUpServer } from '../../lib/dashboard/made-up-server.ts';
 
 const [running, completed, failed] = [1, 2, 3].map(
@@ -27,6 +27,7 @@ const pages: Readonly<Record<string, string>> = {
   'run-log': `/runs/${completed ?? ''}?tab=log`,
   'run-config': `/runs/${completed ?? ''}?tab=config`,
   evaluation: `/runs/${completed ?? ''}/evaluation`,
+  'evaluation-detector': `/runs/${DETECTOR}/evaluation`,
   data: '/data',
   dataset: '/data/pets',
   'dataset-balance': '/data/pets?tab=balance',

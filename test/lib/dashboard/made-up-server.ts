@@ -5,6 +5,7 @@ import { extname, join } from 'node:path';
 import sharp from 'sharp';
 import { ensurePage } from '../../../web/page-build.ts';
 import * as made from './made-up.ts';
+import { detectorCurves, detectorEvaluation } from './made-up-detector.ts';
 import * as search from './made-up-search.ts';
 import { liveOf, log, metricsOf, rows, runOf, runsPage } from './made-up-runs.ts';
 
@@ -21,6 +22,9 @@ export interface MadeUpOptions {
   /** In the place of those that are made up here, by their path below /api. */
   readonly answers?: Readonly<Record<string, unknown>>;
 }
+
+/** The run whose model finds objects. */
+export const DETECTOR = 'digits-20261126-101500-0006';
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'";
@@ -124,6 +128,8 @@ function apiAnswer(path: string, query: Record<string, string>, steps: number): 
   if (rest === '') return runOf(row, steps);
   if (rest === '/metrics') return metricsOf(Math.min(steps, 1_932), steps);
   if (rest === '/log') return log;
+  if (runId === DETECTOR && rest.startsWith('/evaluation'))
+    return rest === '/evaluation' ? detectorEvaluation : detectorCurves;
   if (rest === '/evaluation') return made.evaluation;
   if (rest === '/evaluation/curves') return made.curves;
   const cell = made.scoredItems(Number(query['truth'] ?? 0), Number(query['predicted'] ?? 0));

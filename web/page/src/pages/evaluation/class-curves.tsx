@@ -54,7 +54,9 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
               />
             )}
             <p className="small muted">
-              {roc === null ? `${count(positives)} objects; at an overlap of one half.` : `${count(positives)} positives.`}
+              {roc === null
+                ? `${count(positives)} objects; at an overlap of one half.`
+                : `${count(positives)} positives.`}
             </p>
           </div>
         )}

@@ -61,7 +61,9 @@ export function Detector({ evaluation, path }: { readonly evaluation: DetectionE
 /** −1 stands for nothing to measure. */
 const share = (value: number | undefined): string => (value === undefined || value < 0 ? '–' : figure(value, 3));
 
-function Headlines({ evaluation: { coco, voc07, intervals, images, objects, detections, champion } }: {
+function Headlines({
+  evaluation: { coco, voc07, intervals, images, objects, detections, champion },
+}: {
   readonly evaluation: DetectionEvaluation;
 }) {
   const beside = (name: 'AP' | 'AP50' | 'AP75'): string | null => {
@@ -79,7 +81,11 @@ function Headlines({ evaluation: { coco, voc07, intervals, images, objects, dete
         { label: 'mAP, VOC 2007', value: share(voc07) },
         { label: 'Small, medium, large', value: [coco.APsmall, coco.APmedium, coco.APlarge].map(share).join(' · ') },
         { label: 'Recall, 100 a picture', value: share(coco.AR100) },
-        { label: 'Test images', value: count(images), note: `${count(objects)} objects, ${count(detections)} detections` },
+        {
+          label: 'Test images',
+          value: count(images),
+          note: `${count(objects)} objects, ${count(detections)} detections`,
+        },
       ]}
     />
   );
