@@ -57,6 +57,8 @@ export interface Settings {
   readonly webPort: number | null;
   /** Where a worker tells Prometheus of itself, on loopback; null: nowhere. */
   readonly metricsPort: number | null;
+  /** A collector of traces, OTLP over HTTP. */
+  readonly otlpEndpoint: string | null;
   readonly logFormat: 'text' | 'json';
   /** What opens the dashboard; a file under the state folder where null. */
   readonly webToken: string | null;
@@ -112,6 +114,9 @@ const Environment = z.object({
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_WEB_PORT: Port.optional(),
   GRAFT_METRICS_PORT: Port.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'expected http://host:4318 or https://host' })
+    .optional(),
   GRAFT_LOG_FORMAT: z.enum(['text', 'json']).optional(),
   GRAFT_WEB_TOKEN: z
     .string()
@@ -147,6 +152,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     s3Port: env.GRAFT_S3_PORT ?? null,
     webPort: env.GRAFT_WEB_PORT ?? null,
     metricsPort: env.GRAFT_METRICS_PORT ?? null,
+    otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
     webToken: env.GRAFT_WEB_TOKEN ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
@@ -205,7 +211,8 @@ export function childEnvironment(
   const merged: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...overrides })) {
     const barred =
-      options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_)/.test(name));
+      options.secrets === false &&
+      (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_|OTEL_EXPORTER_)/.test(name));
     if (value !== undefined && !barred) merged[name] = value;
   }
   return merged;
