@@ -95,7 +95,15 @@ test('a run is one trace: its workflow, what that asks for, and the activities b
   const asked = spans.find(({ spanId }) => spanId === train?.parentSpanId);
   expect(asked?.name).toBe('StartActivity:trainModel');
   expect(asked?.parentSpanId).toBe(workflow?.spanId);
-  const stages = ['openRun', 'ingestDataset', 'validateDataset', 'splitDataset', 'prepareImages', 'trainModel', 'closeRun'];
+  const stages = [
+    'openRun',
+    'ingestDataset',
+    'validateDataset',
+    'splitDataset',
+    'prepareImages',
+    'trainModel',
+    'closeRun',
+  ];
   const names = new Set(spans.filter(({ traceId }) => traceId === workflow?.traceId).map(({ name }) => name));
   for (const stage of stages) expect(names).toContain(`RunActivity:${stage}`);
 });
