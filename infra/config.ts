@@ -62,6 +62,8 @@ export interface Settings {
   readonly logFormat: 'text' | 'json';
   /** What opens the dashboard; a file under the state folder where null. */
   readonly webToken: string | null;
+  /** Of the dashboard, at an OpenID provider. */
+  readonly oidcClientSecret: string | null;
   readonly device: DeviceRequest;
   /** Whether training uses graft's own kernels where they can be had; false: TensorFlow's alone. */
   readonly ownKernels: boolean;
@@ -122,6 +124,7 @@ const Environment = z.object({
     .string()
     .regex(/^[\w-]{22,200}$/, 'expected 22 to 200 letters, digits, - and _')
     .optional(),
+  GRAFT_OIDC_CLIENT_SECRET: Text.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
   GRAFT_KERNELS: z.enum(['own', 'tensorflow']).optional(),
@@ -155,6 +158,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
     webToken: env.GRAFT_WEB_TOKEN ?? null,
+    oidcClientSecret: env.GRAFT_OIDC_CLIENT_SECRET ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     ownKernels: env.GRAFT_KERNELS === 'own',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
@@ -198,6 +202,7 @@ const SECRETS = [
   'AWS_SESSION_TOKEN',
   'TEMPORAL_API_KEY',
   'GRAFT_WEB_TOKEN',
+  'GRAFT_OIDC_CLIENT_SECRET',
 ];
 
 /**

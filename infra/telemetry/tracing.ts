@@ -3,13 +3,14 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { Resource } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { makeWorkflowExporter, OpenTelemetryActivityInboundInterceptor } from '@temporalio/interceptors-opentelemetry';
+import type { OpenTelemetrySinks } from '@temporalio/interceptors-opentelemetry/lib/workflow';
 import type { InjectedSinks, WorkerInterceptors } from '@temporalio/worker';
 
 /** Spans of workflows and activities on their way to a collector. */
 export interface Tracing {
   readonly activity: NonNullable<WorkerInterceptors['activity']>;
   /** Workflow code reaches nothing outside but through sinks, which are silent while a history is replayed. */
-  readonly sinks: InjectedSinks<{ exporter: { export(...spans: never[]): void } }>;
+  readonly sinks: InjectedSinks<OpenTelemetrySinks>;
   /** Sends what is left; a collector that is away is waited for a few seconds only. */
   close(): Promise<void>;
 }

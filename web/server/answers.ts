@@ -5,6 +5,8 @@ import { GraftError, messageOf } from '../../core/errors.ts';
 /** Input errors that are about something else than what was sent. */
 const STATUS: Readonly<Record<string, number>> = {
   SIGN_IN: 401,
+  SIGN_IN_AT: 401,
+  OIDC_REFUSED: 403,
   NOT_ALLOWED: 403,
   HOST_REFUSED: 403,
   ORIGIN_REFUSED: 403,
