@@ -33,7 +33,8 @@ beforeAll(async () => {
       claims: () => ({ sub: id, email: `${id}@example.org`, email_verified: id !== 'eve' }),
     }),
   });
-  provider.on('request', known.callback());
+  const answer = known.callback();
+  provider.on('request', (request, response) => void answer(request, response));
   const oidc = {
     ...{ issuer, clientId: 'graft', clientSecret: 'a secret of forty characters or so ........' },
     ...{ publicUrl: ORIGIN, claim: 'email', approvers: ['grace@example.org'] },
