@@ -14,7 +14,7 @@ import { DetectedClasses } from './detected-classes.tsx';
 /** How good a detector is: precision over classes and sizes, why it is lost, and where. */
 export function Detector({ evaluation, path }: { readonly evaluation: DetectionEvaluation; readonly path: string }) {
   const { classes, perClass, confusion, worst, findings, champion, scoreThreshold } = evaluation;
-  const withBackground = useMemo(() => [...classes, 'background'], [classes]);
+  const withBackground = useMemo(() => [...classes, 'nothing'], [classes]);
   return (
     <div className="stack">
       <Headlines evaluation={evaluation} />
@@ -61,6 +61,8 @@ export function Detector({ evaluation, path }: { readonly evaluation: DetectionE
 /** −1 stands for nothing to measure. */
 const share = (value: number | undefined): string => (value === undefined || value < 0 ? '–' : figure(value, 3));
 
+const brief = (value: number): string => (value < 0 ? '–' : value.toFixed(2).replace(/^0/, ''));
+
 function Headlines({
   evaluation: { coco, voc07, intervals, images, objects, detections, champion },
 }: {
@@ -79,7 +81,7 @@ function Headlines({
         { label: 'mAP, IoU .5 to .95', value: share(coco.AP), note: beside('AP') ?? range(intervals.AP) },
         { label: 'mAP, IoU .75', value: share(coco.AP75), note: beside('AP75') },
         { label: 'mAP, VOC 2007', value: share(voc07) },
-        { label: 'Small, medium, large', value: [coco.APsmall, coco.APmedium, coco.APlarge].map(share).join(' · ') },
+        { label: 'Small, medium, large', value: [coco.APsmall, coco.APmedium, coco.APlarge].map(brief).join(' · ') },
         { label: 'Recall, 100 a picture', value: share(coco.AR100) },
         {
           label: 'Test images',
@@ -95,7 +97,7 @@ const kinds = {
   missed: 'not found at all',
   localization: 'right class, box too far off',
   classification: 'right box, another class',
-  both: 'other class and box too far off',
+  both: 'class and box both off',
   duplicate: 'found twice',
   background: 'found where nothing is',
 } as const;
