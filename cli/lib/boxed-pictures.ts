@@ -31,11 +31,12 @@ export async function renderBoxed(
     const pixels = new Uint8Array(image.heightPx * image.widthPx * image.channels);
     const [rendered] = await decoder.render([item.path], image, pixels);
     const { width, height } = item.picture;
+    const { boxes = [], attributes } = item.annotations;
     if (rendered?.ok !== true) {
       found.bad.push({ path: item.entry.path, code: 'IMAGE_RENDER', reason: 'it can’t be rendered' });
       continue;
     }
-    found.pictures.push({ path: item.entry.path, width, height, boxes: item.annotations.boxes ?? [] });
+    found.pictures.push({ path: item.entry.path, width, height, boxes, attributes });
     found.pixels.push(pixels);
     if (found.pixels.length % 100 === 0) bar.update(found.pixels.length, null);
   }
