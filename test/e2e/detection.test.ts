@@ -36,8 +36,8 @@ test('goes through all stages, and another is judged against it on the same pict
   expect(first).toMatchObject({ status: 'completed', dataset: { images: 30, quarantined: 0 } });
   expect(first.model).toMatchObject({ version: 1, promoted: true });
   expect(first.metrics?.mAP50).toBeGreaterThanOrEqual(0);
-  await cli.run('runs', 'report', first.runId, '--out', 'reports');
-  const report = await readFile(join(dir, 'reports', 'report.html'), 'utf8');
+  const { files } = await cli.json<{ files: readonly [string] }>('runs', 'report', first.runId, '--out', 'reports');
+  const report = await readFile(join(dir, files[0]), 'utf8');
   for (const part of ['Where most is wrong', '<rect ', 'Losses on the validation side', 'mAP on the validation side'])
     expect(report).toContain(part);
   expect(first.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(['WEIGHTS_ORIGIN', 'LOSS_LEVEL']));
