@@ -4,7 +4,7 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import { failedError, inputError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { readAliases, readLedgerEntry, readVersion } from '../lib/registry.ts';
+import { readAliases, readLedgerEntry, readRetired, readVersion } from '../lib/registry.ts';
 import { readStage, stageManifestKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { checkVersion } from './check-version.ts';
@@ -43,6 +43,12 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
   if (!wanted) {
     const where = `${model} version ${to}`;
     throw inputError('VERSION_UNKNOWN', where, 'no such version', 'a registered one', `graft models show ${model}`);
+  }
+  const retired = await readRetired(store, model, to);
+  if (retired) {
+    const seen = `it was retired on ${retired.time} by ${retired.actor}: ${retired.reason}`;
+    const remedy = `graft models prune ${model} --undo ${to}, as long as its weights are there`;
+    throw inputError('VERSION_RETIRED', `${model} version ${to}`, seen, 'a version whose weights are kept', remedy);
   }
   const holder = from === null || from === to ? null : await readVersion(store, model, from).catch(() => null);
   if (holder && !allowClassMapChange && !sameClasses(holder, wanted)) {

@@ -87,7 +87,7 @@ async function answers(
   outputPath: string,
 ): Promise<number[]> {
   const job = { kind: 'evaluate' as const, model, weightsPath, side, batchSize: 250, outputPath };
-  for await (const _ of startJob(job).events);
+  for await (const { event } of startJob(job).events) if (event.kind === 'evaluated') break;
   const logits = unwrap(decodeSafetensors(await readFile(outputPath), outputPath)).tensors.get('logits');
   if (!logits) throw new Error('no logits');
   const scores = asFloat32(logits);

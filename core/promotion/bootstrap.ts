@@ -6,29 +6,38 @@ export interface BootstrapOptions {
   readonly seed: number;
 }
 
+/** Units that count alike: `of` says to which group each belongs. */
+export interface UnitGroups {
+  readonly count: number;
+  readonly of: Uint32Array;
+}
+
 /**
  * The non-parametric bootstrap (Efron, "Bootstrap Methods: Another Look at the Jackknife", Ann. Statist. 7, 1979): test
  * sets of the same size are drawn with replacement, and `statistic` gives its figures of each. It sees how often every
  * unit (image) was drawn, so that it can be anything that is computed from images: a share, a macro F1, a mean average
  * precision. Two models that are scored in the same call see the same draws: that makes the comparison a paired one.
- * The draws are addressed by (seed, resample, position). Returns the values of each figure, ascending.
+ * The draws are addressed by (seed, resample, position). Returns the values of each figure, ascending. With `groups`,
+ * `statistic` sees how many units of each group were drawn: the same draws, and less to look at.
  */
 export function bootstrap(
   units: number,
   { resamples, seed }: BootstrapOptions,
   statistic: (drawn: Uint32Array) => readonly number[],
+  groups?: UnitGroups,
 ): Float64Array[] {
   const { words } = stream(seed, 'promotion/bootstrap');
-  const drawn = new Uint32Array(units);
+  const drawn = new Uint32Array(groups?.count ?? units);
   const values: Float64Array[] = [];
   for (let resample = 0; resample < resamples; resample++) {
     drawn.fill(0);
-    for (let at = 0; at < units; at += 4) {
-      const four = words(resample, at);
-      const last = Math.min(4, units - at);
+    for (let first = 0; first < units; first += 4) {
+      const four = words(resample, first);
+      const last = Math.min(4, units - first);
       for (let word = 0; word < last; word++) {
         const unit = Math.floor(((four[word] ?? 0) / 0x1_0000_0000) * units);
-        drawn[unit] = (drawn[unit] ?? 0) + 1;
+        const at = groups ? (groups.of[unit] ?? 0) : unit;
+        drawn[at] = (drawn[at] ?? 0) + 1;
       }
     }
     for (const [index, value] of statistic(drawn).entries()) {

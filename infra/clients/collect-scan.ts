@@ -1,7 +1,9 @@
 import { StageManifest } from '../../contracts/manifests.ts';
+import { ModelAliases } from '../../contracts/registry.ts';
 import type { CollectibleResult } from '../../core/cache/collect.ts';
 import { GraftError } from '../../core/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../ports/object-store.ts';
+import { readJson } from './read-json.ts';
 
 export interface ScannedResult extends CollectibleResult {
   readonly manifestKey: string;
@@ -123,12 +125,30 @@ function leftOversOf(
 }
 
 async function* rootTexts(store: ObjectStore, youngFromMs: number): AsyncGenerator<string> {
+  const text = async (key: string): Promise<string> => new TextDecoder().decode((await store.get(key))?.body);
+  const letGo = await retiredVersions(store);
   for (const prefix of ['models/', 'schedules/', 'runs/', 'sweeps/']) {
     for await (const { key, modifiedAt } of store.list(prefix)) {
       const wanted = LASTING.test(key) || (RECORD.test(key) && modifiedAt.getTime() >= youngFromMs);
-      if (wanted) yield new TextDecoder().decode((await store.get(key))?.body);
+      if (wanted && !letGo.has(key)) yield await text(key);
     }
   }
+}
+
+/** Manifests of versions that are retired and that no alias points at: their weights need not be kept. */
+async function retiredVersions(store: ObjectStore): Promise<Set<string>> {
+  const manifests = new Set<string>();
+  const held = new Set<string>();
+  for await (const { key } of store.list('models/')) {
+    const [, name, version] = /^models\/([^/]+)\/retired\/(\d+)\.json$/.exec(key) ?? [];
+    if (name !== undefined && version !== undefined) manifests.add(`models/${name}/versions/${version}/manifest.json`);
+    const [, model] = /^models\/([^/]+)\/aliases\.json$/.exec(key) ?? [];
+    const aliases = model === undefined ? null : await readJson(store, key, ModelAliases);
+    for (const version of Object.values(aliases?.aliases ?? {})) {
+      held.add(`models/${model ?? ''}/versions/${version}/manifest.json`);
+    }
+  }
+  return new Set([...manifests].filter((key) => !held.has(key)));
 }
 
 async function readManifest(store: ObjectStore, id: string, infos: readonly ObjectInfo[]): Promise<Seen | null> {

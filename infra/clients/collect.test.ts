@@ -27,7 +27,7 @@ beforeEach(() => {
   store = createMemoryObjectStore({
     nowMs: () => nowMs,
     before: async (call, key) => {
-      kills.before(call, key);
+      await kills.before(call, key);
       await between?.(call, key);
     },
   });
