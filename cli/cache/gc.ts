@@ -73,7 +73,10 @@ function show(output: Output, plan: PlannedCollection, oldest: UnderWay | null, 
   output.result({
     ...{ applied: done !== null, graceSeconds: plan.rules.graceMs / 1000 },
     oldestRun: oldest && { workflowId: oldest.workflowId, startedAt: oldest.startedAt.toISOString() },
-    stages: stages.map((each) => ({ ...each })),
+    stages: stages.map(({ stage, results, kept, mark, waiting, sweep }) => ({
+      ...{ stage, results, kept: { ...kept } },
+      ...{ mark: { ...mark }, waiting: { ...waiting }, sweep: { ...sweep } },
+    })),
     leftOvers: { ...leftOvers },
     unreadable: [...plan.scan.unreadable],
     done: done && { ...done },
