@@ -13,13 +13,14 @@ import { lineageCommand } from './models/lineage.ts';
 import { pruneCommand } from './models/prune.ts';
 import { tagCommand, tagsText } from './models/tag.ts';
 import { verifyCommand } from './models/verify.ts';
+import { watchCommand } from './models/watch.ts';
 import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 /** `graft models …`: the registry. */
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('Registered models: list, show, compare, export, who was live, verify, tag, prune.')
+    .description('Registered models: list, show, compare, export, who was live, verify, tag, prune, watch.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(diffCommand())
@@ -32,6 +33,7 @@ export function modelsCommand(): Command {
     .addCommand(cardCommand())
     .addCommand(tagCommand())
     .addCommand(pruneCommand())
+    .addCommand(watchCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',

@@ -38,7 +38,7 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
     const expected = `version ${input.expected ?? 'none'}, as whoever asked had seen`;
     throw inputError('ALIAS_MOVED', model, seen, expected, 'look again, and decide again');
   }
-  const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq));
+  const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq)) ?? nothingBefore(model, alias);
   const wanted = await readVersion(store, model, to);
   if (!wanted) {
     const where = `${model} version ${to}`;
@@ -62,27 +62,24 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
 const sameClasses = (a: ModelVersion, b: ModelVersion): boolean =>
   a.model.classes.join('\n') === b.model.classes.join('\n');
 
-/** The version that the last move of the alias left. */
-async function standingBefore(
+/** The version that the last move of the alias left; null where it never stood at another. */
+export async function standingBefore(
   store: TrainPorts['store'],
   model: string,
   alias: string,
   ledgerSeq: number,
-): Promise<number> {
+): Promise<number | null> {
   for (let seq = ledgerSeq; seq > 0; seq--) {
     const entry = await readLedgerEntry(store, model, seq);
-    if (entry?.alias !== alias) continue;
-    if (entry.from !== null) return entry.from;
-    break;
+    if (entry?.alias === alias) return entry.from;
   }
-  const remedy = `name one: graft models rollback ${model} --to VERSION`;
-  throw inputError(
-    'ROLLBACK_NOTHING',
-    `${alias} of ${model}`,
-    'it never stood at another version',
-    'one before',
-    remedy,
-  );
+  return null;
+}
+
+function nothingBefore(model: string, alias: string): never {
+  const remedy = `name one: graft models rollback ${model} --to VERSION (graft models show ${model} lists them)`;
+  const seen = 'it never stood at another version';
+  throw inputError('ROLLBACK_NOTHING', `${alias} of ${model}`, seen, 'one before', remedy);
 }
 
 async function apply(ports: TrainPorts, application: AliasChangeApplication): Promise<AliasChangeResult> {
