@@ -56,6 +56,8 @@ export interface WorkerOptions {
 
 /** How often progress reaches the server, and so the dashboard: the SDK would hold heartbeats back for most of their timeout. */
 const HEARTBEAT_EVERY = '1 second';
+/** For how long an ML process waits for a next job: between stages and trials, not through a night. */
+const SPARE_ML_MS = 60_000;
 /** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */
 const FORCE_AFTER = '90 seconds';
 
@@ -102,7 +104,11 @@ async function connect({ temporal }: Connections): Promise<NativeConnection> {
 
 function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): TrainPorts {
   const known = settings();
-  const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads });
+  const runner = createMlRunner({
+    env: childEnvironment({}, { secrets: false }),
+    defaultThreads: known.threads,
+    spareMs: SPARE_ML_MS,
+  });
   const { store, ml } = telemetry.meter({ store: plain, ml: runner });
   return {
     store,
