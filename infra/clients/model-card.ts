@@ -5,10 +5,14 @@ import type { CardFacts } from '../../core/promotion/model-card.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { modelLineage, readManifest } from './lineage.ts';
 import { readModel } from './registry.ts';
+import { sliceFigures } from './slices.ts';
 import { readRunRecord } from './stored-run.ts';
 
-/** What the card of a version says, from its manifest, its lineage and its run: nothing is kept twice. */
-export async function cardFacts(store: ObjectStore, version: ModelVersion): Promise<CardFacts> {
+/**
+ * What the card of a version says, from its manifest, its lineage and its run: nothing is kept twice. `sliceBy` goes before
+ * the gate's own expression.
+ */
+export async function cardFacts(store: ObjectStore, version: ModelVersion, sliceBy?: string): Promise<CardFacts> {
   const { name, model, metrics, lineage, runId } = version;
   const [history, record, { aliases }] = await Promise.all([
     modelLineage(store, version),
@@ -18,6 +22,8 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion): Prom
   const gate = GateOutput.safeParse((await readManifest(store, 'gate', lineage.gateKey))?.output);
   const { perClass, images, confusion: _, ...figures } = metrics;
   const { backbone, steps } = history;
+  const by = sliceBy ?? record?.config.promote.gate.noSliceWorse?.by ?? null;
+  const figures = by === null ? null : await sliceFigures(store, version, by);
   const facts = {
     ...{ model: name, version: version.version, createdAt: version.createdAt, runId },
     ...{ graftVersion: lineage.graftVersion, weightsSha256: version.weights.sha256, classes: model.classes },
@@ -31,6 +37,7 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion): Prom
     code: Object.fromEntries(steps.map(({ stage, codeVersion }) => [stage, codeVersion])),
     test: { images, figures },
     perClass: perClass.map(({ label, support, recall, precision }) => ({ label, support, recall, precision })),
+    slices: by === null || figures === null ? null : { by, figures },
     gate: gate.success ? gate.data.rules : [],
     intendedUse: record?.config.promote.card.intendedUse ?? null,
   };
