@@ -23,7 +23,7 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion, slice
   const { perClass, images, confusion: _, ...figures } = metrics;
   const { backbone, steps } = history;
   const by = sliceBy ?? record?.config.promote.gate.noSliceWorse?.by ?? null;
-  const figures = by === null ? null : await sliceFigures(store, version, by);
+  const sliced = by === null ? null : await sliceFigures(store, version, by);
   const facts = {
     ...{ model: name, version: version.version, createdAt: version.createdAt, runId },
     ...{ graftVersion: lineage.graftVersion, weightsSha256: version.weights.sha256, classes: model.classes },
@@ -37,7 +37,7 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion, slice
     code: Object.fromEntries(steps.map(({ stage, codeVersion }) => [stage, codeVersion])),
     test: { images, figures },
     perClass: perClass.map(({ label, support, recall, precision }) => ({ label, support, recall, precision })),
-    slices: by === null || figures === null ? null : { by, figures },
+    slices: by === null || sliced === null ? null : { by, figures: sliced },
     gate: gate.success ? gate.data.rules : [],
     intendedUse: record?.config.promote.card.intendedUse ?? null,
   };
