@@ -31,11 +31,12 @@ export function cardCommand(): Command {
         await writeFile(out, card);
         output.say(`${facts.model} version ${facts.version}: ${out}`);
       } else if (!output.json) process.stdout.write(card);
-      const { perClass, gate, slices, ...rest } = facts;
+      const { perClass, gate, slices, exports, ...rest } = facts;
       output.result({
         ...rest,
         perClass: perClass.map((row) => ({ ...row, recallInterval: recallInterval(row) })),
         slices: slices && { by: slices.by, figures: slices.figures.map((each) => ({ ...each })) },
+        exports: exports.map(({ accuracy, ...cost }) => ({ ...cost, accuracy: accuracy && { ...accuracy } })),
         gate: gate.map(({ rule, passed, explanation }) => ({ rule, passed, explanation })),
       });
     },

@@ -15,6 +15,7 @@ const facts: Omit<CardFacts, 'limits'> = {
   ],
   gate: [{ rule: 'minimum.accuracy', passed: true, explanation: 'accuracy 0.9000 reaches the floor 0.8000' }],
   slices: null,
+  exports: [],
   intendedUse: null,
 };
 
@@ -46,6 +47,19 @@ describe('a model card', () => {
     expect(card).toContain('| day | 100 | 0.900 | 0.826 to 0.945 |');
     expect(card).toContain('- Slices of fewer than 30 test images: night.');
     expect(modelCard({ ...facts, limits: [] })).not.toContain('Slices');
+  });
+
+  it('has what its exports cost', () => {
+    const cost = { format: 'tfjs', precision: 'int8', sizeBytes: 3_456_000, maxDifference: 0.0123 };
+    const measured = { ...cost, accuracy: { images: 100, original: 0.9, exported: 0.88 } };
+    const card = modelCard({
+      ...facts,
+      limits: [],
+      exports: [measured, { ...cost, precision: 'float16', accuracy: null }],
+    });
+    expect(card).toContain('| tfjs | int8 | 3.46 MB | 1.2e-2 | 0.8800 instead of 0.9000 on 100 images |');
+    expect(card).toContain('| tfjs | float16 | 3.46 MB | 1.2e-2 | not measured |');
+    expect(modelCard({ ...facts, limits: [] })).not.toContain('## Exports');
   });
 
   it('says where its figures say little, and what the gate refused', () => {

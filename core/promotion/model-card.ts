@@ -8,6 +8,16 @@ export interface SliceFigure {
   readonly right: number;
 }
 
+/** What an export cost, measured when it was written. */
+export interface ExportCost {
+  readonly format: string;
+  readonly precision: string;
+  readonly sizeBytes: number;
+  /** Largest difference of a probability on real pictures. */
+  readonly maxDifference: number;
+  readonly accuracy: { readonly images: number; readonly original: number; readonly exported: number } | null;
+}
+
 /** What a card says of a version (Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, as far as graft knows it). */
 export interface CardFacts {
   readonly model: string;
@@ -35,6 +45,7 @@ export interface CardFacts {
   }[];
   /** By the expression of the gate or of whoever asks; null where there is none. */
   readonly slices: { readonly by: string; readonly figures: readonly SliceFigure[] } | null;
+  readonly exports: readonly ExportCost[];
   readonly gate: readonly { readonly rule: string; readonly passed: boolean; readonly explanation: string }[];
   readonly intendedUse: string | null;
   readonly limits: readonly string[];
@@ -108,6 +119,7 @@ export function modelCard(facts: CardFacts): string {
     '## The gate',
     '',
     ...gate.map(({ rule, passed, explanation }) => `- ${passed ? 'passed' : 'failed'}: ${rule}: ${explanation}`),
+    ...exportTable(facts),
     '',
     '## Where it comes from',
     '',
@@ -123,6 +135,18 @@ function sliceTable({ slices }: CardFacts): string[] {
     return [slice, String(images), share(right / images), `${share(lower)} to ${share(upper)}`];
   });
   return ['', `Slices by \`${slices.by}\`:`, '', markdownTable(['slice', 'test images', 'accuracy', '95 %'], rows)];
+}
+
+function exportTable({ exports }: CardFacts): string[] {
+  if (exports.length === 0) return [];
+  const rows = exports.map(({ format, precision, sizeBytes, maxDifference, accuracy }) => [
+    ...[format, precision, `${(sizeBytes / 1e6).toFixed(2)} MB`, maxDifference.toExponential(1)],
+    accuracy === null
+      ? 'not measured'
+      : `${accuracy.exported.toFixed(4)} instead of ${accuracy.original.toFixed(4)} on ${accuracy.images} images`,
+  ]);
+  const head = ['format', 'weights', 'size', 'largest difference of a probability', 'accuracy'];
+  return ['', '## Exports', '', markdownTable(head, rows)];
 }
 
 function origin(facts: CardFacts): string {

@@ -3,6 +3,7 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import { knownLimits } from '../../core/promotion/model-card.ts';
 import type { CardFacts } from '../../core/promotion/model-card.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { readExports } from './exports.ts';
 import { modelLineage, readManifest } from './lineage.ts';
 import { readModel } from './registry.ts';
 import { sliceFigures } from './slices.ts';
@@ -24,6 +25,7 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion, slice
   const { backbone, steps } = history;
   const by = sliceBy ?? record?.config.promote.gate.noSliceWorse?.by ?? null;
   const sliced = by === null ? null : await sliceFigures(store, version, by);
+  const exported = await readExports(store, name, version.version);
   const facts = {
     ...{ model: name, version: version.version, createdAt: version.createdAt, runId },
     ...{ graftVersion: lineage.graftVersion, weightsSha256: version.weights.sha256, classes: model.classes },
@@ -38,6 +40,10 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion, slice
     test: { images, figures },
     perClass: perClass.map(({ label, support, recall, precision }) => ({ label, support, recall, precision })),
     slices: by === null || sliced === null ? null : { by, figures: sliced },
+    exports: exported.map(({ format, precision, sizeBytes, check }) => ({
+      ...{ format, precision, sizeBytes, accuracy: check.accuracy },
+      maxDifference: Math.max(check.pixels.maxDifference, check.files?.maxDifference ?? 0),
+    })),
     gate: gate.success ? gate.data.rules : [],
     intendedUse: record?.config.promote.card.intendedUse ?? null,
   };
