@@ -64,14 +64,14 @@ const FORCE_AFTER = '90 seconds';
 /** Runs until `signal` is aborted and everything under way has come to a stop. Throws what keeps it from starting. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { connections, queues, signal } = options;
-  const { metricsPort, logFormat } = settings();
+  const { metricsPort, otlpEndpoint, logFormat } = settings();
   Runtime.install({ logger: logFormat === 'json' ? jsonLogger() : new DefaultLogger('INFO'), shutdownSignals: [] });
   const store = createS3ObjectStore(connections.s3);
   unwrap(await ensureBucket(store));
   unwrap(await probeConditionalWrites(store));
   const connection = await connect(connections);
   const { namespace } = connections.temporal;
-  const telemetry = await openWorkerTelemetry({ metricsPort, connection, namespace });
+  const telemetry = await openWorkerTelemetry({ metricsPort, otlpEndpoint, graftVersion, connection, namespace });
   const ports = createPorts(store, telemetry);
   try {
     const workers = await Promise.all(
@@ -156,8 +156,10 @@ async function createWorker(
 /** What a queue's worker does: workflows alone, everything that needs data and a processor, or training on its device. */
 async function duties(role: QueueRole, ports: TrainPorts) {
   switch (role) {
-    case 'workflow':
-      return { workflowBundle: { codePath: await workflowBundle(settings().cacheDir) } };
+    case 'workflow': {
+      const { cacheDir, otlpEndpoint } = settings();
+      return { workflowBundle: { codePath: await workflowBundle(cacheDir, { traced: otlpEndpoint !== null }) } };
+    }
     case 'data':
       return {
         maxConcurrentActivityTaskExecutions: 8,
