@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatasetConfig } from '../../contracts/pipeline-config.ts';
 import { WatchReport } from '../../contracts/watch.ts';
+import type { IngestResult } from '../../contracts/stages.ts';
 import { asRunId } from '../../core/ids.ts';
 import { manyPictures } from '../../test/fakes/data-ports.ts';
 import { mockActivity } from '../../test/fakes/mock-activity.ts';
@@ -41,7 +42,7 @@ async function watch(): Promise<WatchReport> {
   const runId = asRunId('watch-1');
   const { ingestDataset } = createIngestActivities(run);
   const dataset = DatasetConfig.parse({ source: 'memory' });
-  const { output } = await mockActivity().run(ingestDataset, { dataset, datasetName: 'pets-watch', runId });
+  const { output }: IngestResult = await mockActivity().run(ingestDataset, { dataset, datasetName: 'pets-watch', runId });
   return mockActivity().run(createShadowActivities(run).shadowEvaluate, {
     ...{ watchId: runId, model: 'pets', alias: 'champion', rules: { mayFall: 0.03, confidence: 0.95 }, drift: [] },
     datasetManifestKey: output.manifestKey,
