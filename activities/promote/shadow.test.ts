@@ -42,7 +42,11 @@ async function watch(): Promise<WatchReport> {
   const runId = asRunId('watch-1');
   const { ingestDataset } = createIngestActivities(run);
   const dataset = DatasetConfig.parse({ source: 'memory' });
-  const { output }: IngestResult = await mockActivity().run(ingestDataset, { dataset, datasetName: 'pets-watch', runId });
+  const { output }: IngestResult = await mockActivity().run(ingestDataset, {
+    dataset,
+    datasetName: 'pets-watch',
+    runId,
+  });
   return mockActivity().run(createShadowActivities(run).shadowEvaluate, {
     ...{ watchId: runId, model: 'pets', alias: 'champion', rules: { mayFall: 0.03, confidence: 0.95 }, drift: [] },
     datasetManifestKey: output.manifestKey,
