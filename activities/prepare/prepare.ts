@@ -13,7 +13,7 @@ import { atActivityEdge } from '../lib/error-boundary.ts';
 import { pathsOf, readLines } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
-import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
+import { cachedStage, requireStage, sharedPrefix, stageKey } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
 import { Assignment } from '../split/assignments.ts';
 import { droppedPaths } from '../split/split.ts';
@@ -53,7 +53,8 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     decoder: ports.images.name,
     sides,
   };
-  const shardsPrefix = `stages/prepare/${stageKey('prepare', CODE_VERSION, addressedBy)}/shards/`;
+  const address = stageKey('prepare', CODE_VERSION, addressedBy);
+  const shared = await sharedPrefix({ store: ports.store, clock: ports.clock, signal }, 'prepare', address);
   return {
     split,
     sides,
@@ -63,7 +64,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
       image: input.image,
       classes: new Map(split.classes.map((name, index) => [name, index])),
       codeVersion: CODE_VERSION,
-      shardsPrefix,
+      shardsPrefix: `${shared}shards/`,
       signal,
     },
   };
