@@ -14,6 +14,7 @@ import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
+import { createShadowActivities } from '../activities/promote/shadow.ts';
 import { createScheduleActivities } from '../activities/schedule/schedule.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
 import { createSweepActivities } from '../activities/sweep-record/sweep-record.ts';
@@ -63,14 +64,14 @@ const FORCE_AFTER = '90 seconds';
 /** Runs until `signal` is aborted and everything under way has come to a stop. Throws what keeps it from starting. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { connections, queues, signal } = options;
-  const { metricsPort, logFormat } = settings();
+  const { metricsPort, otlpEndpoint, logFormat } = settings();
   Runtime.install({ logger: logFormat === 'json' ? jsonLogger() : new DefaultLogger('INFO'), shutdownSignals: [] });
   const store = createS3ObjectStore(connections.s3);
   unwrap(await ensureBucket(store));
   unwrap(await probeConditionalWrites(store));
   const connection = await connect(connections);
   const { namespace } = connections.temporal;
-  const telemetry = await openWorkerTelemetry({ metricsPort, connection, namespace });
+  const telemetry = await openWorkerTelemetry({ metricsPort, otlpEndpoint, graftVersion, connection, namespace });
   const ports = createPorts(store, telemetry);
   try {
     const workers = await Promise.all(
@@ -155,8 +156,10 @@ async function createWorker(
 /** What a queue's worker does: workflows alone, everything that needs data and a processor, or training on its device. */
 async function duties(role: QueueRole, ports: TrainPorts) {
   switch (role) {
-    case 'workflow':
-      return { workflowBundle: { codePath: await workflowBundle(settings().cacheDir) } };
+    case 'workflow': {
+      const { cacheDir, otlpEndpoint } = settings();
+      return { workflowBundle: { codePath: await workflowBundle(cacheDir, { traced: otlpEndpoint !== null }) } };
+    }
     case 'data':
       return {
         maxConcurrentActivityTaskExecutions: 8,
@@ -173,6 +176,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createPromoteActivities(ports),
           ...createApprovalActivities(ports),
           ...createAliasActivities(ports),
+          ...createShadowActivities(ports),
           ...createScheduleActivities(ports),
           ...createNotifyActivities({ store: ports.store, notifier: workerNotifier() }),
         },

@@ -1,29 +1,34 @@
 /** A detector from the command line, on real parts: all stages, promotion, a second run that meets it, boxes, errors. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
 import type { RunReport } from '../../contracts/run.ts';
+import { Curves, Evaluation, Prediction } from '../../contracts/web.ts';
 import { graftCli } from '../lib/graft-cli.ts';
 import { temporaryDir } from '../servers.ts';
 
 const dir = temporaryDir('detection');
 const cli = graftCli(join(dir, 'state'), dir);
 const pipeline = (more: string): string =>
-  `name: shapes\ntask: detection\ndataset: { source: ./shapes/coco, split: { test: 0.2, validation: 0.2 } }\n` +
+  `name: shapes\ntask: detection\ndataset: { source: ./shapes/bdd, split: { test: 0.2, validation: 0.2 } }\n` +
   `image: { size: [64, 64] }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
   `train: { epochs: 2, batchSize: 8, averageDecay: null, optimizer: { kind: adam, learningRate: 0.003 }${more} }\n`;
+
+let web: URL;
+let runId: string;
 
 beforeAll(async () => {
   await mkdir(dir, { recursive: true });
   const draw = fileURLToPath(new URL('../../examples/shapes/make-images.ts', import.meta.url));
-  const shapes = ['30', '--layout', 'coco', '--out', join(dir, 'shapes')];
+  const shapes = ['30', '--layout', 'bdd', '--out', join(dir, 'shapes')];
   await execa(process.execPath, ['--import', import.meta.resolve('tsx'), draw, ...shapes]);
   await writeFile(join(dir, 'shapes.yaml'), pipeline(''));
   await writeFile(join(dir, 'again.yaml'), pipeline(', seed: 2'));
-  await cli.json('up');
+  const { dashboard } = await cli.json<{ dashboard: { url: string } }>('up');
+  web = new URL(dashboard.url);
 });
 
 afterAll(async () => {
@@ -33,9 +38,14 @@ afterAll(async () => {
 
 test('goes through all stages, and another is judged against it on the same pictures', async () => {
   const first = await cli.json<RunReport>('run', 'shapes.yaml');
+  runId = first.runId;
   expect(first).toMatchObject({ status: 'completed', dataset: { images: 30, quarantined: 0 } });
   expect(first.model).toMatchObject({ version: 1, promoted: true });
   expect(first.metrics?.mAP50).toBeGreaterThanOrEqual(0);
+  const { files } = await cli.json<{ files: readonly [string] }>('runs', 'report', first.runId, '--out', 'reports');
+  const report = await readFile(join(dir, files[0]), 'utf8');
+  for (const part of ['Where most is wrong', '<rect ', 'Losses on the validation side', '>mAP@.5<'])
+    expect(report).toContain(part);
   expect(first.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(['WEIGHTS_ORIGIN', 'LOSS_LEVEL']));
   const second = await cli.json<RunReport>('run', 'again.yaml');
   expect(second.stages.filter(({ cached }) => cached).map(({ name }) => name)).toEqual(
@@ -48,12 +58,23 @@ test('goes through all stages, and another is judged against it on the same pict
   ]);
 });
 
+test('has a learning rate to be found', async () => {
+  const { curve } = await cli.json<{ curve: readonly unknown[] }>('lr-find', 'shapes.yaml', '--iterations', '40');
+  expect(curve.length).toBeGreaterThan(20);
+});
+
 test('is evaluated again, and says where things are', async () => {
   const recorded = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1');
-  const { detection } = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1', 'shapes/coco');
+  const { detection } = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1', 'shapes/bdd');
   expect(recorded.detection.images).toBeLessThan(detection.images);
   expect(detection).toMatchObject({ images: 30, confusion: expect.arrayContaining([]) });
-  const picture = 'shapes/coco/images/00000.jpg';
+  // What BDD100K says of a picture came all the way to the evaluation of the run.
+  for (const { perAttribute = [], images } of [recorded.detection, detection]) {
+    const times = perAttribute.filter(({ attribute }) => attribute === 'timeofday');
+    expect(times.map(({ value }) => value)).toEqual(['daytime', 'night']);
+    expect(times.reduce((sum, each) => sum + each.images, 0)).toBe(images);
+  }
+  const picture = 'shapes/bdd/images/00000.jpg';
   interface Predicted {
     readonly predictions: readonly { label: string; score: number; box: readonly number[] }[];
   }
@@ -66,4 +87,28 @@ test('is evaluated again, and says where things are', async () => {
     expect(Math.max(left + width, top + height)).toBeLessThanOrEqual(128.01);
   }
   expect(await readdir(join(dir, 'drawn'))).toEqual(['00000.boxes.jpg']);
+});
+
+test('the dashboard shows its figures, its worst pictures, and what it finds in a picture that is tried', async () => {
+  const headers = { authorization: `Bearer ${web.searchParams.get('token') ?? ''}` };
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(`${web.origin}/api/${path}`, { ...init, headers: { ...headers, ...init.headers } });
+  const evaluation = Evaluation.parse(await (await ask(`runs/${runId}/evaluation`)).json());
+  if (evaluation.task !== 'detection') throw new Error('it is no detector');
+  expect(evaluation.perClass.map(({ label }) => label)).toEqual(evaluation.classes);
+  expect(evaluation.worst.length).toBeGreaterThan(0);
+  // Hardly trained: what is to be seen is what was missed, and the picture behind it.
+  const [worst] = evaluation.worst;
+  expect(worst?.boxes.length).toBeGreaterThan(0);
+  expect((await ask(`images/${worst?.sha256 ?? ''}`)).headers.get('content-type')).toMatch(/^image\//);
+  const curves = Curves.parse(await (await ask(`runs/${runId}/evaluation/curves?class=0`)).json());
+  expect(curves).toMatchObject({ label: evaluation.classes[0], roc: null });
+  const body = await readFile(join(dir, 'shapes/coco/images/00000.jpg'));
+  const tried = await ask('predict?model=shapes@1', {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'image/jpeg' },
+  });
+  const { predictions } = Prediction.parse(await tried.json());
+  expect(predictions.every(({ box }) => box !== undefined)).toBe(true);
 });

@@ -2,11 +2,13 @@ import type { Bin, Dataset } from '../../../../../contracts/web.ts';
 import { Bars } from '../../charts/bars.tsx';
 import { count, percent, short } from '../../lib/format.ts';
 import { Card, Empty } from '../../ui/parts.tsx';
+import { useFirst } from '../../ui/first-of.tsx';
 import { Scroll } from '../../ui/scroll.tsx';
+import { TableHead } from '../../ui/table-head.tsx';
 
 /** How many of each class, how large, and how they are split. */
 export function Balance({ dataset }: { readonly dataset: Dataset }) {
-  const { perClass, images, sizes, boxSizes, split, task } = dataset;
+  const { perClass, images, sizes, boxSizes, anchorFit, split, task } = dataset;
   const sorted = [...perClass].sort((a, b) => b.count - a.count);
   const whole = perClass.reduce((sum, each) => sum + each.count, 0);
   return (
@@ -30,9 +32,36 @@ export function Balance({ dataset }: { readonly dataset: Dataset }) {
       {boxSizes.length === 0 ? null : (
         <Histogram title="Sides of boxes, shares of the picture’s" bins={boxSizes} whole={dataset.boxes ?? 0} />
       )}
+      {anchorFit === null ? null : <Anchors fit={anchorFit} />}
     </div>
   );
 }
+
+/** Whether a detector's anchors are of the boxes' sizes: those that none overlaps by half are hardly learnt. */
+const Anchors = ({ fit: { meanOverlap, missed, shapes } }: { readonly fit: NonNullable<Dataset['anchorFit']> }) => (
+  <Card title="Boxes against anchors">
+    <div className="stack">
+      <p>
+        A box and the nearest anchor of an SSD overlap by <strong>{percent(meanOverlap)}</strong> in the mean;{' '}
+        <strong>{percent(missed)}</strong> of the boxes are overlapped by none by half.
+        {missed > 0.1 ? ' Anchors that fit these boxes help: model.detector.anchors.' : ''}
+      </p>
+      <Bars
+        label="Boxes of each anchor"
+        bars={shapes
+          .filter(({ share }) => share > 0)
+          .map(({ width, height, share }) => ({
+            name: `${short(width)} × ${short(height)}`,
+            value: share,
+            text: percent(share),
+          }))}
+      />
+      <p className="small muted">
+        Width × height of each anchor, in shares of the picture, and the boxes nearest to it.
+      </p>
+    </div>
+  </Card>
+);
 
 const Histogram = ({
   title,
@@ -61,31 +90,28 @@ const Histogram = ({
 
 const sides = ['train', 'validation', 'test'] as const;
 
-const SplitTable = ({ split }: { readonly split: NonNullable<Dataset['split']> }) => (
-  <Scroll label="Split by class">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Class</th>
-          {sides.map((side) => (
-            <th key={side} scope="col" className="num">
-              {side}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {split.perClass.slice(0, 500).map(({ label, counts }) => (
-          <tr key={label}>
-            <td className="break">{label}</td>
-            {sides.map((side) => (
-              <td key={side} className="num">
-                {count(counts[side] ?? 0)}
-              </td>
+function SplitTable({ split }: { readonly split: NonNullable<Dataset['split']> }) {
+  const [rows, more] = useFirst(split.perClass, 60);
+  return (
+    <>
+      <Scroll label="Split by class">
+        <table>
+          <TableHead columns={['Class', ...sides.map((side) => `#${side}`)]} />
+          <tbody>
+            {rows.map(({ label, counts }) => (
+              <tr key={label}>
+                <td className="break">{label}</td>
+                {sides.map((side) => (
+                  <td key={side} className="num">
+                    {count(counts[side] ?? 0)}
+                  </td>
+                ))}
+              </tr>
             ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </Scroll>
-);
+          </tbody>
+        </table>
+      </Scroll>
+      {more === null ? null : <div className="row table-foot">{more}</div>}
+    </>
+  );
+}
