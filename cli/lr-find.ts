@@ -21,6 +21,7 @@ import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
 import { curveSvg, drawCurve } from './lib/lr-curve.ts';
 import { findingLine } from './lib/run-view.ts';
 import { samplePictures } from './lib/sample-set.ts';
+import { normalizedBySample } from './lib/measured-sample.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { Scoring } from './lib/scoring.ts';
 import { startServices, withStore } from './lib/services.ts';
@@ -157,7 +158,8 @@ async function jobOf(
     kind: 'range-test',
     test: { ...defaultRangeTest, iterations },
     train: {
-      ...{ kind: 'train', workDir: scoring.dir, model, lastN, reads: { kind: 'pixels' } },
+      ...{ kind: 'train', workDir: scoring.dir, lastN, reads: { kind: 'pixels' } },
+      model: await normalizedBySample(model, config, side),
       weightsPath: strategy === 'scratch' ? null : ((await fetchWeights(backbone, weights, known))?.path ?? null),
       ...{ train: side, validation: side, config: config.train, augment: config.augment },
       dataOrderSha256: asSha256('0'.repeat(64)),
