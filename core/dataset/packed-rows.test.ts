@@ -9,7 +9,7 @@ import { PackedSides } from './packed-sides.ts';
 
 /** Few different hashes, so that paths decide too. */
 const hash = fc.constantFrom('0', '1', '7f', '80', 'ff').map((start) => asSha256(start.padEnd(64, '0')));
-const path = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed());
+const path = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
 const row = fc.record({ sha256: hash, path, label: fc.nat(1000) });
 
 describe('PackedRows', () => {
