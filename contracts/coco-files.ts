@@ -26,6 +26,12 @@ export const CocoGroundTruth = z.object({
 });
 export type CocoGroundTruth = z.infer<typeof CocoGroundTruth>;
 
+/** The ground truth of an evaluation of graft’s own: pictures have their names and sides. */
+export const NamedGroundTruth = CocoGroundTruth.extend({
+  images: z.array(z.object({ id: Id, file_name: z.string(), width: z.int().positive(), height: z.int().positive() })),
+});
+export type NamedGroundTruth = z.infer<typeof NamedGroundTruth>;
+
 export const CocoResult = z.object({ image_id: Id, category_id: z.int(), bbox: Box, score: z.number() });
 export type CocoResult = z.infer<typeof CocoResult>;
 export const CocoResults = z.array(CocoResult);

@@ -49,6 +49,7 @@ function story(labels: readonly string[], change: Partial<RunStory> = {}): RunSt
     },
     champion: { version: 1, metrics: { accuracy: 0.7 } },
     worst: labels.slice(0, 3).map((label) => ({
+      kind: 'class' as const,
       path: label,
       truth: label,
       predicted: label,
@@ -61,7 +62,7 @@ function story(labels: readonly string[], change: Partial<RunStory> = {}): RunSt
 
 /** Tags that the page itself writes; anything else came from a label. */
 const OWN =
-  /^<\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|p|b|br|table|tr|th|td|figure|figcaption|img|pre|svg|line|text|polyline)\b/i;
+  /^<\/?(?:!doctype|html|head|meta|title|style|body|h1|h2|p|b|br|table|tr|th|td|figure|figcaption|img|pre|svg|line|text|polyline|rect|image)\b/i;
 
 describe('the report of a run', () => {
   it('tells what there is: figures beside the champion’s, the gate, curves, mistakes, configuration', () => {
@@ -98,6 +99,26 @@ describe('the report of a run', () => {
       findings: [{ level: 'info', code: 'X', message: '[x](javascript:alert(1)) | <img src=x onerror=1> @everyone' }],
     });
     expect(runMarkdown(hostile)).not.toMatch(/\]\(|<img|@everyone/);
+  });
+  it('of a detector draws what it found, mistook and missed, and has a curve for each loss and for mAP', () => {
+    const boxes = [
+      { judgement: 'missed', label: 'cat', score: null, box: [1, 2, 30, 40] },
+      { judgement: 'wrong', label: 'dog', score: 0.913, box: [5, 6, 7, 8] },
+      { judgement: 'right', label: 'cat', score: 0.5, box: [0, 0, 9, 9] },
+    ] as const;
+    const frame = { path: 'a.png', width: 64, height: 48, boxes };
+    const detection = { losses: { classes: 1, boxes: 2 }, evaluated: true, mAP50: 0.5, median50: 0.4, low50: 0.3, high50: 0.6 }; // prettier-ignore
+    const lines = [1, 2].map((epoch) => JSON.stringify({ kind: 'epoch', epoch, trainLoss: 2, trainAccuracy: 0, validationLoss: 3, validationAccuracy: 0.5, detection })); // prettier-ignore
+    const change = { curves: runCurves(lines.join('\n')), worst: [{ kind: 'boxes' as const, frame, picture: null }] };
+    const page = runPage(story(['cat', 'dog'], change));
+    expect(page.match(/<rect [^>]*>/g)).toHaveLength(3);
+    for (const text of ['Where most is wrong', '1 missed, 1 wrong, 1 right', '>dog 0.91<', 'viewBox="0 0 64 48"'])
+      expect(page).toContain(text);
+    for (const title of ['Losses on the validation side', 'mAP on the validation side']) expect(page).toContain(title);
+    expect(page).not.toContain('>Accuracy<');
+    const hostile = { ...frame, path: '<script>', boxes: [{ ...boxes[0], label: '"><script>alert(1)</script>' }] };
+    const other = runPage(story([], { worst: [{ kind: 'boxes', frame: hostile, picture: null }] }));
+    expect(other).not.toContain('<script');
   });
   it('of a thousand classes lists what is confused, and stays small', () => {
     const labels = Array.from({ length: 1000 }, (_, i) => `class ${i}`);

@@ -1,35 +1,56 @@
 import { jsonLines } from '../summaries/json-lines.ts';
+import type { ChartLine } from './line-chart.ts';
 import type { RunStory } from './run-story.ts';
 
 /** Points of a line by steps; more can't be seen. */
 const MAX_POINTS = 500;
 
+/** Lines by name, in the order in which they were begun. */
+class Lines {
+  private readonly lines = new Map<string, [number, number][]>();
+
+  add(name: string, x: unknown, y: unknown): void {
+    if (typeof x !== 'number' || typeof y !== 'number') return;
+    const points = this.lines.get(name) ?? [];
+    points.push([x, y]);
+    this.lines.set(name, points);
+  }
+
+  drawn(): ChartLine[] {
+    return [...this.lines].map(([name, points]) => {
+      const stride = Math.ceil(points.length / MAX_POINTS);
+      return { name, points: points.filter((_, i) => i % stride === 0) };
+    });
+  }
+}
+
 /** The curves of a metrics.jsonl as a report draws them. */
 export function runCurves(text: string): RunStory['curves'] {
-  const lines: Record<'train' | 'validation' | 'trainRight' | 'right' | 'rate', [number, number][]> = {
-    ...{ train: [], validation: [], trainRight: [], right: [], rate: [] },
-  };
+  const [loss, parts, accuracy, mAP, rate] = [new Lines(), new Lines(), new Lines(), new Lines(), new Lines()];
   for (const line of jsonLines(text)) {
-    const add = (to: keyof typeof lines, x: unknown, y: unknown): void => {
-      if (typeof x === 'number' && typeof y === 'number') lines[to].push([x, y]);
-    };
-    if (line['kind'] === 'step') add('rate', line['step'], line['learningRate']);
+    if (line['kind'] === 'step') rate.add('rate', line['step'], line['learningRate']);
     if (line['kind'] !== 'epoch') continue;
-    add('train', line['epoch'], line['trainLoss']);
-    add('validation', line['epoch'], line['validationLoss']);
-    add('trainRight', line['epoch'], line['trainAccuracy']);
-    add('right', line['epoch'], line['validationAccuracy']);
+    const { epoch, detection } = line;
+    loss.add('training', epoch, line['trainLoss']);
+    loss.add('validation', epoch, line['validationLoss']);
+    if (isRecord(detection)) {
+      const { losses, evaluated } = detection;
+      if (isRecord(losses)) for (const [name, value] of Object.entries(losses)) parts.add(name, epoch, value);
+      if (evaluated !== true) continue;
+      mAP.add('mAP@.5', epoch, detection['mAP50']);
+      mAP.add('median', epoch, detection['median50']);
+      mAP.add('lowest (95 %)', epoch, detection['low50']);
+      mAP.add('highest (95 %)', epoch, detection['high50']);
+    } else {
+      accuracy.add('training', epoch, line['trainAccuracy']);
+      accuracy.add('validation', epoch, line['validationAccuracy']);
+    }
   }
-  const stride = Math.ceil(lines.rate.length / MAX_POINTS);
   return {
-    loss: [
-      { name: 'training', points: lines.train },
-      { name: 'validation', points: lines.validation },
-    ],
-    accuracy: [
-      { name: 'training', points: lines.trainRight },
-      { name: 'validation', points: lines.right },
-    ],
-    rate: [{ name: 'rate', points: lines.rate.filter((_, i) => i % stride === 0) }],
+    ...{ loss: loss.drawn(), parts: parts.drawn(), accuracy: accuracy.drawn() },
+    ...{ mAP: mAP.drawn(), rate: rate.drawn() },
   };
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,6 +2,7 @@ import { escapeHtml } from '../dataset/report-page.ts';
 import { lineChart } from './line-chart.ts';
 import { confusedPairs, figure, outcome, spent } from './run-story.ts';
 import type { EvaluationStory, RunStory } from './run-story.ts';
+import { worst } from './worst-items.ts';
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #bbb}
@@ -9,7 +10,8 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0
 td.n,th.n{text-align:right;white-space:nowrap}.confusion td,.confusion th{padding:.15rem .35rem;text-align:right;font-size:12px;border:1px solid #ccc}
 svg{width:100%;max-width:44rem;height:auto;font:11px system-ui,sans-serif}svg .t{font-weight:600;font-size:13px}svg .g{stroke:#ddd}svg .m{stroke:#666;stroke-dasharray:3 3}
 .warning,.no{color:#8a3800}.yes{color:#0a5c2b}figure{display:inline-block;width:9.5rem;margin:.3rem;vertical-align:top;font-size:12px;overflow-wrap:anywhere}
-figure img{width:100%;height:7rem;object-fit:contain;background:#eee}pre{white-space:pre-wrap;font-size:12px;background:#f5f5f5;padding:.6rem}
+figure img{width:100%;height:7rem;object-fit:contain;background:#eee}
+figure.b{width:18rem}figure.b svg{max-height:18rem;font-weight:600;background:#eee;paint-order:stroke;stroke-linejoin:round}pre{white-space:pre-wrap;font-size:12px;background:#f5f5f5;padding:.6rem}
 @media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}table,figure,svg,tr{break-inside:avoid}a{color:inherit}}`;
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 /** A matrix of more classes is no picture any more: the pairs are told instead. */
@@ -28,7 +30,10 @@ export function runPage(story: RunStory): string {
     section('Curves', curves(story)),
     section('Classes', story.evaluation ? classes(story.evaluation) : ''),
     section('What is taken for what', story.evaluation ? confusion(story.evaluation) : ''),
-    section('The surest mistakes', worst(story)),
+    section(
+      story.worst.some(({ kind }) => kind === 'boxes') ? 'Where most is wrong' : 'The surest mistakes',
+      worst(story.worst),
+    ),
     section('Plan and actual', plan(story)),
     section('Stages', stages(story)),
     section('Configuration', `<pre>${escapeHtml(story.config)}</pre>`),
@@ -110,10 +115,12 @@ function gate({ gate: rules }: RunStory): string {
   );
 }
 
-function curves({ curves: { loss, accuracy, rate }, training }: RunStory): string {
+function curves({ curves: { loss, parts, accuracy, mAP, rate }, training }: RunStory): string {
   const mark = training && training.epochs > 1 ? { at: training.bestEpoch, name: 'best' } : null;
   return [
     lineChart(loss, { title: 'Loss', xLabel: 'epoch', mark }),
+    lineChart(parts, { title: 'Losses on the validation side', xLabel: 'epoch', mark }),
+    lineChart(mAP, { title: 'mAP on the validation side', xLabel: 'epoch', mark }),
     lineChart(accuracy, { title: 'Accuracy', xLabel: 'epoch', mark }),
     lineChart(rate, { title: 'Learning rate', xLabel: 'step' }),
   ].join('');
@@ -152,16 +159,6 @@ function confusion(evaluation: EvaluationStory): string {
     return `<tr><th scope="row">${escapeHtml(labels[truth] ?? '')}</th>${cells.join('')}</tr>`;
   });
   return `<table class="confusion">${head}${rows.join('')}</table>${list}`;
-}
-
-function worst({ worst: items }: RunStory): string {
-  return items
-    .map(({ path, truth, predicted, score, picture }) => {
-      const image = picture === null ? '' : `<img alt="" src="${escapeHtml(picture)}">`;
-      const text = `${escapeHtml(truth)}, called ${escapeHtml(predicted)} (${figure(score)})`;
-      return `<figure>${image}<figcaption>${text}<br>${escapeHtml(path)}</figcaption></figure>`;
-    })
-    .join('');
 }
 
 function plan({ plan: rows }: RunStory): string {

@@ -1,3 +1,4 @@
+import type { JudgedPicture } from '../metrics/detection/judged-pictures.ts';
 import type { ChartLine } from './line-chart.ts';
 
 /** Everything a report tells of a run, from whatever keeps it; what is not known is null. */
@@ -38,7 +39,11 @@ export interface RunStory {
   } | null;
   readonly curves: {
     readonly loss: readonly ChartLine[];
+    /** A detector’s losses one by one, on the validation side. */
+    readonly parts: readonly ChartLine[];
     readonly accuracy: readonly ChartLine[];
+    /** Of a detector: mAP on the validation side, with its median and its interval. */
+    readonly mAP: readonly ChartLine[];
     readonly rate: readonly ChartLine[];
   };
   readonly evaluation: EvaluationStory | null;
@@ -66,12 +71,22 @@ export interface EvaluationStory {
   readonly confusion: readonly (readonly number[])[];
 }
 
-export interface WorstItem {
+/** A classifier’s mistake, or a picture with what a detector found, mistook and missed in it. */
+export type WorstItem = WorstClass | WorstBoxes;
+
+interface WorstClass {
+  readonly kind: 'class';
   readonly path: string;
   readonly truth: string;
   readonly predicted: string;
   readonly score: number;
   /** A `data:` URL; null where the picture is too large to carry along. */
+  readonly picture: string | null;
+}
+
+interface WorstBoxes {
+  readonly kind: 'boxes';
+  readonly frame: JudgedPicture;
   readonly picture: string | null;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { trialPictures, trialState, trialStep } from '../../test/lib/detector-trial.ts';
 import type { Trial } from '../../test/lib/detector-trial.ts';
 import { pixelsOf } from '../../test/lib/detector-trial.ts';
+import { publishedText } from '../../test/lib/published-configs.ts';
 import { createBackbone } from '../backbones/index.ts';
 import { createEngine, outputOf } from '../engine/index.ts';
 import { hostRate } from '../engine/rules.ts';
@@ -33,9 +34,8 @@ it.each([
   ['ssd_inception_v2_coco', 90, 2],
   ['faster_rcnn_inception_v2_pets', 37, 1],
   ['faster_rcnn_resnet50_coco', 90, 1],
-])('%s imports and trains a step', { timeout: 240_000 }, async (name, classes, batch) => {
-  const file = new URL(`../../test/fixtures/pipeline-config/${name}.config`, import.meta.url);
-  const { settings } = importPipelineConfig(readFileSync(file, 'utf8'), name);
+] as const)('%s imports and trains a step', { timeout: 240_000 }, async (name, classes, batch) => {
+  const { settings } = importPipelineConfig(publishedText(name), name);
   const model = ModelConfig.parse(settings['model']);
   const train = TrainConfig.parse(settings['train']);
   const shape = { classes, heightPx: SIDE, widthPx: SIDE };

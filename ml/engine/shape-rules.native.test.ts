@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { settings } from '../../infra/config.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { nativeBackend } from '../native/backend.ts';
 import type { Attribute, Binding, TypedArray } from '../native/backend.ts';
@@ -7,7 +8,7 @@ import { shapeRules } from './shape-rules.ts';
 
 let binding: Binding;
 beforeAll(async () => {
-  await loadTensorFlow({ threads: 2 });
+  await loadTensorFlow({ threads: 2, settings: { ...settings(), ownKernels: true } });
   binding = nativeBackend().binding;
 });
 
@@ -15,6 +16,7 @@ interface Operation {
   readonly name: string;
   readonly strings?: Readonly<Record<string, string>>;
   readonly ints?: Readonly<Record<string, number | readonly number[]>>;
+  readonly floats?: Readonly<Record<string, number>>;
   readonly bools?: Readonly<Record<string, boolean>>;
   readonly types?: readonly string[];
   readonly intTypes?: readonly string[];
@@ -23,8 +25,9 @@ interface Operation {
   readonly outputs?: number;
 }
 
-function attributesOf({ strings = {}, ints = {}, bools = {}, types = ['T'], intTypes = [] }: Operation): Attribute[] {
-  const { TF_ATTR_TYPE, TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_BOOL, TF_FLOAT, TF_INT32 } = binding;
+function attributesOf({ types = ['T'], intTypes = [], ...values }: Operation): Attribute[] {
+  const { strings = {}, ints = {}, floats = {}, bools = {} } = values;
+  const { TF_ATTR_TYPE, TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_FLOAT, TF_INT32 } = binding;
   const list = (of: object, type: number): Attribute[] =>
     Object.entries(of).map(([name, value]: [string, Attribute['value']]) => ({ name, type, value }));
   return [
@@ -32,6 +35,7 @@ function attributesOf({ strings = {}, ints = {}, bools = {}, types = ['T'], intT
     ...intTypes.map((name) => ({ name, type: TF_ATTR_TYPE, value: TF_INT32 })),
     ...list(strings, TF_ATTR_STRING),
     ...list(ints, TF_ATTR_INT),
+    ...list(floats, TF_ATTR_FLOAT),
     ...list(bools, TF_ATTR_BOOL),
   ];
 }
@@ -235,6 +239,29 @@ describe('shapes by rule are those of TensorFlow', () => {
       const pool = { strings: { ...strings, padding }, ints: { ksize: [1, size, size, 1], strides: [1, 2, 2, 1] } };
       const y = { shape: real({ name: 'MaxPool', ...pool, inputs: [{ shape: x }] }).shapes[0]! };
       expectReal({ name: 'MaxPoolGrad', ...pool, inputs: [{ shape: x }, y, y] });
+    });
+  });
+
+  it("of graft's own kernels", () => {
+    const kernel = { side: fc.constantFrom(3, 5), stride: fc.constantFrom(1, 2) };
+    check(fc.tuple(image, fc.record(kernel)), ([x, { side: length, stride }]) => {
+      const vector = { shape: [x[3]] };
+      const norm = { types: [], floats: { epsilon: 1e-3, factor: 0.1 }, ints: { activation: 2 } };
+      const vectors = Array.from({ length: 4 }, () => vector);
+      expectReal({ name: 'GraftBatchNorm', ...norm, inputs: [{ shape: x }, ...vectors], outputs: 5 });
+      expectReal({ name: 'GraftBatchNormGrad', ...norm, inputs: [{ shape: x }, { shape: x }, ...vectors], outputs: 3 });
+      // SAME: each output has a place, and half the kernel hangs over each edge.
+      const pads = { stride, top: (length - 1) / 2, left: (length - 1) / 2 };
+      const [height, width] = [Math.ceil(x[1] / stride), Math.ceil(x[2] / stride)];
+      const [weights, dy] = [{ shape: [length, length, x[3], 1] }, { shape: [x[0], height, width, x[3]] }];
+      const depthwise = { types: [], ints: pads };
+      expectReal({
+        name: 'GraftDepthwise',
+        ...depthwise,
+        inputs: [{ shape: x }, weights, { whole: [height, width] }],
+      });
+      expectReal({ name: 'GraftDepthwiseInputGrad', ...depthwise, inputs: [dy, weights, { shape: x }] });
+      expectReal({ name: 'GraftDepthwiseKernelGrad', ...depthwise, inputs: [{ shape: x }, dy, weights] });
     });
   });
 

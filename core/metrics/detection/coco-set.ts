@@ -6,7 +6,7 @@ import type { DetectedBox, DetectionSet, TruthBox, XywhBox } from './boxes.ts';
 
 type Id = number | string;
 
-interface CocoTruth {
+export interface CocoTruth {
   readonly images: readonly { readonly id: Id }[];
   readonly categories: readonly { readonly id: number; readonly name: string }[];
   readonly annotations: readonly {
@@ -19,7 +19,7 @@ interface CocoTruth {
   }[];
 }
 
-interface CocoDetection {
+export interface CocoDetection {
   readonly image_id: Id;
   readonly category_id: number;
   readonly bbox: XywhBox;

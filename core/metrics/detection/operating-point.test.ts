@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DetectionSet, TruthBox } from './boxes.ts';
+import { judgedPictures } from './judged-pictures.ts';
 import { objectFigures, operatingPoint, worstPictures } from './operating-point.ts';
 
 const truth = (image: number, category: number, x: number, flags: Partial<TruthBox> = {}): TruthBox => ({
@@ -41,6 +42,42 @@ describe('what would be shown', () => {
       { missed: 0, wrong: 0 },
     ]);
     expect(worstPictures(point, ['a.png', 'b.png'])).toEqual([{ path: 'a.png', missed: 1, wrong: 3 }]);
+  });
+
+  it('names what is right, wrong and missed in a picture, in the order asked for', () => {
+    const images = ['b.png', 'a.png', 'c.png'].map((file_name, id) => ({ id, file_name, width: 100, height: 50 }));
+    const categories = [
+      { id: 7, name: 'dog' },
+      { id: 3, name: 'cat' },
+    ];
+    const annotation = (image_id: number, category_id: number, x: number) => ({
+      ...{ image_id, category_id },
+      bbox: [x, 0, 10, 10] as const,
+    });
+    const result = (image_id: number, category_id: number, x: number, score: number) => ({
+      ...annotation(image_id, category_id, x),
+      score,
+    });
+    const truth = { images, categories, annotations: [annotation(1, 3, 0), annotation(1, 7, 40), annotation(2, 3, 0)] };
+    const results = [result(1, 3, 1, 0.9), result(1, 7, 80, 0.6), result(1, 7, 40, 0.4), result(0, 3, 5, 0.8)];
+    const judged = judgedPictures(truth, results, ['a.png', 'c.png', 'none.png'], 0.5);
+    expect(judged).toEqual({
+      ok: true,
+      value: [
+        {
+          ...{ path: 'a.png', width: 100, height: 50 },
+          boxes: [
+            { judgement: 'missed', label: 'dog', score: null, box: [40, 0, 10, 10] },
+            { judgement: 'wrong', label: 'dog', score: 0.6, box: [80, 0, 10, 10] },
+            { judgement: 'right', label: 'cat', score: 0.9, box: [1, 0, 10, 10] },
+          ],
+        },
+        {
+          ...{ path: 'c.png', width: 100, height: 50 },
+          boxes: [{ judgement: 'missed', label: 'cat', score: null, box: [0, 0, 10, 10] }],
+        },
+      ],
+    });
   });
 
   it('gives precision and recall of each class', () => {

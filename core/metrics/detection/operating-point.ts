@@ -17,6 +17,11 @@ export interface OperatingPoint {
   readonly given: Int32Array;
   /** Of each image: objects that were not found, and detections that are wrong. */
   readonly perImage: readonly { readonly missed: number; readonly wrong: number }[];
+  /** Detections that are sure enough, and whether each is right; those on crowds and difficult objects are in neither. */
+  readonly right: ReadonlySet<DetectedBox>;
+  readonly wrong: ReadonlySet<DetectedBox>;
+  /** Objects that count and were not found. */
+  readonly missed: ReadonlySet<TruthBox>;
 }
 
 /**
@@ -33,6 +38,7 @@ export function operatingPoint(set: DetectionSet, scoreThreshold = SHOWN_SCORE):
   const counted = set.truths.filter(({ crowd, difficult }) => !crowd && !difficult);
   const given = new Map<TruthBox, number>();
   const perImage = Array.from({ length: set.images }, () => ({ missed: 0, wrong: 0 }));
+  const [right, wrong, missed] = [new Set<DetectedBox>(), new Set<DetectedBox>(), new Set<TruthBox>()];
   const truths = groupBy(set.truths, ({ image }) => image);
   const detections = groupBy(set.detections, ({ image }) => image);
   for (let image = 0; image < set.images; image++) {
@@ -43,17 +49,20 @@ export function operatingPoint(set: DetectionSet, scoreThreshold = SHOWN_SCORE):
       if (truth === 'ignored') continue;
       count(truth?.category ?? classes, detection.category);
       if (truth) given.set(truth, detection.category);
-      if (tally && truth?.category !== detection.category) tally.wrong++;
+      const fits = truth?.category === detection.category;
+      (fits ? right : wrong).add(detection);
+      if (tally && !fits) tally.wrong++;
     }
   }
   for (const truth of counted) {
     if (given.has(truth)) continue;
+    missed.add(truth);
     count(truth.category, classes);
     const tally = perImage[truth.image];
     if (tally) tally.missed++;
   }
   return {
-    ...{ scoreThreshold, confusion, perImage },
+    ...{ scoreThreshold, confusion, perImage, right, wrong, missed },
     labels: Int32Array.from(counted, ({ category }) => category),
     given: Int32Array.from(counted, (truth) => given.get(truth) ?? -1),
   };
