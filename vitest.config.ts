@@ -18,9 +18,10 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{conformance,workflow,replay}/**/*.test.ts', '{ml,infra,activities}/**/*.native.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each file has servers and folders of its own; more at once than two starve each other.
+          maxWorkers: 2,
         },
       },
       {

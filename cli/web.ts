@@ -15,18 +15,26 @@ interface WebFlags {
   readonly userHeader?: string;
   readonly approvers: readonly string[];
   readonly proxyFrom: readonly string[];
+  readonly oidcIssuer?: string;
+  readonly oidcClientId?: string;
+  readonly oidcClaim: string;
+  readonly publicUrl?: string;
 }
 
 const HELP = `
 graft up starts it as well. It answers on this machine alone, and only to whoever opened it with its token; the token
 is in .graft/dashboard-token, or in GRAFT_WEB_TOKEN. Behind a reverse proxy that signs people in, --user-header names
-the header with the user: whoever is no approver may look and change nothing.
+the header with the user. --oidc-issuer has people sign in at an OpenID provider, where this is registered with the
+redirect PUBLIC_URL/auth/callback; GRAFT_OIDC_CLIENT_SECRET is its secret, if it has one. Either way, whoever is no
+approver may look and change nothing.
 
 Examples:
   graft web
   graft web --port 8080 --json
   graft web --host 0.0.0.0 --https --allow-host graft.example.org --user-header x-forwarded-user \\
-    --proxy-from 10.0.0.7 --approvers ada,grace`;
+    --proxy-from 10.0.0.7 --approvers ada,grace
+  graft web --port 8080 --oidc-issuer https://id.example.org --oidc-client-id graft \\
+    --public-url https://graft.example.org --allow-host graft.example.org --https --approvers ada@example.org`;
 
 /** `graft web`: the dashboard, in the foreground. */
 export function webCommand(): Command {
@@ -39,6 +47,10 @@ export function webCommand(): Command {
       .option('--https', 'it is reached by https, through a proxy')
       .option('--user-header <name>', 'a header in which a reverse proxy says who asks')
       .option('--proxy-from <addresses>', 'where that proxy’s requests come from', list, ['127.0.0.1', '::1'])
+      .option('--oidc-issuer <url>', 'an OpenID provider that signs people in')
+      .option('--oidc-client-id <id>', 'as what it knows this dashboard')
+      .option('--oidc-claim <name>', 'the claim that names a person', 'email')
+      .option('--public-url <url>', 'what browsers reach it by, as the provider knows it')
       .option('--approvers <users>', 'users who may approve, promote and change runs', list, [])
       .addHelpText('after', HELP),
   );
@@ -61,7 +73,7 @@ async function serve(flags: WebFlags, output: Output): Promise<void> {
       ? null
       : { userHeader: userHeader.toLowerCase(), approvers: flags.approvers, from: flags.proxyFrom };
   const dashboard = await startDashboard({
-    ...{ connections, host, port: flags.port, token, proxy, secure: https },
+    ...{ connections, host, port: flags.port, token, proxy, secure: https, oidc: oidcOf(flags) },
     allowHosts: flags.allowHost,
     log: output.warn,
   });
@@ -75,6 +87,24 @@ async function serve(flags: WebFlags, output: Output): Promise<void> {
   await dashboard.close();
   output.say('stopped');
   output.result({ url: dashboard.url, status: 'stopped' });
+}
+
+/** Throws WEB_OIDC (input) where a part of it is missing. */
+function oidcOf({ oidcIssuer, oidcClientId, oidcClaim, publicUrl, approvers }: WebFlags) {
+  const given = [oidcIssuer, oidcClientId, publicUrl];
+  if (given.every((value) => value === undefined)) return null;
+  if (oidcIssuer === undefined || oidcClientId === undefined || publicUrl === undefined) {
+    const remedy = 'name --oidc-issuer, --oidc-client-id and --public-url together';
+    throw inputError('WEB_OIDC', 'graft web', 'a part of them', 'all three', remedy);
+  }
+  for (const [name, value] of [
+    ['--oidc-issuer', oidcIssuer],
+    ['--public-url', publicUrl],
+  ] as const) {
+    if (!URL.canParse(value)) throw inputError('WEB_OIDC', name, value, 'an address', 'https://id.example.org');
+  }
+  const { oidcClientSecret: clientSecret } = settings();
+  return { issuer: oidcIssuer, clientId: oidcClientId, clientSecret, publicUrl, claim: oidcClaim, approvers };
 }
 
 function port(text: string): number {

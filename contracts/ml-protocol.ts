@@ -269,6 +269,8 @@ export type ScoreBatch = z.infer<typeof ScoreBatch>;
 
 /** Worker → child. `stop` asks for a checkpoint at the next step boundary, then an orderly exit. */
 export const MlCommand = z.discriminatedUnion('kind', [
+  // What the next job will need is loaded before there is one.
+  z.object({ kind: z.literal('warm'), threads: z.int().positive() }),
   z.object({ kind: z.literal('run'), job: MlJob, threads: z.int().positive() }),
   z.object({ kind: z.literal('stop') }),
   ScoreBatch,

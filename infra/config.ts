@@ -57,9 +57,13 @@ export interface Settings {
   readonly webPort: number | null;
   /** Where a worker tells Prometheus of itself, on loopback; null: nowhere. */
   readonly metricsPort: number | null;
+  /** A collector of traces, OTLP over HTTP. */
+  readonly otlpEndpoint: string | null;
   readonly logFormat: 'text' | 'json';
   /** What opens the dashboard; a file under the state folder where null. */
   readonly webToken: string | null;
+  /** Of the dashboard, at an OpenID provider. */
+  readonly oidcClientSecret: string | null;
   readonly device: DeviceRequest;
   /** Whether training uses graft's own kernels where they can be had; false: TensorFlow's alone. */
   readonly ownKernels: boolean;
@@ -112,11 +116,15 @@ const Environment = z.object({
   GRAFT_S3_PORT: Port.optional(),
   GRAFT_WEB_PORT: Port.optional(),
   GRAFT_METRICS_PORT: Port.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'expected http://host:4318 or https://host' })
+    .optional(),
   GRAFT_LOG_FORMAT: z.enum(['text', 'json']).optional(),
   GRAFT_WEB_TOKEN: z
     .string()
     .regex(/^[\w-]{22,200}$/, 'expected 22 to 200 letters, digits, - and _')
     .optional(),
+  GRAFT_OIDC_CLIENT_SECRET: Text.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
   GRAFT_KERNELS: z.enum(['own', 'tensorflow']).optional(),
@@ -147,8 +155,10 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     s3Port: env.GRAFT_S3_PORT ?? null,
     webPort: env.GRAFT_WEB_PORT ?? null,
     metricsPort: env.GRAFT_METRICS_PORT ?? null,
+    otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     logFormat: env.GRAFT_LOG_FORMAT ?? 'text',
     webToken: env.GRAFT_WEB_TOKEN ?? null,
+    oidcClientSecret: env.GRAFT_OIDC_CLIENT_SECRET ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     ownKernels: env.GRAFT_KERNELS === 'own',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
@@ -192,6 +202,7 @@ const SECRETS = [
   'AWS_SESSION_TOKEN',
   'TEMPORAL_API_KEY',
   'GRAFT_WEB_TOKEN',
+  'GRAFT_OIDC_CLIENT_SECRET',
 ];
 
 /**
@@ -205,7 +216,8 @@ export function childEnvironment(
   const merged: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...overrides })) {
     const barred =
-      options.secrets === false && (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_)/.test(name));
+      options.secrets === false &&
+      (SECRETS.includes(name) || /^(S3_|AWS_|TEMPORAL_|GRAFT_NOTIFY_|OTEL_EXPORTER_)/.test(name));
     if (value !== undefined && !barred) merged[name] = value;
   }
   return merged;

@@ -31,10 +31,14 @@ async function allSent(): Promise<void> {
   }
 }
 
-async function run(job: MlJob, threads: number): Promise<void> {
+async function load(threads: number) {
   const native = await loadTensorFlow({ threads });
   // After TensorFlow: ml imports tfjs, which must find the native backend registered.
-  const { runJob } = await import('../ml/trainer/run-job.ts');
+  return { native, ...(await import('../ml/trainer/run-job.ts')) };
+}
+
+async function run(job: MlJob, threads: number): Promise<void> {
+  const { native, runJob } = await load(threads);
   emit({
     kind: 'ready',
     environment: {
@@ -91,6 +95,11 @@ process.on('message', (message) => {
   }
   if (command.kind === 'score') {
     batches.push(command);
+    return;
+  }
+  if (command.kind === 'warm') {
+    // What fails here fails again, and is told of, as a job comes.
+    void load(command.threads).catch(() => undefined);
     return;
   }
   void run(command.job, command.threads)

@@ -56,6 +56,8 @@ export interface WorkerOptions {
 
 /** How often progress reaches the server, and so the dashboard: the SDK would hold heartbeats back for most of their timeout. */
 const HEARTBEAT_EVERY = '1 second';
+/** For how long an ML process waits for a next job: between stages and trials, not through a night. */
+const SPARE_ML_MS = 60_000;
 /** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */
 const FORCE_AFTER = '90 seconds';
 
@@ -69,14 +71,14 @@ const HEAP_GROWING_PERCENT = 40;
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { connections, queues, signal } = options;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-  const { metricsPort, logFormat } = settings();
+  const { metricsPort, otlpEndpoint, logFormat } = settings();
   Runtime.install({ logger: logFormat === 'json' ? jsonLogger() : new DefaultLogger('INFO'), shutdownSignals: [] });
   const store = createS3ObjectStore(connections.s3);
   unwrap(await ensureBucket(store));
   unwrap(await probeConditionalWrites(store));
   const connection = await connect(connections);
   const { namespace } = connections.temporal;
-  const telemetry = await openWorkerTelemetry({ metricsPort, connection, namespace });
+  const telemetry = await openWorkerTelemetry({ metricsPort, otlpEndpoint, graftVersion, connection, namespace });
   const ports = createPorts(store, telemetry);
   try {
     const workers = await Promise.all(
@@ -109,7 +111,11 @@ async function connect({ temporal }: Connections): Promise<NativeConnection> {
 
 function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): TrainPorts {
   const known = settings();
-  const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }), defaultThreads: known.threads });
+  const runner = createMlRunner({
+    env: childEnvironment({}, { secrets: false }),
+    defaultThreads: known.threads,
+    spareMs: SPARE_ML_MS,
+  });
   const { store, ml } = telemetry.meter({ store: plain, ml: runner });
   return {
     store,
@@ -157,8 +163,10 @@ async function createWorker(
 /** What a queue's worker does: workflows alone, everything that needs data and a processor, or training on its device. */
 async function duties(role: QueueRole, ports: TrainPorts) {
   switch (role) {
-    case 'workflow':
-      return { workflowBundle: { codePath: await workflowBundle(settings().cacheDir) } };
+    case 'workflow': {
+      const { cacheDir, otlpEndpoint } = settings();
+      return { workflowBundle: { codePath: await workflowBundle(cacheDir, { traced: otlpEndpoint !== null }) } };
+    }
     case 'data':
       return {
         maxConcurrentActivityTaskExecutions: 8,

@@ -38,6 +38,8 @@ export const bookkeeping = proxyActivities<
 >({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '5 minutes',
+  // A worker that dies in the middle of a promotion held it up for those five minutes.
+  heartbeatTimeout: '30 seconds',
   retry: patientRetry,
 });
 

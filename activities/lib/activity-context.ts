@@ -40,12 +40,31 @@ export function currentActivity(): RunningActivity {
     scheduledMs: context.info.scheduledTimestampMs,
     executionId: context.info.workflowExecution?.runId ?? '',
     heartbeat: (details) => {
+      lastDetails.set(context, details);
       context.heartbeat(details);
     },
     warn: (message) => {
       context.log.warn(message);
     },
     abortReason: () => (context.cancellationDetails?.workerShutdown === true ? 'worker-shutdown' : 'cancelled'),
+  };
+}
+
+/** What each running activity said last. */
+const lastDetails = new WeakMap<Context, unknown>();
+
+/**
+ * Says again what the running activity said last, every few seconds until the returned function is called: the server then
+ * hears of a killed worker by the silence, within the heartbeat's timeout, and not after the activity's whole time.
+ */
+export function keepBeating(everyMs = 5_000): () => void {
+  const context = contextOrNull();
+  if (!context) return () => undefined;
+  const timer = setInterval(() => {
+    context.heartbeat(lastDetails.get(context));
+  }, everyMs);
+  return () => {
+    clearInterval(timer);
   };
 }
 

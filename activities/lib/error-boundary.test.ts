@@ -1,7 +1,8 @@
 import { ActivityCancellationDetails, ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { failedError, GraftError, inputError, transientError } from '../../core/errors.ts';
 import { mockActivity } from '../../test/fakes/mock-activity.ts';
+import { currentActivity } from './activity-context.ts';
 import { atActivityEdge } from './error-boundary.ts';
 import { failureOf } from './ml-failure.ts';
 
@@ -20,6 +21,25 @@ async function atEdge(error: unknown, env = mockActivity(), before: () => void =
 describe('the edge of an activity', () => {
   it('lets results through', async () => {
     expect(await atActivityEdge((input: number) => Promise.resolve(input + 1))(1)).toBe(2);
+  });
+
+  it('says again what was said last while the activity goes on, and nothing after', async () => {
+    vi.useFakeTimers();
+    try {
+      const env = mockActivity();
+      const beats: unknown[] = [];
+      env.on('heartbeat', (details: unknown) => beats.push(details));
+      const activity = atActivityEdge(async (): Promise<void> => {
+        await vi.advanceTimersByTimeAsync(5_000);
+        currentActivity().heartbeat('half');
+        await vi.advanceTimersByTimeAsync(10_000);
+      });
+      await env.run(activity, undefined);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(beats).toEqual([undefined, 'half', 'half', 'half']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it.each([

@@ -1,21 +1,25 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { GraftError } from '../../core/errors.ts';
-import { currentActivity } from './activity-context.ts';
+import { currentActivity, keepBeating } from './activity-context.ts';
 import type { RunningActivity } from './activity-context.ts';
 
 /**
  * The error boundary (docs/adr/0001): inside, errors are GraftErrors; at an activity's edge they become
  * ApplicationFailures whose type is the code and whose details are the parts, so that the command line can show them.
+ * Until then it beats, so that a worker's death is noticed at once.
  * Input errors and failed runs are not retried; what is transient, and what nobody foresaw, is.
  */
 export function atActivityEdge<Input, Output>(
   activity: (input: Input) => Promise<Output>,
 ): (input: Input) => Promise<Output> {
   return async (input) => {
+    const rest = keepBeating();
     try {
       return await activity(input);
     } catch (error) {
       throw toFailure(error, currentActivity());
+    } finally {
+      rest();
     }
   };
 }

@@ -58,10 +58,14 @@ async function readStory({ store, graftVersion }: StoryPorts, report: RunReport)
     },
     curves: runCurves(new TextDecoder().decode(logged?.body)),
     evaluation,
-    plan: [],
+    plan: planOf(report.estimate),
     config: JSON.stringify(run?.config ?? {}, null, 2),
   };
 }
+
+/** What `graft plan` foretold of the training, and what came. */
+const planOf = (estimate: RunReport['estimate']): RunStory['plan'] =>
+  estimate ? [{ what: 'training, seconds', planned: estimate.seconds.expected, actual: estimate.actualSeconds }] : [];
 
 async function readResults(store: ObjectStore, version: ModelVersion | null) {
   if (!version) return { evaluation: null, champion: null, trained: null, worst: [] };

@@ -7,6 +7,8 @@ from common import Clock, answer, peak_mb, read_safetensors, spec
 from keras_nets import classifier
 
 SPEC = spec()
+# TensorFlow refuses random operations without a seed where deterministic ones are asked for, as graft's environment does.
+keras.utils.set_random_seed(1)
 
 
 class StepClock(keras.callbacks.Callback):

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CocoFigures, DetectionErrors } from '../detection-metrics.ts';
 import { Finding } from '../manifests.ts';
 import { pageAnswer, pageQuery, Point } from './common.ts';
 
@@ -48,8 +49,8 @@ export const ScoredItem = z.object({
 });
 export type ScoredItem = z.infer<typeof ScoredItem>;
 
-/** GET /api/runs/:id/evaluation; 404 RUN_NOT_EVALUATED until there is one. */
-export const Evaluation = z.object({
+/** How good a classifier is on its test pictures. */
+export const ClassEvaluation = z.object({
   task: z.literal('classification'),
   classes: z.array(z.string()),
   headline: Headline,
@@ -70,6 +71,68 @@ export const Evaluation = z.object({
     })
     .nullable(),
 });
+export type ClassEvaluation = z.infer<typeof ClassEvaluation>;
+
+const ClassPrecision = z.object({ AP: z.number(), AP50: z.number() });
+export const DetectedClassRow = ClassPrecision.extend({
+  index: z.int(),
+  label: z.string(),
+  objects: z.int(),
+  detections: z.int(),
+  AP75: z.number(),
+  AR100: z.number(),
+  champion: ClassPrecision.nullable(),
+});
+export type DetectedClassRow = z.infer<typeof DetectedClassRow>;
+
+/** A test picture with what would be shown in it, and what should have been. */
+export const JudgedPicture = z.object({
+  path: z.string(),
+  /** The picture is /api/images/<sha256>; null where the item can't be told. */
+  sha256: z.string().nullable(),
+  width: z.number(),
+  height: z.number(),
+  boxes: z.array(
+    z.object({
+      judgement: z.enum(['right', 'wrong', 'missed']),
+      label: z.string(),
+      /** Null for an object that was missed. */
+      score: z.number().nullable(),
+      /** Left, top, width and height in pixels of the picture. */
+      box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+    }),
+  ),
+});
+export type JudgedPicture = z.infer<typeof JudgedPicture>;
+
+const Bounds = z.object({ value: z.number(), low: z.number(), high: z.number() });
+
+/** How good a detector is on its test pictures. Absent figures are −1, as in pycocotools. */
+export const DetectionEvaluation = z.object({
+  task: z.literal('detection'),
+  classes: z.array(z.string()),
+  images: z.int(),
+  objects: z.int(),
+  detections: z.int(),
+  coco: CocoFigures,
+  voc07: z.number(),
+  voc10: z.number(),
+  intervals: z.object({ AP: Bounds, AP50: Bounds }),
+  perClass: z.array(DetectedClassRow),
+  /** TIDE's: why precision is lost. */
+  errors: DetectionErrors,
+  scoreThreshold: z.number(),
+  /** As of a classifier; the class after the last is the background. */
+  confusion: z.array(z.tuple([z.int(), z.int(), z.int()])),
+  /** The pictures in which most is wrong. */
+  worst: z.array(JudgedPicture),
+  findings: z.array(Finding),
+  champion: z.object({ version: z.int(), coco: CocoFigures.nullable() }).nullable(),
+});
+export type DetectionEvaluation = z.infer<typeof DetectionEvaluation>;
+
+/** GET /api/runs/:id/evaluation; 404 RUN_NOT_EVALUATED until there is one. */
+export const Evaluation = z.discriminatedUnion('task', [ClassEvaluation, DetectionEvaluation]);
 export type Evaluation = z.infer<typeof Evaluation>;
 
 /** GET /api/runs/:id/evaluation/curves: of one class against the rest; of all classes at once where none is named. */
@@ -82,9 +145,9 @@ export const Curves = z.object({
   positives: z.int(),
   /** [recall, precision], and the average precision. */
   precisionRecall: Curve,
-  /** [false positive rate, true positive rate], and the area under it. */
-  roc: Curve,
-  champion: z.object({ precisionRecall: Curve, roc: Curve }).nullable(),
+  /** [false positive rate, true positive rate], and the area under it; null of a detector, which has no true negatives. */
+  roc: Curve.nullable(),
+  champion: z.object({ precisionRecall: Curve, roc: Curve.nullable() }).nullable(),
 });
 export type Curves = z.infer<typeof Curves>;
 

@@ -62,7 +62,9 @@ interface Axis {
 function axis(values: readonly number[]): Axis {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  return low === high ? { low: low - 0.5, high: high + 0.5 } : { low, high };
+  // What never changes lies in the middle, at its own scale.
+  const room = low === 0 ? 0.5 : Math.abs(low) / 2;
+  return low === high ? { low: low - room, high: high + room } : { low, high };
 }
 
 const part = (value: number, { low, high }: Axis): number => (value - low) / (high - low);

@@ -19,7 +19,8 @@ const ATTEMPTS = 1000;
 /** The next settings to try; null where there are none left, or none that the constraints allow. */
 export function propose(state: SearchState, sampler: Sampler): Proposal | null {
   const { drawn } = state;
-  const isNew = noveltyOf(state);
+  // Draws hardly meet twice in a fine space, and need not be looked for; the points of a grid are always the same ones.
+  const isNew = noveltyOf(state, sampler.kind === 'grid' ? Number.POSITIVE_INFINITY : MANY);
   switch (sampler.kind) {
     case 'grid':
       for (const values of gridProposals(state.space)) if (isNew(values)) return { values, drawn: drawn + 1 };
@@ -45,8 +46,8 @@ export function propose(state: SearchState, sampler: Sampler): Proposal | null {
 const MANY = 1000;
 
 /** The same settings again would only be the same training again. */
-function noveltyOf({ space, trials, wanted }: SearchState): (values: Values) => boolean {
-  const fine = new Set(space.parameters.flatMap(({ name, domain }) => (sizeOf(domain) > MANY ? [name] : [])));
+function noveltyOf({ space, trials, wanted }: SearchState, most: number): (values: Values) => boolean {
+  const fine = new Set(space.parameters.flatMap(({ name, domain }) => (sizeOf(domain) > most ? [name] : [])));
   let tried: Set<string> | null = null;
   return (values) => {
     if (Object.keys(values).some((name) => fine.has(name))) return true;

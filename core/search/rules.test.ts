@@ -4,7 +4,7 @@ import { nextAsha, rungs } from './asha.ts';
 import { brackets, roundOf } from './hyperband.ts';
 import { nextMedian } from './median.ts';
 import { combinations } from './propose.ts';
-import { openSearch } from './searcher.ts';
+import { advance, openSearch } from './searcher.ts';
 import type { SearchState } from './searcher.ts';
 import { fromUnit, gridOf, toUnit } from './testing/spaces.ts';
 import { bestTrials, dominates, paretoFront, ranking } from './trials.ts';
@@ -155,5 +155,18 @@ describe('domains', () => {
     ]);
     expect(count).toBe(Infinity);
     expect(combinations({ parameters: [], constraints: [] })).toBe(1);
+  });
+
+  it('a grid is gone through once, also where a parameter is continuous', () => {
+    const { space, values } = gridOf();
+    const settings = { seed: 1, objectives: [{ metric: 'loss', goal: 'minimize' as const }], epochs: 1, budget: 20 };
+    let state = openSearch({ method: { kind: 'grid' }, space, ...settings });
+    const tried: unknown[] = [];
+    for (let i = 0; i <= values.length; i++) {
+      const step = advance(state, { kind: 'free' });
+      state = step.state;
+      tried.push(step.action?.kind === 'train' ? step.action.values : step.action?.kind);
+    }
+    expect(tried).toEqual([...values, 'wait']);
   });
 });

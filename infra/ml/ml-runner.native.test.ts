@@ -22,6 +22,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await Promise.all(sessions.splice(0).map((session) => session.kill()));
+  for (const pid of childrenHere()) process.kill(pid, 'SIGKILL');
   vi.unstubAllEnvs();
   rmSync(dir, { recursive: true });
 });
@@ -208,3 +209,65 @@ describe('a child that talks nonsense', () => {
     expect(lives(session.pid)).toBe(false);
   });
 });
+
+describe('the spare process', () => {
+  /** Starts a job, and waits until a further process is there; its id. */
+  async function withSpare(spareMs: number) {
+    const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }), spareMs });
+    const begin = (job: TrainJob, threads: number): MlSession => {
+      const session = runner.start(job, { threads });
+      sessions.push(session);
+      return session;
+    };
+    const first = begin(await fresh(), 1);
+    await rest(first.events[Symbol.asyncIterator]());
+    return { begin, first };
+  }
+
+  it('takes the next job of as many threads, and gives the same bits', async () => {
+    const { begin, first } = await withSpare(60_000);
+    const [spare] = childrenHere().filter((pid) => pid !== first.pid);
+    expect(spare).toBeDefined();
+    const second = begin(await fresh(), 1);
+    expect(second.pid).toBe(spare);
+    const trained = (await rest(second.events[Symbol.asyncIterator]())).at(-1);
+    await loadTensorFlow({ threads: 1 });
+    const here = await runToEnd(await fresh());
+    expect(trained?.kind === 'trained' && trained.result.weightsSha256).toBe(here.weightsSha256);
+    const third = begin(await fresh(), 2);
+    const [ready] = await rest(third.events[Symbol.asyncIterator]());
+    expect(ready).toMatchObject({ kind: 'ready', environment: { threads: 2 } });
+  });
+
+  it('that was killed is not used', async () => {
+    const { begin, first } = await withSpare(60_000);
+    const [spare = 0] = childrenHere().filter((pid) => pid !== first.pid);
+    process.kill(spare, 'SIGKILL');
+    await vi.waitFor(() => {
+      expect(lives(spare)).toBe(false);
+    });
+    const second = begin(await fresh(), 1);
+    expect(second.pid).not.toBe(spare);
+    expect((await rest(second.events[Symbol.asyncIterator]())).at(-1)).toMatchObject({ kind: 'trained' });
+  });
+
+  it('goes when nothing comes', async () => {
+    const { first } = await withSpare(1);
+    await vi.waitFor(
+      () => {
+        expect(childrenHere().filter((pid) => pid !== first.pid)).toEqual([]);
+      },
+      { timeout: 20_000 },
+    );
+  });
+});
+
+/** Ids of the ML processes that this one started. */
+function childrenHere(): number[] {
+  const started = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8');
+  return started
+    .trim()
+    .split(' ')
+    .map(Number)
+    .filter((pid) => pid > 0 && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('ml-process'));
+}

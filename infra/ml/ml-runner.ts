@@ -1,42 +1,35 @@
-import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { GraftError } from '../../core/errors.ts';
 import { messageOf, transientError } from '../../core/errors.ts';
 import { MlEvent } from '../../contracts/ml-protocol.ts';
 import type { MlJob } from '../../contracts/ml-protocol.ts';
-import { tensorFlowEnv } from '../native/load-tensorflow.ts';
 import type { MlRunner, MlSession } from '../ports/ml-runner.ts';
+import { ML_ENTRY, SpareChild, forkMlChild } from './ml-child.ts';
+import type { MlChildOptions } from './ml-child.ts';
 
-const ENTRY = fileURLToPath(new URL('../ml-process.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
 /** How much of what a dying child wrote to stderr goes into the error. */
 const STDERR_KEPT = 4000;
 
-export interface MlRunnerOptions {
-  /** The child's whole environment besides TensorFlow's own variables: no credentials. */
-  readonly env: Readonly<Record<string, string>>;
+export interface MlRunnerOptions extends MlChildOptions {
   readonly defaultThreads?: number;
-  /** Another program in the place of the ML process: for tests. */
-  readonly entry?: string;
+  /** For how long a process that a running job had started for the next one waits for it; 0 (default): none is started. */
+  readonly spareMs?: number;
 }
 
 /** Starts each job in a child process of its own: native TensorFlow holds the thread, and may take the process with it. */
-export function createMlRunner(options: MlRunnerOptions): MlRunner {
+export function createMlRunner({ defaultThreads, spareMs = 0, ...options }: MlRunnerOptions): MlRunner {
+  const spare = spareMs > 0 ? new SpareChild(options, spareMs) : null;
   return {
-    defaultThreads: options.defaultThreads ?? availableParallelism(),
-    start: (job, { threads }) => startSession(job, threads, options),
+    defaultThreads: defaultThreads ?? availableParallelism(),
+    start: (job, { threads }) => {
+      const child = spare?.take(threads) ?? forkMlChild(threads, options);
+      return startSession(child, job, threads, () => spare?.prepare(threads));
+    },
   };
 }
 
-function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRunnerOptions): MlSession {
-  const child = fork(entry, [], {
-    execArgv: ['--import', TSX],
-    env: { ...env, ...tensorFlowEnv({ threads }) },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'json',
-  });
+function startSession(child: ChildProcess, job: MlJob, threads: number, onReady: () => void): MlSession {
   const queue = new EventQueue();
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -47,6 +40,7 @@ function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRun
     const event = MlEvent.safeParse(message);
     if (event.success) {
       said ||= isLast(event.data);
+      if (event.data.kind === 'ready') onReady();
       queue.push(event.data);
     } else {
       queue.fail(misunderstood(child.pid, event.error.message));
@@ -64,7 +58,14 @@ function startSession(job: MlJob, threads: number, { env, entry = ENTRY }: MlRun
     // A message to a dead child is an error as well; its death is told of by `close`.
     if (child.pid !== undefined) return;
     queue.fail(
-      transientError('ML_START', ENTRY, messageOf(error), 'a child process', 'check memory and process limits', error),
+      transientError(
+        'ML_START',
+        ML_ENTRY,
+        messageOf(error),
+        'a child process',
+        'check memory and process limits',
+        error,
+      ),
     );
   });
   child.send({ kind: 'run', job, threads });

@@ -5,19 +5,23 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { meteringInterceptor } from './activity-interceptor.ts';
 import { meteredMlRunner, meteredStore } from './metered.ts';
 import { startMetricsServer } from './metrics-server.ts';
+import { openTracing } from './tracing.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export interface WorkerTelemetryOptions {
   /** Null: nobody reads. */
   readonly metricsPort: number | null;
+  /** Where spans go, as OTLP over HTTP; null: nowhere. */
+  readonly otlpEndpoint: string | null;
+  readonly graftVersion: string;
   readonly connection: NativeConnection;
   readonly namespace: string;
 }
 
 /** What a worker tells of itself, wound around its parts. */
 export interface WorkerTelemetry {
-  readonly workerOptions: Pick<WorkerOptions, 'interceptors'>;
+  readonly workerOptions: Pick<WorkerOptions, 'interceptors' | 'sinks'>;
   meter<P extends { readonly store: ObjectStore; readonly ml: MlRunner }>(ports: P): P;
   close(): Promise<void>;
 }
@@ -27,18 +31,22 @@ const ACTIVITY_QUEUE = 2;
 const WORKFLOW_QUEUE = 1;
 
 export async function openWorkerTelemetry(options: WorkerTelemetryOptions): Promise<WorkerTelemetry> {
-  const { metricsPort } = options;
-  if (metricsPort === null) return { workerOptions: {}, meter: (ports) => ports, close: () => Promise.resolve() };
-  const metrics = createWorkerMetrics((known) => countWaiting(options, known));
-  const server = await startMetricsServer(metrics, HOST, metricsPort);
+  const { metricsPort, otlpEndpoint, graftVersion } = options;
+  const tracing = otlpEndpoint === null ? null : openTracing({ endpoint: otlpEndpoint, graftVersion });
+  const metrics = metricsPort === null ? null : createWorkerMetrics((known) => countWaiting(options, known));
+  const server = metrics && metricsPort !== null ? await startMetricsServer(metrics, HOST, metricsPort) : null;
+  const activity = [...(tracing?.activity ?? []), ...(metrics ? [meteringInterceptor(metrics)] : [])];
   return {
-    workerOptions: { interceptors: { activity: [meteringInterceptor(metrics)] } },
-    meter: (ports) => ({
-      ...ports,
-      store: meteredStore(ports.store, metrics),
-      ml: meteredMlRunner(ports.ml, metrics),
-    }),
-    close: () => server.close(),
+    workerOptions: {
+      ...(activity.length === 0 ? {} : { interceptors: { activity } }),
+      ...(tracing ? { sinks: tracing.sinks } : {}),
+    },
+    meter: (ports) =>
+      metrics ? { ...ports, store: meteredStore(ports.store, metrics), ml: meteredMlRunner(ports.ml, metrics) } : ports,
+    close: async () => {
+      await server?.close();
+      await tracing?.close();
+    },
   };
 }
 

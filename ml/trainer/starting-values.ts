@@ -20,13 +20,21 @@ export async function startingValues(
     readonly seed: number;
   },
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const values = initialize(specs, from.seed);
-  if (from.weightsPath === null) return values;
+  if (from.weightsPath === null) return initialize(specs, from.seed);
   const pretrained =
     from.weightsHold === 'model'
       ? await modelWeights(from.model, from.weightsPath)
       : await loadBackboneWeights(createBackbone(from.model.backbone), from.weightsPath);
-  for (const [name, value] of pretrained) if (values.has(name)) values.set(name, value);
+  // Each is drawn at its own address: what a file gives need not be drawn, and changes nothing of the rest.
+  const drawn = initialize(
+    specs.filter(({ name }) => !pretrained.has(name)),
+    from.seed,
+  );
+  const values = new Map<string, Float32Array>();
+  for (const { name } of specs) {
+    const value = pretrained.get(name) ?? drawn.get(name);
+    if (value) values.set(name, value);
+  }
   return values;
 }
 

@@ -1,11 +1,12 @@
 /** A detector from the command line, on real parts: all stages, promotion, a second run that meets it, boxes, errors. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
 import type { RunReport } from '../../contracts/run.ts';
+import { Curves, Evaluation, Prediction } from '../../contracts/web.ts';
 import { graftCli } from '../lib/graft-cli.ts';
 import { temporaryDir } from '../servers.ts';
 
@@ -16,6 +17,9 @@ const pipeline = (more: string): string =>
   `image: { size: [64, 64] }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
   `train: { epochs: 2, batchSize: 8, averageDecay: null, optimizer: { kind: adam, learningRate: 0.003 }${more} }\n`;
 
+let web: URL;
+let runId: string;
+
 beforeAll(async () => {
   await mkdir(dir, { recursive: true });
   const draw = fileURLToPath(new URL('../../examples/shapes/make-images.ts', import.meta.url));
@@ -23,7 +27,8 @@ beforeAll(async () => {
   await execa(process.execPath, ['--import', import.meta.resolve('tsx'), draw, ...shapes]);
   await writeFile(join(dir, 'shapes.yaml'), pipeline(''));
   await writeFile(join(dir, 'again.yaml'), pipeline(', seed: 2'));
-  await cli.json('up');
+  const { dashboard } = await cli.json<{ dashboard: { url: string } }>('up');
+  web = new URL(dashboard.url);
 });
 
 afterAll(async () => {
@@ -33,6 +38,7 @@ afterAll(async () => {
 
 test('goes through all stages, and another is judged against it on the same pictures', async () => {
   const first = await cli.json<RunReport>('run', 'shapes.yaml');
+  runId = first.runId;
   expect(first).toMatchObject({ status: 'completed', dataset: { images: 30, quarantined: 0 } });
   expect(first.model).toMatchObject({ version: 1, promoted: true });
   expect(first.metrics?.mAP50).toBeGreaterThanOrEqual(0);
@@ -66,4 +72,28 @@ test('is evaluated again, and says where things are', async () => {
     expect(Math.max(left + width, top + height)).toBeLessThanOrEqual(128.01);
   }
   expect(await readdir(join(dir, 'drawn'))).toEqual(['00000.boxes.jpg']);
+});
+
+test('the dashboard shows its figures, its worst pictures, and what it finds in a picture that is tried', async () => {
+  const headers = { authorization: `Bearer ${web.searchParams.get('token') ?? ''}` };
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(`${web.origin}/api/${path}`, { ...init, headers: { ...headers, ...init.headers } });
+  const evaluation = Evaluation.parse(await (await ask(`runs/${runId}/evaluation`)).json());
+  if (evaluation.task !== 'detection') throw new Error('it is no detector');
+  expect(evaluation.perClass.map(({ label }) => label)).toEqual(evaluation.classes);
+  expect(evaluation.worst.length).toBeGreaterThan(0);
+  // Hardly trained: what is to be seen is what was missed, and the picture behind it.
+  const [worst] = evaluation.worst;
+  expect(worst?.boxes.length).toBeGreaterThan(0);
+  expect((await ask(`images/${worst?.sha256 ?? ''}`)).headers.get('content-type')).toMatch(/^image\//);
+  const curves = Curves.parse(await (await ask(`runs/${runId}/evaluation/curves?class=0`)).json());
+  expect(curves).toMatchObject({ label: evaluation.classes[0], roc: null });
+  const body = await readFile(join(dir, 'shapes/coco/images/00000.jpg'));
+  const tried = await ask('predict?model=shapes@1', {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'image/jpeg' },
+  });
+  const { predictions } = Prediction.parse(await tried.json());
+  expect(predictions.every(({ box }) => box !== undefined)).toBe(true);
 });

@@ -5,6 +5,8 @@ import { GraftError, messageOf } from '../../core/errors.ts';
 /** Input errors that are about something else than what was sent. */
 const STATUS: Readonly<Record<string, number>> = {
   SIGN_IN: 401,
+  SIGN_IN_AT: 401,
+  OIDC_REFUSED: 403,
   NOT_ALLOWED: 403,
   HOST_REFUSED: 403,
   ORIGIN_REFUSED: 403,
@@ -13,6 +15,7 @@ const STATUS: Readonly<Record<string, number>> = {
   MODEL_VERSION: 404,
   DATASET_VERSION: 404,
   RUN_NOT_EVALUATED: 404,
+  CACHE_UNKNOWN: 404,
   RUN_RUNNING: 409,
   RUN_COMPLETED: 409,
   RUN_ENDED: 409,

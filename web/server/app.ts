@@ -8,6 +8,7 @@ import { sendError } from './answers.ts';
 import type { Auth, User } from './auth.ts';
 import type { Context } from './context.ts';
 import { checkChange, checkHost, checkOrigin } from './guards.ts';
+import type { OidcSignIn } from './oidc.ts';
 import { openApi } from './openapi.ts';
 import type { Predictor } from './predictor.ts';
 import { addPage } from './page.ts';
@@ -15,6 +16,7 @@ import type { Route } from './route.ts';
 import { apiRoutes } from './routes/index.ts';
 import { addPredict } from './routes/predict.ts';
 import { addRawRoutes } from './routes/raw.ts';
+import { addOidcSignIn } from './routes/sign-in.ts';
 
 export interface AppOptions {
   readonly context: Context;
@@ -26,6 +28,8 @@ export interface AppOptions {
   readonly secure: boolean;
   readonly log: (text: string) => void;
   readonly predictor: Predictor;
+  /** Signs people in; null where the token or a proxy does. */
+  readonly oidc?: OidcSignIn | null;
 }
 
 const BODY_BYTES = 64 * 1024;
@@ -68,6 +72,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(cookie);
   app.get('/healthz', { logLevel: 'silent' }, () => ({ status: 'ok' }));
   addSignIn(app, options);
+  if (options.oidc) addOidcSignIn(app, { ...options, oidc: options.oidc });
   await app.register((api, _options, done) => {
     addApi(api, options);
     done();

@@ -28,6 +28,8 @@ export interface AuthOptions {
   readonly owner: string;
   readonly cookieName: string;
   readonly proxy: ProxySignIn | null;
+  /** Whether an OpenID provider signs people in, and who of them may change things; null where none does. */
+  readonly oidc?: { readonly approvers: readonly string[] } | null;
   readonly nowMs: () => number;
 }
 
@@ -48,6 +50,7 @@ export class Auth {
     const user = this.byProxy(request) ?? this.byBearer(request) ?? this.byCookie(request.cookies[this.cookieName]);
     if (user) return user;
     const seen = request.cookies[this.cookieName] === undefined ? 'nobody is signed in' : 'the session has expired';
+    if (this.options.oidc) throw inputError('SIGN_IN_AT', 'dashboard', seen, 'a known account', 'open /auth/sign-in');
     throw inputError('SIGN_IN', 'dashboard', seen, 'the dashboard’s token', 'open the address that graft up shows');
   }
 
@@ -55,10 +58,12 @@ export class Auth {
     return sameText(token, this.options.token);
   }
 
-  /** The value of the cookie that the token is traded for. */
-  issue(): { value: string; expiresAt: Date } {
+  /** The value of the cookie that the token is traded for; or of one for a person whom a provider knows. */
+  issue(name: string | null = null): { value: string; expiresAt: Date } {
     const expiresAt = new Date(this.options.nowMs() + SESSION_MS);
-    const head = `${expiresAt.getTime()}.${randomBytes(12).toString('base64url')}`;
+    const nonce = randomBytes(12).toString('base64url');
+    const person = name === null ? '' : `.${Buffer.from(name).toString('base64url')}`;
+    const head = `${expiresAt.getTime()}.${nonce}${person}`;
     return { value: `${head}.${this.sign(head)}`, expiresAt };
   }
 
@@ -78,10 +83,17 @@ export class Auth {
   }
 
   private byCookie(value: string | undefined): User | null {
-    const [, head, signature] = /^(\d{1,16}\.[\w-]{16})\.([\w-]{43})$/.exec(value ?? '') ?? [];
+    const parts = /^((\d{1,16})\.[\w-]{16}(?:\.([\w-]{1,300}))?)\.([\w-]{43})$/.exec(value ?? '');
+    const [, head, expires, person, signature] = parts ?? [];
     if (head === undefined || signature === undefined || !sameText(signature, this.sign(head))) return null;
-    const expiresMs = Number(head.split('.')[0]);
-    return expiresMs > this.options.nowMs() ? this.owner(expiresMs, 'cookie') : null;
+    const expiresMs = Number(expires);
+    if (expiresMs <= this.options.nowMs()) return null;
+    if (person === undefined) return this.owner(expiresMs, 'cookie');
+    const { oidc } = this.options;
+    if (!oidc) return null;
+    const name = Buffer.from(person, 'base64url').toString();
+    const role = oidc.approvers.includes(name) ? 'approver' : 'viewer';
+    return { name, role, expiresAt: new Date(expiresMs), by: 'cookie' };
   }
 
   private owner(expiresMs: number, by: User['by']): User {

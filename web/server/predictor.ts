@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { Prediction } from '../../contracts/web.ts';
 import { inputError } from '../../core/errors.ts';
@@ -10,10 +11,10 @@ import { childEnvironment, settings } from '../../infra/config.ts';
 import { createImageDecoder } from '../../infra/images/image-decoder.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import { createMlRunner } from '../../infra/ml/ml-runner.ts';
-import type { ImageDecoder } from '../../infra/ports/image-decoder.ts';
-import type { MlRunner } from '../../infra/ports/ml-runner.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { ServedModel } from '../../infra/serve/served-model.ts';
+import { detectOnce } from './detect-once.ts';
+import type { DetectTools } from './detect-once.ts';
 
 export interface Predictor {
   /** `reference`: NAME, NAME@3 or NAME@alias. Throws MODEL_… and IMAGE_… (input). */
@@ -25,18 +26,13 @@ export interface Predictor {
 const IDLE_MS = 120_000;
 const MAX_WAITING = 8;
 
-interface Tools {
-  readonly dir: string;
-  readonly decoder: ImageDecoder;
-  readonly ml: MlRunner;
-}
-
 /** Tries models out, one in memory at a time. Pictures are decoded and scored in child processes without keys. */
 export function createPredictor(store: ObjectStore): Predictor {
   const files = createLocalFiles({ store, dir: join(settings().stateDir, 'files') });
-  let tools: Promise<Tools> | null = null;
+  let tools: Promise<DetectTools> | null = null;
   let loaded: { readonly id: string; readonly model: Promise<ServedModel> } | null = null;
   let idle: NodeJS.Timeout | undefined;
+  const oneAtATime = pLimit(1);
   const letGo = async (): Promise<void> => {
     const known = loaded;
     loaded = null;
@@ -62,11 +58,17 @@ export function createPredictor(store: ObjectStore): Predictor {
       clearTimeout(idle);
       idle = setTimeout(() => void letGo(), IDLE_MS);
       idle.unref();
-      const model = await modelOf(version);
-      const { dir } = await (tools ??= openTools());
-      const path = join(dir, randomUUID());
+      const own = await (tools ??= openTools());
+      const path = join(own.dir, randomUUID());
       await writeFile(path, picture);
       try {
+        if (version.model.detector) {
+          await letGo();
+          const asked = { weightsPath: await files.fetch(version.weights), picturePath: path, top };
+          const predictions = await oneAtATime(() => detectOnce(own, version, asked));
+          return { model: version.name, version: version.version, predictions };
+        }
+        const model = await modelOf(version);
         return answerOf(version, await model.predict(path), top);
       } finally {
         await rm(path, { force: true });
@@ -82,7 +84,7 @@ export function createPredictor(store: ObjectStore): Predictor {
   };
 }
 
-async function openTools(): Promise<Tools> {
+async function openTools(): Promise<DetectTools> {
   const env = childEnvironment({}, { secrets: false });
   return {
     dir: await mkdtemp(join(tmpdir(), 'graft-web-')),
@@ -91,7 +93,7 @@ async function openTools(): Promise<Tools> {
   };
 }
 
-function load({ dir, decoder, ml }: Tools, version: ModelVersion, weightsPath: string): Promise<ServedModel> {
+function load({ dir, decoder, ml }: DetectTools, version: ModelVersion, weightsPath: string): Promise<ServedModel> {
   const nothing = (): void => undefined;
   const limits = { maxBatch: 1, maxWaiting: MAX_WAITING };
   return ServedModel.load({ ...limits, version, weightsPath, ml, decoder, dir, onBatch: nothing, onLost: nothing });

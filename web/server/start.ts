@@ -8,6 +8,8 @@ import { Auth } from './auth.ts';
 import type { ProxySignIn } from './auth.ts';
 import { createBackend } from './backend.ts';
 import { allowedHosts } from './guards.ts';
+import { OidcSignIn } from './oidc.ts';
+import type { OidcOptions } from './oidc.ts';
 import { createPredictor } from './predictor.ts';
 import { RunIndex } from './read/run-index.ts';
 
@@ -20,6 +22,8 @@ export interface DashboardOptions {
   /** More names, with their ports, that it answers to. */
   readonly allowHosts: readonly string[];
   readonly proxy: ProxySignIn | null;
+  /** An OpenID provider that signs people in, and who of them may change things. */
+  readonly oidc?: (OidcOptions & { readonly approvers: readonly string[] }) | null;
   readonly secure: boolean;
   readonly log: (text: string) => void;
   /** The built page; built here, where it is missing or old, if absent. */
@@ -34,7 +38,7 @@ export interface Dashboard {
 
 /** Serves the dashboard until it is closed. WEB_PORT (input) where the port is taken. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
-  const { host, token, allowHosts, log, proxy, secure } = options;
+  const { host, token, allowHosts, log, proxy, secure, oidc = null } = options;
   const nowMs = (): number => Date.now();
   const backend = createBackend(options.connections);
   const scan = async (since: Date | null) => scanRuns((await backend.clients()).temporal, since);
@@ -42,7 +46,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const predictor = createPredictor(backend.store);
   const app = await createApp({
     context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
-    auth: new Auth({ ...{ token, proxy, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
+    auth: new Auth({ ...{ token, proxy, oidc, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
+    oidc: oidc && new OidcSignIn(oidc, { secret: token, nowMs }),
     ...{ hosts, secure, log, predictor, dist: options.dist ?? pageDist },
   });
   try {

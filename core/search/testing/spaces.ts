@@ -5,7 +5,7 @@ import type { Space, Values } from '../space.ts';
 export { fromUnit, toUnit } from '../space.ts';
 
 /** A grid of a choice, three rates and, under one option, a number. */
-export function gridOf(): { values: Values[]; count: number } {
+export function gridOf(): { space: Space; values: Values[]; count: number } {
   const space: Space = {
     parameters: [
       { name: 'kind', domain: { kind: 'choice', options: ['a', 'b'] }, when: null, points: null },
@@ -14,5 +14,5 @@ export function gridOf(): { values: Values[]; count: number } {
     ],
     constraints: [],
   };
-  return { values: [...gridProposals(space)], count: combinations(space) };
+  return { space, values: [...gridProposals(space)], count: combinations(space) };
 }

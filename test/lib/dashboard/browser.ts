@@ -46,6 +46,13 @@ export async function watchedPage(
   expected?: RegExp,
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
+  return watchedTab(context, origin, expected);
+}
+
+/** Another tab of the same browser, where the same person is signed in. */
+export const anotherTab = ({ context }: Watched, origin: string): Promise<Watched> => watchedTab(context, origin);
+
+async function watchedTab(context: BrowserContext, origin: string, expected?: RegExp): Promise<Watched> {
   const page = await context.newPage();
   const complaints: string[] = [];
   const note = (text: string): void => {
@@ -86,10 +93,26 @@ export async function shoot(page: Page, name: string, { width, scheme }: View): 
   await page.screenshot({ path: join(SHOTS, `${name}-${String(width)}-${scheme}.png`), fullPage: true });
 }
 
+/** The page that is open, in another form; waits until it is drawn so. */
+export async function turnTo(page: Page, { width, scheme }: View): Promise<void> {
+  await page.setViewportSize({ width, height: 900 });
+  await page.emulateMedia({ colorScheme: scheme });
+  // Two frames: what watches sizes answers the first, and charts are made anew after it.
+  await page.evaluate(
+    'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))',
+  );
+  await settled(page);
+}
+
+/** Rules that depend on colours. */
+const colours = ['color-contrast', 'link-in-text-block'];
+
 /** What axe-core finds serious or critical, one line each. */
-export async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const results = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })');
+export async function seriousFindings(page: Page, rules: 'all' | 'colours' = 'all'): Promise<string[]> {
+  if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(axe.source);
+  const only = rules === 'all' ? {} : { runOnly: { type: 'rule', values: colours } };
+  const options = JSON.stringify({ resultTypes: ['violations'], ...only });
+  const results = await page.evaluate<AxeResults>(`axe.run(${options})`);
   return results.violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) =>

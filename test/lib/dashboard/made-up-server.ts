@@ -5,13 +5,26 @@ import { extname, join } from 'node:path';
 import sharp from 'sharp';
 import { ensurePage } from '../../../web/page-build.ts';
 import * as made from './made-up.ts';
+import { detectorCurves, detectorEvaluation } from './made-up-detector.ts';
 import * as search from './made-up-search.ts';
 import { liveOf, log, metricsOf, rows, runOf, runsPage } from './made-up-runs.ts';
 
 export interface MadeUpServer {
   readonly url: string;
+  /** While nobody is signed in, whatever is asked is refused. */
+  readonly state: { signedOut: boolean };
   close(): Promise<void>;
 }
+
+export interface MadeUpOptions {
+  readonly port?: number;
+  readonly steps?: number;
+  /** In the place of those that are made up here, by their path below /api. */
+  readonly answers?: Readonly<Record<string, unknown>>;
+}
+
+/** The run whose model finds objects. */
+export const DETECTOR = 'digits-20261126-101500-0006';
 
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'";
@@ -25,10 +38,12 @@ const types: Readonly<Record<string, string>> = {
 export async function startMadeUpServer({
   port = 0,
   steps = 1_500,
-}: { port?: number; steps?: number } = {}): Promise<MadeUpServer> {
+  answers = {},
+}: MadeUpOptions = {}): Promise<MadeUpServer> {
   const dist = await ensurePage();
+  const state = { signedOut: false };
   const server = createServer((request, response) => {
-    void answer(request, response, dist, steps).catch((error: unknown) => {
+    void answer(request, response, { dist, steps, answers, state }).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
   });
@@ -37,6 +52,7 @@ export async function startMadeUpServer({
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
     url: `http://127.0.0.1:${String(address.port)}`,
+    state,
     close: () =>
       new Promise((closed) => {
         server.closeAllConnections();
@@ -47,15 +63,30 @@ export async function startMadeUpServer({
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, dist: string, steps: number): Promise<void> {
+interface Asked extends Required<Pick<MadeUpOptions, 'steps' | 'answers'>>, Pick<MadeUpServer, 'state'> {
+  readonly dist: string;
+}
+
+const expired = {
+  error: { code: 'SIGN_IN', message: 'SIGN_IN: the session has expired', remedy: 'graft up', retryAfter: null },
+};
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { dist, steps, answers, state }: Asked,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-  if (url.pathname.startsWith('/api/images/')) {
+  if (state.signedOut && url.pathname.startsWith('/api/')) {
+    response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(expired));
+  } else if (url.pathname.startsWith('/api/images/')) {
     const png = await picture(url.pathname);
     response.writeHead(200, { 'content-type': 'image/png' }).end(png);
   } else if (url.pathname.endsWith('/stream')) {
     stream(request, response, url.pathname, steps);
   } else if (url.pathname.startsWith('/api/')) {
-    const found = apiAnswer(url.pathname.slice(4), Object.fromEntries(url.searchParams), steps);
+    const path = url.pathname.slice(4);
+    const found = answers[path] ?? apiAnswer(path, Object.fromEntries(url.searchParams), steps);
     const missing = {
       error: { code: 'NOT_FOUND', message: 'NOT_FOUND: nothing made up', remedy: null, retryAfter: null },
     };
@@ -97,6 +128,8 @@ function apiAnswer(path: string, query: Record<string, string>, steps: number): 
   if (rest === '') return runOf(row, steps);
   if (rest === '/metrics') return metricsOf(Math.min(steps, 1_932), steps);
   if (rest === '/log') return log;
+  if (runId === DETECTOR && rest.startsWith('/evaluation'))
+    return rest === '/evaluation' ? detectorEvaluation : detectorCurves;
   if (rest === '/evaluation') return made.evaluation;
   if (rest === '/evaluation/curves') return made.curves;
   const cell = made.scoredItems(Number(query['truth'] ?? 0), Number(query['predicted'] ?? 0));

@@ -107,12 +107,21 @@ const PageNav = ({ onGo }: { readonly onGo: () => void }) => (
 function SignedIn({ children }: { readonly children: ReactNode }) {
   const { error } = useSession();
   if (!(error instanceof ApiProblem && error.status === 401)) return children;
+  const title = error.code.startsWith('SIGN_IN') ? 'You are not signed in, or your session has run out' : error.code;
   return (
     <Card title="Sign in">
-      <Empty title={error.code === 'SIGN_IN' ? 'You are not signed in, or your session has run out' : error.code}>
-        Open the address that <code>graft up</code> shows: it carries the token, once. This page goes on by itself after
-        that, in this browser.
-      </Empty>
+      {error.code === 'SIGN_IN_AT' ? (
+        <Empty title={title}>
+          <a className="button" href="/auth/sign-in">
+            Sign in
+          </a>
+        </Empty>
+      ) : (
+        <Empty title={title}>
+          Open the address that <code>graft up</code> shows: it carries the token, once. This page goes on by itself
+          after that, in this browser.
+        </Empty>
+      )}
     </Card>
   );
 }

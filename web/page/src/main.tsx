@@ -1,3 +1,4 @@
+import { startTransition } from 'react';
 import { createRoot } from 'react-dom/client';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -8,4 +9,9 @@ import { applyTheme } from './lib/theme.ts';
 
 applyTheme();
 const root = document.getElementById('root');
-if (root !== null) createRoot(root).render(<App />);
+// A transition is drawn in slices of a few milliseconds, between which the browser answers.
+if (root !== null) {
+  startTransition(() => {
+    createRoot(root).render(<App />);
+  });
+}

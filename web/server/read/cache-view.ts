@@ -1,71 +1,59 @@
-import { ModelVersion } from '../../../contracts/registry.ts';
-import type { StageManifest, StoredStage } from '../../../contracts/manifests.ts';
+import { StageManifest } from '../../../contracts/manifests.ts';
+import type { StageSummary } from '../../../contracts/run.ts';
 import type { CacheStage, CacheView } from '../../../contracts/web.ts';
+import type { Explanation } from '../../../core/cache/explain.ts';
 import { inputError } from '../../../core/errors.ts';
 import type { RunId } from '../../../core/ids.ts';
-import { changedFields } from '../../../core/promotion/differences.ts';
+import { explainCache } from '../../../infra/clients/cache.ts';
 import { readJson } from '../../../infra/clients/read-json.ts';
-import { readStageManifest } from '../../../infra/clients/read-stage.ts';
 import { readRunReport } from '../../../infra/clients/stored-run.ts';
 import type { ObjectStore } from '../../../infra/ports/object-store.ts';
-import type { StageIndex } from './stage-index.ts';
+import type { Backend } from '../backend.ts';
 
-/** Stages of a run that its model's lineage names, and why each was taken or made anew. RUN_NOT_EVALUATED (404). */
-export async function cacheView(store: ObjectStore, stages: StageIndex, runId: RunId): Promise<CacheView> {
+/**
+ * The stages that a run has finished, and why each was taken or made anew: what `graft cache explain` says. Throws
+ * CACHE_UNKNOWN (404) where nothing is known of its stages.
+ */
+export async function cacheView({ store, clients }: Pick<Backend, 'store' | 'clients'>, runId: RunId) {
   const report = await readRunReport(store, runId);
-  const model = report?.model;
-  const key = `models/${model?.name ?? ''}/versions/${model?.version ?? 0}/manifest.json`;
-  const version = model?.version == null ? null : await readJson(store, key, ModelVersion);
-  if (!report || !version) {
+  const finished = report?.stages ?? (await (await clients()).runs.observe(runId)).progress?.stages;
+  const stages = (finished ?? []).filter(({ manifestKey }) => manifestKey !== undefined);
+  if (stages.length === 0) {
+    const remedy = 'wait for its first stage; of a run of an older graft it was not kept';
     throw inputError(
-      'RUN_NOT_EVALUATED',
+      'CACHE_UNKNOWN',
       `run ${runId}`,
-      'it has registered no model',
-      'a run that has',
-      'wait for its end',
+      'nothing is known of its stages',
+      'a stage that was done',
+      remedy,
     );
   }
-  const { splitKey, prepareKey, trainKey, evaluateKey, gateKey } = version.lineage;
-  const keys: [StoredStage, string][] = [
-    ['split', splitKey],
-    ['prepare', prepareKey],
-    ['train', trainKey],
-    ['evaluate', evaluateKey],
-    ['gate', gateKey],
-  ];
-  const found: CacheStage[] = [];
-  for (const [stage, stageKey] of keys) {
-    const manifest = await readStageManifest(store, stage, stageKey);
-    const cached = report.stages.find(({ name }) => name === stage)?.cached ?? false;
-    if (manifest) found.push(stageView(manifest, cached, await stages.all(stage)));
+  const explained = new Map((await explainCache(store, stages)).map((each) => [each.stage, each]));
+  const view: CacheView = { runId, stages: [] };
+  for (const stage of stages) {
+    const why = explained.get(stage.name);
+    const found = why && (await stageView(store, stage, why));
+    if (found) view.stages.push(found);
   }
-  return { runId, stages: found };
+  return view;
 }
 
-function stageView(manifest: StageManifest, cached: boolean, others: readonly StageManifest[]): CacheStage {
+async function stageView(store: ObjectStore, { manifestKey = '' }: StageSummary, why: Explanation) {
+  const manifest = await readJson(store, manifestKey, StageManifest);
+  if (!manifest) return null;
   const { stage, key, addressedBy, createdAt, codeVersion, parts } = manifest;
-  const whole = (each: StageManifest) => ({ ...each.addressedBy, codeVersion: each.codeVersion });
-  // The nearest: what differs in the fewest fields of those that were there before.
-  const compared = others
-    .filter((other) => other.key !== key && other.createdAt < createdAt)
-    .map((other) => ({ other, changes: changedFields(whole(other), whole(manifest)) }))
-    .sort((a, b) => a.changes.length - b.changes.length || (a.other.createdAt < b.other.createdAt ? 1 : -1));
-  const changes = compared[0]?.changes ?? [];
-  const names = changes.map(({ field }) => field);
-  const made =
-    names.length === 0 ? 'made anew: there was nothing like it' : `made anew: other ${names.slice(0, 5).join(', ')}`;
-  const top = Object.entries({ ...addressedBy, codeVersion });
-  return {
-    ...{ stage, key, cached, createdAt },
+  const changed = (field: string): boolean =>
+    why.changes.some((change) => change.field === field || change.field.startsWith(`${field}.`));
+  const fields = Object.entries({ ...addressedBy, codeVersion }).filter(([field]) => !changed(field));
+  const found: CacheStage = {
+    ...{ stage, key, createdAt, cached: why.cached, why: why.text },
     sizeBytes: parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    why: cached ? 'found done: every field is the same, and all its parts are there' : made,
     fields: [
-      ...changes.map(({ field, before, after }) => ({ field, value: text(after), other: text(before) })),
-      ...top
-        .filter(([field]) => !names.some((name) => name === field || name.startsWith(`${field}.`)))
-        .map(([field, value]) => ({ field, value: text(value), other: null })),
+      ...why.changes.map(({ field, before, after }) => ({ field, value: text(after), other: text(before) })),
+      ...fields.map(([field, value]) => ({ field, value: text(value), other: null })),
     ],
   };
+  return found;
 }
 
 const text = (value: unknown): string => (JSON.stringify(value) ?? '–').slice(0, 400);

@@ -1,5 +1,5 @@
 import type { ClassificationMetrics, ClassMetrics } from '../../../contracts/manifests.ts';
-import type { Calibration, Curves, Evaluation, Headline } from '../../../contracts/web.ts';
+import type { Calibration, ClassEvaluation, Curves, Headline } from '../../../contracts/web.ts';
 import { inputError } from '../../../core/errors.ts';
 import { calibration, rankingCurves } from '../../../core/metrics/curves.ts';
 import type { RankingCurves } from '../../../core/metrics/curves.ts';
@@ -10,7 +10,7 @@ const WORST = 48;
 /** Decisions that a curve over all classes is drawn from; more are sampled evenly. */
 const MAX_DECISIONS = 2_000_000;
 
-export function evaluationView(test: ScoredTest): Evaluation {
+export function evaluationView(test: ScoredTest): ClassEvaluation {
   const { evaluation, champion, version } = test;
   const theirs = champion?.evaluation?.metrics ?? null;
   const byLabel = new Map(theirs?.perClass.map((row) => [row.label, row]));
@@ -41,7 +41,7 @@ export function headlineOf(metrics: Omit<ClassificationMetrics, 'perClass' | 'co
   return { images, loss, accuracy, top5, macroPrecision, macroRecall, macroF1 };
 }
 
-function cellsOf(confusion: readonly (readonly number[])[]): [number, number, number][] {
+export function cellsOf(confusion: readonly (readonly number[])[]): [number, number, number][] {
   return confusion.flatMap((row, truth) =>
     row.flatMap((count, given): [number, number, number][] => (count === 0 ? [] : [[truth, given, count]])),
   );

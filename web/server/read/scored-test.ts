@@ -55,7 +55,8 @@ export async function readScoredTest(store: ObjectStore, runId: RunId): Promise<
   const [prepared, gate, scores] = await Promise.all([
     readStageOutput(store, 'prepare', lineage.prepareKey, PrepareOutput),
     readStageOutput(store, 'gate', lineage.gateKey, GateOutput),
-    readScores(store, evaluation),
+    // Of a detector the logits are detections: web/server/read/detected-test.ts.
+    evaluation.detection ? null : readScores(store, evaluation),
   ]);
   const held = gate?.champion ?? null;
   const theirs =
@@ -66,7 +67,7 @@ export async function readScoredTest(store: ObjectStore, runId: RunId): Promise<
     champion: held && {
       version: held.version,
       evaluation: theirs,
-      scores: theirs && (await readScores(store, theirs)),
+      scores: theirs && !theirs.detection ? await readScores(store, theirs) : null,
     },
   };
 }

@@ -36,7 +36,7 @@ export class StageIndex {
     return newest;
   }
 
-  async all(stage: StoredStage): Promise<StageManifest[]> {
+  private async all(stage: StoredStage): Promise<StageManifest[]> {
     const keys: string[] = [];
     for await (const { key } of this.store.list(`stages/${stage}/`)) {
       if (/^stages\/[^/]+\/[0-9a-f]{64}\/manifest\.json$/.test(key)) keys.push(key);

@@ -4,13 +4,12 @@ import { isRunId } from '../../../core/ids.ts';
 import { readJson } from '../../../infra/clients/read-json.ts';
 import type { Context } from '../context.ts';
 import { cacheView } from '../read/cache-view.ts';
-import { StageIndex } from '../read/stage-index.ts';
 import { requireRunId } from '../read/run-view.ts';
 import { noInput, route } from '../route.ts';
 import type { Route } from '../route.ts';
 
-export function cacheRoutes({ backend: { store } }: Context): Route[] {
-  const stages = new StageIndex(store);
+export function cacheRoutes({ backend }: Context): Route[] {
+  const { store } = backend;
   return [
     route({
       ...noInput,
@@ -18,7 +17,7 @@ export function cacheRoutes({ backend: { store } }: Context): Route[] {
       path: '/api/cache/:run',
       summary: 'Which stages of a run were found done, and what made the others anew.',
       answer: CacheView,
-      handle: ({ params }) => cacheView(store, stages, requireRunId(params['run'])),
+      handle: ({ params }) => cacheView(backend, requireRunId(params['run'])),
     }),
     route({
       ...noInput,

@@ -1,5 +1,6 @@
 import { Curves, CurvesQuery, Evaluation, ItemsQuery, ScoredItems } from '../../../contracts/web.ts';
 import type { Context } from '../context.ts';
+import { detectionCurves, detectionView } from '../read/detected-test.ts';
 import { curvesView, evaluationView } from '../read/evaluation.ts';
 import { lately } from '../read/lately.ts';
 import { pageOf } from '../read/paging.ts';
@@ -22,7 +23,11 @@ export function evaluationRoutes({ backend: { store } }: Context): Route[] {
       path: '/api/runs/:id/evaluation',
       summary: 'How good it is on the test pictures, beside the champion.',
       answer: Evaluation,
-      handle: async ({ params }) => evaluationView(await testOf(params['id'])),
+      handle: async ({ params }) => {
+        const test = await testOf(params['id']);
+        const { detection } = test.evaluation;
+        return detection ? detectionView(store, test, detection) : evaluationView(test);
+      },
     }),
     route({
       ...noInput,
@@ -31,7 +36,11 @@ export function evaluationRoutes({ backend: { store } }: Context): Route[] {
       summary: 'Precision against recall, and the receiver operating characteristic.',
       query: CurvesQuery,
       answer: Curves,
-      handle: async ({ params, query }) => curvesView(await testOf(params['id']), query.class ?? null),
+      handle: async ({ params, query: { class: index = null } }) => {
+        const test = await testOf(params['id']);
+        const { detection } = test.evaluation;
+        return detection ? detectionCurves(test, detection.metrics, index) : curvesView(test, index);
+      },
     }),
     route({
       ...noInput,

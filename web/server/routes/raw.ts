@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { followRun } from '../read/follow-run.ts';
 import { followSweep } from '../read/follow-sweep.ts';
 import { requireRunId } from '../read/run-view.ts';
-import { addWeights } from './weights.ts';
+import { addDownloads } from './downloads.ts';
 import { openEventStream, readerGone } from '../streams.ts';
 
 /** Streams that may be open at once: each asks Temporal twice a second. */
@@ -18,7 +18,7 @@ export function addRawRoutes(api: FastifyInstance, context: Context, userOf: (re
   addStreams(api, context, userOf);
   addImages(api, context);
   addReport(api, context);
-  addWeights(api, context);
+  addDownloads(api, context);
 }
 
 type Follow = (id: string, signal: AbortSignal) => AsyncGenerator<{ readonly kind: string }>;

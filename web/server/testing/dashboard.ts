@@ -11,6 +11,8 @@ import { Auth } from '../auth.ts';
 import type { ProxySignIn } from '../auth.ts';
 import type { Backend } from '../backend.ts';
 import { allowedHosts } from '../guards.ts';
+import { OidcSignIn } from '../oidc.ts';
+import type { OidcOptions } from '../oidc.ts';
 import { RunIndex } from '../read/run-index.ts';
 
 export const TOKEN = 'T'.repeat(43);
@@ -32,8 +34,10 @@ export interface TestDashboard {
 export async function testDashboard(
   options: {
     readonly proxy?: ProxySignIn;
+    readonly oidc?: OidcOptions & { readonly approvers: readonly string[] };
     readonly runs?: readonly RunInfo[];
     readonly backend?: Partial<Backend>;
+    readonly nowMs?: number;
   } = {},
 ): Promise<TestDashboard> {
   const store = createMemoryObjectStore();
@@ -44,7 +48,7 @@ export async function testDashboard(
     ...{ store, clients: away, explain: (error: unknown) => error, close: () => Promise.resolve() },
     ...options.backend,
   };
-  const clock = { nowMs: Date.parse('2026-11-26T12:00:00Z') };
+  const clock = { nowMs: options.nowMs ?? Date.parse('2026-11-26T12:00:00Z') };
   const nowMs = (): number => clock.nowMs;
   const app = await createApp({
     context: {
@@ -52,7 +56,15 @@ export async function testDashboard(
       nowMs,
       index: new RunIndex({ scan: () => (options.runs ? Promise.resolve(options.runs) : away()), nowMs }),
     },
-    auth: new Auth({ token: TOKEN, owner: 'ada', cookieName: 'graft-4000', proxy: options.proxy ?? null, nowMs }),
+    auth: new Auth({
+      token: TOKEN,
+      owner: 'ada',
+      cookieName: 'graft-4000',
+      proxy: options.proxy ?? null,
+      oidc: options.oidc ?? null,
+      nowMs,
+    }),
+    oidc: options.oidc ? new OidcSignIn(options.oidc, { secret: TOKEN, nowMs }) : null,
     hosts: allowedHosts('127.0.0.1', 4000, []),
     dist: mkdtempSync(join(tmpdir(), 'graft-page-')),
     secure: false,

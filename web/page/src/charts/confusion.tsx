@@ -12,7 +12,8 @@ interface ConfusionProps {
   /** What is not 0: [true class, predicted class, how often]. */
   readonly cells: readonly (readonly [number, number, number])[];
   readonly chosen: Cell | null;
-  readonly onChoose: (cell: Cell) => void;
+  /** Absent where there are no images to open. */
+  readonly onChoose?: ((cell: Cell) => void) | undefined;
 }
 
 /** Above this many classes only those that are confused most are drawn: a thousand squared is nothing to look at. */
@@ -115,10 +116,10 @@ function MatrixRow({ row, order, counts, classes, chosen, onChoose }: RowProps) 
               title={what}
               aria-label={what}
               aria-pressed={isChosen}
-              disabled={value === 0}
+              disabled={value === 0 || onChoose === undefined}
               style={{ backgroundColor: `rgb(var(${row === column ? '--heat' : '--heat-bad'}) / ${String(strength)})` }}
               onClick={() => {
-                onChoose({ truth: row, predicted: column });
+                onChoose?.({ truth: row, predicted: column });
               }}
             >
               {value === 0 ? '' : value}

@@ -1,8 +1,9 @@
-import { useEffect, useRef } from 'react';
+import { memo, useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import './charts.css';
 import { short } from '../lib/format.ts';
+import { inTurn } from '../lib/one-by-one.ts';
 import { alignLines, inWords } from '../lib/series.ts';
 import type { Line } from '../lib/series.ts';
 import { useTheme } from '../lib/theme.ts';
@@ -36,7 +37,10 @@ export interface CurveProps {
 }
 
 /** Lines over one x, drawn on a canvas; zoomed by dragging, and back by a double click. */
-export function Curve(props: CurveProps) {
+export const Curve = memo(DrawnCurve);
+
+function DrawnCurve(props: CurveProps) {
+  const [drawn, setDrawn] = useState(false);
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const latest = useRef(props);
@@ -57,20 +61,30 @@ export function Curve(props: CurveProps) {
   useEffect(() => {
     const element = holder.current;
     if (element === null) return;
-    const made = new uPlot(optionsOf(element, latest), alignLines(latest.current.lines), element);
-    chart.current = made;
-    const observer = new ResizeObserver(() => {
-      made.setSize({ width: element.clientWidth, height });
+    let forget = (): void => undefined;
+    const callOff = inTurn(() => {
+      const made = new uPlot(optionsOf(element, latest), alignLines(latest.current.lines), element);
+      chart.current = made;
+      setDrawn(true);
+      const observer = new ResizeObserver(() => {
+        if (element.clientWidth !== made.width) made.setSize({ width: element.clientWidth, height });
+      });
+      observer.observe(element);
+      forget = () => {
+        observer.disconnect();
+        made.destroy();
+        chart.current = null;
+        setDrawn(false);
+      };
     });
-    observer.observe(element);
     return () => {
-      observer.disconnect();
-      made.destroy();
-      chart.current = null;
+      callOff();
+      forget();
     };
   }, [shape, height]);
   return (
     <figure className="curve">
+      {drawn ? null : <div className="skeleton" style={{ height }} />}
       <div ref={holder} role="img" aria-label={`${props.title}. ${lines.slice(0, 6).map(inWords).join('. ')}`} />
     </figure>
   );

@@ -1,4 +1,4 @@
-import { QueryClient, keepPreviousData, useQuery } from '@tanstack/react-query';
+import { QueryCache, QueryClient, keepPreviousData, useQuery } from '@tanstack/react-query';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { ApiProblem, getJson, isPassing } from './api.ts';
 
@@ -9,7 +9,14 @@ export const CALM_MS = 5_000;
  * Of the machine itself, so never "offline". What a server that is away could not answer is asked again until it can;
  * what was refused is shown at once.
  */
-export const queryClient = new QueryClient({
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error, { queryKey }) => {
+      // Whoever is refused may have been signed out meanwhile: the frame says so, once, for the whole page.
+      const refused = error instanceof ApiProblem && error.status === 401;
+      if (refused && queryKey[0] !== '/session') void queryClient.invalidateQueries({ queryKey: ['/session'] });
+    },
+  }),
   defaultOptions: {
     queries: {
       networkMode: 'always',

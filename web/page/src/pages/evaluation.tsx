@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
-import type { Evaluation as EvaluationAnswer, Headline } from '../../../../contracts/web.ts';
+import type { ClassEvaluation, Evaluation as EvaluationAnswer, Headline } from '../../../../contracts/web.ts';
 import { Confusion } from '../charts/confusion.tsx';
 import type { Cell } from '../charts/confusion.tsx';
 import { Reliability } from '../charts/reliability.tsx';
@@ -12,6 +12,7 @@ import { Findings } from '../ui/rules.tsx';
 import { CellImages, ScoredPictures } from './evaluation/cell-images.tsx';
 import { ClassCurves } from './evaluation/class-curves.tsx';
 import { ClassTable } from './evaluation/class-table.tsx';
+import { Detector } from './evaluation/detector.tsx';
 
 export function Evaluation() {
   const { runId = '' } = useParams();
@@ -24,13 +25,21 @@ export function Evaluation() {
       {none ? (
         <Empty title="This run has not been evaluated yet">It is scored on its test images once it is trained.</Empty>
       ) : (
-        <Answered of={evaluation}>{(data) => <Parts evaluation={data} path={path} />}</Answered>
+        <Answered of={evaluation}>
+          {(data) =>
+            data.task === 'detection' ? (
+              <Detector evaluation={data} path={path} />
+            ) : (
+              <Parts evaluation={data} path={path} />
+            )
+          }
+        </Answered>
       )}
     </>
   );
 }
 
-function Parts({ evaluation, path }: { readonly evaluation: EvaluationAnswer; readonly path: string }) {
+function Parts({ evaluation, path }: { readonly evaluation: ClassEvaluation; readonly path: string }) {
   const { classes, headline, champion, confusion, calibration, worst, findings, perClass } = evaluation;
   const [cell, setCell] = useState<Cell | null>(null);
   return (

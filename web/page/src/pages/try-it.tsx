@@ -5,7 +5,7 @@ import { useSearchParams } from 'react-router';
 import type { Model, Models, Prediction } from '../../../../contracts/web.ts';
 import { Bars } from '../charts/bars.tsx';
 import { postBlob } from '../lib/api.ts';
-import { percent } from '../lib/format.ts';
+import { percent, plural } from '../lib/format.ts';
 import { useApi } from '../lib/queries.ts';
 import { Answered, Card, Empty, PageHead, Problem } from '../ui/parts.tsx';
 import { Framed } from '../ui/pictures.tsx';
@@ -104,8 +104,7 @@ function Answer({ file, pending, error, prediction }: AnswerProps) {
   return (
     <div className="stack" role="status">
       <p>
-        {prediction.model} version {prediction.version}:{' '}
-        <strong>{prediction.predictions[0]?.label ?? 'nothing'}</strong>
+        {prediction.model} version {prediction.version}: <strong>{said(prediction)}</strong>
       </p>
       <Bars
         label="Predictions"
@@ -121,6 +120,13 @@ function Answer({ file, pending, error, prediction }: AnswerProps) {
       />
     </div>
   );
+}
+
+/** The likeliest class; of a detector, how many objects there are. */
+function said({ predictions }: Prediction): string {
+  const [first] = predictions;
+  if (first === undefined) return 'nothing that it is sure of';
+  return first.box === undefined ? first.label : plural(predictions.length, 'object');
 }
 
 /** The field itself lies over the whole place, unseen: the browser lets files be dropped on it, and keys reach it. */

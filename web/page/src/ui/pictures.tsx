@@ -10,7 +10,7 @@ export interface DrawnBox {
   readonly width: number;
   readonly height: number;
   readonly label: string;
-  readonly tone: 'truth' | 'prediction' | 'wrong';
+  readonly tone: 'truth' | 'prediction' | 'wrong' | 'missed';
 }
 
 export interface Picture {

@@ -2,7 +2,9 @@ import type { Bin, Dataset } from '../../../../../contracts/web.ts';
 import { Bars } from '../../charts/bars.tsx';
 import { count, percent, short } from '../../lib/format.ts';
 import { Card, Empty } from '../../ui/parts.tsx';
+import { useFirst } from '../../ui/first-of.tsx';
 import { Scroll } from '../../ui/scroll.tsx';
+import { TableHead } from '../../ui/table-head.tsx';
 
 /** How many of each class, how large, and how they are split. */
 export function Balance({ dataset }: { readonly dataset: Dataset }) {
@@ -61,31 +63,28 @@ const Histogram = ({
 
 const sides = ['train', 'validation', 'test'] as const;
 
-const SplitTable = ({ split }: { readonly split: NonNullable<Dataset['split']> }) => (
-  <Scroll label="Split by class">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Class</th>
-          {sides.map((side) => (
-            <th key={side} scope="col" className="num">
-              {side}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {split.perClass.slice(0, 500).map(({ label, counts }) => (
-          <tr key={label}>
-            <td className="break">{label}</td>
-            {sides.map((side) => (
-              <td key={side} className="num">
-                {count(counts[side] ?? 0)}
-              </td>
+function SplitTable({ split }: { readonly split: NonNullable<Dataset['split']> }) {
+  const [rows, more] = useFirst(split.perClass, 60);
+  return (
+    <>
+      <Scroll label="Split by class">
+        <table>
+          <TableHead columns={['Class', ...sides.map((side) => `#${side}`)]} />
+          <tbody>
+            {rows.map(({ label, counts }) => (
+              <tr key={label}>
+                <td className="break">{label}</td>
+                {sides.map((side) => (
+                  <td key={side} className="num">
+                    {count(counts[side] ?? 0)}
+                  </td>
+                ))}
+              </tr>
             ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </Scroll>
-);
+          </tbody>
+        </table>
+      </Scroll>
+      {more === null ? null : <div className="row table-foot">{more}</div>}
+    </>
+  );
+}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { Curves } from '../../../../../contracts/web.ts';
 import { Curve } from '../../charts/curve.tsx';
 import type { CurveLine } from '../../charts/curve.tsx';
@@ -6,7 +6,7 @@ import { count, figure } from '../../lib/format.ts';
 import { useApi } from '../../lib/queries.ts';
 import { Answered, Card } from '../../ui/parts.tsx';
 
-type CurvePoints = Curves['roc'];
+type CurvePoints = Curves['precisionRecall'];
 
 /** Precision against recall, and true against false positives: of all classes at once, or of one. */
 export function ClassCurves({ path, classes }: { readonly path: string; readonly classes: readonly string[] }) {
@@ -14,7 +14,7 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
   const curves = useApi<Curves>(`${path}/curves`, { query: { class: chosen }, keep: true });
   return (
     <Card
-      title="Precision, recall and false alarms"
+      title="Precision and recall"
       actions={
         <label className="field">
           Class
@@ -24,9 +24,9 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
               setChosen(event.target.value);
             }}
           >
-            <option value="">all (micro)</option>
+            <option value="">all</option>
             {classes.map((label, index) => (
-              <option key={label} value={index}>
+              <option key={index} value={index}>
                 {label}
               </option>
             ))}
@@ -44,14 +44,20 @@ export function ClassCurves({ path, classes }: { readonly path: string; readonly
               other={champion?.precisionRecall}
               area="average precision"
             />
-            <Pair
-              title="True against false positives"
-              xLabel="false positive rate"
-              own={roc}
-              other={champion?.roc}
-              area="area under the ROC curve"
-            />
-            <p className="small muted">{count(positives)} positives.</p>
+            {roc === null ? null : (
+              <Pair
+                title="True against false positives"
+                xLabel="false positive rate"
+                own={roc}
+                other={champion?.roc ?? undefined}
+                area="area under the ROC curve"
+              />
+            )}
+            <p className="small muted">
+              {roc === null
+                ? `${count(positives)} objects; at an overlap of one half.`
+                : `${count(positives)} positives.`}
+            </p>
           </div>
         )}
       </Answered>
@@ -68,10 +74,13 @@ interface PairProps {
 }
 
 function Pair({ title, xLabel, own, other, area }: PairProps) {
-  const lines: CurveLine[] = [
-    lineOf('this run', own, 1),
-    ...(other === undefined ? [] : [{ ...lineOf('champion', other, 2), dashed: true }]),
-  ];
+  const lines = useMemo(
+    (): CurveLine[] => [
+      lineOf('this run', own, 1),
+      ...(other === undefined ? [] : [{ ...lineOf('champion', other, 2), dashed: true }]),
+    ],
+    [own, other],
+  );
   return (
     <div>
       <h3>

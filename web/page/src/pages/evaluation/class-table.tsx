@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { ClassRow } from '../../../../../contracts/web.ts';
 import { count, figure } from '../../lib/format.ts';
+import { useFirst } from '../../ui/first-of.tsx';
 import { Scroll } from '../../ui/scroll.tsx';
 import { TableHead } from '../../ui/table-head.tsx';
 
@@ -20,9 +21,8 @@ const AT_FIRST = 100;
 
 export function ClassTable({ rows, version }: { readonly rows: readonly ClassRow[]; readonly version: number | null }) {
   const [order, setOrder] = useState<Order>('as they are');
-  const [all, setAll] = useState(false);
   const sorted = [...rows].sort((a, b) => orders[order](a, b) || a.index - b.index);
-  const shown = all ? sorted : sorted.slice(0, AT_FIRST);
+  const [shown, more] = useFirst(sorted, AT_FIRST);
   return (
     <>
       <div className="row table-head">
@@ -39,16 +39,7 @@ export function ClassTable({ rows, version }: { readonly rows: readonly ClassRow
             ))}
           </select>
         </label>
-        {rows.length > shown.length ? (
-          <button
-            type="button"
-            onClick={() => {
-              setAll(true);
-            }}
-          >
-            Show all {count(rows.length)}
-          </button>
-        ) : null}
+        {more}
       </div>
       <Scroll label="Figures of each class">
         <table>

@@ -1,4 +1,4 @@
-import { Download } from 'lucide-react';
+import { Download, FileText } from 'lucide-react';
 import { Link } from 'react-router';
 import type { ModelVersionView } from '../../../../../contracts/web.ts';
 import { Lineage } from '../../charts/lineage.tsx';
@@ -11,15 +11,7 @@ export function VersionCard({ model, version }: { readonly model: string; readon
   const { image } = description;
   const base = `/api/models/${encodeURIComponent(model)}/versions/${String(version.version)}`;
   return (
-    <Card
-      title={`Version ${String(version.version)}`}
-      actions={
-        <a className="button" href={`${base}/weights`} download>
-          <Download size={15} aria-hidden />
-          Weights, {bytes(weightsBytes)}
-        </a>
-      }
-    >
+    <Card title={`Version ${String(version.version)}`} actions={<Downloads base={base} bytes={weightsBytes} />}>
       <div className="stack">
         <div className="columns">
           <Facts
@@ -65,6 +57,19 @@ export function VersionCard({ model, version }: { readonly model: string; readon
     </Card>
   );
 }
+
+const Downloads = ({ base, bytes: size }: { readonly base: string; readonly bytes: number }) => (
+  <>
+    <a className="button" href={`${base}/card`} download>
+      <FileText size={15} aria-hidden />
+      Card
+    </a>
+    <a className="button" href={`${base}/weights`} download>
+      <Download size={15} aria-hidden />
+      Weights, {bytes(size)}
+    </a>
+  </>
+);
 
 function VersionLineage({ model, version }: { readonly model: string; readonly version: ModelVersionView }) {
   const { lineage, runId } = version;

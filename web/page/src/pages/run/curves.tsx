@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { Run, RunMetrics, Series } from '../../../../../contracts/web.ts';
 import { Curve } from '../../charts/curve.tsx';
 import type { CurveLine } from '../../charts/curve.tsx';
@@ -113,20 +113,37 @@ function lineOf(series: Series | undefined, label: string, colour: number, log: 
   return series === undefined ? [] : [{ label, x: series.x, y: log ? positive(series.y) : series.y, colour }];
 }
 
-function Charts({ data, run, view }: { readonly data: RunMetrics; readonly run: Run; readonly view: View }) {
-  const { logX, logY, smoothing } = view;
+/** The lines of each chart. */
+function linesOf(data: RunMetrics, { logY, smoothing }: View) {
   const step = named(data, 'loss.step');
   const smoothed = step === undefined ? [] : smooth(step.y, smoothing);
-  const stepLines: CurveLine[] =
-    step === undefined
+  const batch: CurveLine[] =
+    step === undefined || smoothing === 0
       ? []
-      : [
-          ...(smoothing > 0
-            ? [{ label: 'batch', x: step.x, y: logY ? positive(step.y) : step.y, colour: 1, faint: true }]
-            : []),
-          { label: 'smoothed', x: step.x, y: logY ? positive(smoothed) : smoothed, colour: 1 },
-        ];
-  const marks = run.checkpoints.map((checkpoint) => checkpoint.step);
+      : [{ label: 'batch', x: step.x, y: logY ? positive(step.y) : step.y, colour: 1, faint: true }];
+  return {
+    step,
+    steps:
+      step === undefined
+        ? []
+        : [...batch, { label: 'smoothed', x: step.x, y: logY ? positive(smoothed) : smoothed, colour: 1 }],
+    losses: [
+      ...lineOf(named(data, 'loss.train'), 'training', 1, logY),
+      ...lineOf(named(data, 'loss.validation'), 'validation', 2, logY),
+    ],
+    accuracies: [
+      ...lineOf(named(data, 'accuracy.train'), 'training', 1, false),
+      ...lineOf(named(data, 'accuracy.validation'), 'validation', 2, false),
+    ],
+    rates: lineOf(named(data, 'learningRate'), 'learning rate', 3, logY),
+  };
+}
+
+function Charts({ data, run, view }: { readonly data: RunMetrics; readonly run: Run; readonly view: View }) {
+  const { logX, logY } = view;
+  // The same objects while nothing has changed, so that a step that is told of redraws no chart.
+  const { step, steps, losses, accuracies, rates } = useMemo(() => linesOf(data, view), [data, view]);
+  const marks = useMemo(() => run.checkpoints.map((checkpoint) => checkpoint.step), [run.checkpoints]);
   const shared = { xLabel: 'step', logX };
   const thinned =
     step !== undefined && step.total > step.x.length
@@ -138,37 +155,17 @@ function Charts({ data, run, view }: { readonly data: RunMetrics; readonly run: 
         title="Loss of each step"
         actions={thinned === undefined ? undefined : <span className="muted small">{thinned}</span>}
       >
-        <Curve title="Loss of each step" lines={stepLines} logY={logY} marks={marks} {...shared} />
+        <Curve title="Loss of each step" lines={steps} logY={logY} marks={marks} {...shared} />
         {marks.length === 0 ? null : <p className="small muted">◇ a checkpoint that is kept</p>}
       </Card>
       <Card title="Loss of each epoch">
-        <Curve
-          title="Loss of each epoch"
-          lines={[
-            ...lineOf(named(data, 'loss.train'), 'training', 1, logY),
-            ...lineOf(named(data, 'loss.validation'), 'validation', 2, logY),
-          ]}
-          logY={logY}
-          {...shared}
-        />
+        <Curve title="Loss of each epoch" lines={losses} logY={logY} {...shared} />
       </Card>
       <Card title="Accuracy of each epoch">
-        <Curve
-          title="Accuracy of each epoch"
-          lines={[
-            ...lineOf(named(data, 'accuracy.train'), 'training', 1, false),
-            ...lineOf(named(data, 'accuracy.validation'), 'validation', 2, false),
-          ]}
-          {...shared}
-        />
+        <Curve title="Accuracy of each epoch" lines={accuracies} {...shared} />
       </Card>
       <Card title="Learning rate">
-        <Curve
-          title="Learning rate"
-          lines={lineOf(named(data, 'learningRate'), 'learning rate', 3, logY)}
-          logY={logY}
-          {...shared}
-        />
+        <Curve title="Learning rate" lines={rates} logY={logY} {...shared} />
       </Card>
     </div>
   );

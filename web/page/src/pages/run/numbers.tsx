@@ -38,7 +38,7 @@ function trainingFacts({ live: { training, status } }: Run): StatFact[] {
 
 function resultFacts({ report, checkpoints, attempts }: Run): StatFact[] {
   if (report === null) return [];
-  const { metrics, dataset, training } = report;
+  const { metrics, dataset, training, estimate } = report;
   const seconds = report.stages.find(({ name }) => name === 'train');
   return [
     ...(metrics?.accuracy === undefined
@@ -54,6 +54,7 @@ function resultFacts({ report, checkpoints, attempts }: Run): StatFact[] {
     ...(seconds === undefined
       ? []
       : [{ label: 'Training', value: seconds.cached ? 'cached' : duration(seconds.seconds), note: seconds.summary }]),
+    ...(estimate === undefined ? [] : [plannedFact(estimate)]),
     ...(training === undefined
       ? []
       : [
@@ -83,4 +84,11 @@ function resultFacts({ report, checkpoints, attempts }: Run): StatFact[] {
         ]
       : []),
   ];
+}
+
+/** What was foretold of the training beside what it took. */
+function plannedFact({ seconds, actualSeconds, ratio }: NonNullable<NonNullable<Run['report']>['estimate']>): StatFact {
+  const range = `${duration(seconds.low)} to ${duration(seconds.high)}`;
+  const came = actualSeconds === null || ratio === null ? 'it was cached' : `took ${ratio.toFixed(2)} times as long`;
+  return { label: 'Planned training', value: duration(seconds.expected), note: `${range}; ${came}` };
 }

@@ -1,0 +1,91 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { MlCommand } from '../../contracts/ml-protocol.ts';
+import { tensorFlowEnv } from '../native/load-tensorflow.ts';
+
+export const ML_ENTRY = fileURLToPath(new URL('../ml-process.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+
+/** What an ML process is started with; TensorFlow reads its threads from the environment, as it loads. */
+export interface MlChildOptions {
+  /** The child's whole environment besides TensorFlow's own variables: no credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Another program in the place of the ML process: for tests. */
+  readonly entry?: string | undefined;
+}
+
+export function forkMlChild(threads: number, { env, entry = ML_ENTRY }: MlChildOptions): ChildProcess {
+  return fork(entry, [], {
+    execArgv: ['--import', TSX],
+    env: { ...env, ...tensorFlowEnv({ threads }) },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'json',
+  });
+}
+
+/**
+ * One ML process that has loaded TensorFlow and the trainer before there is a job for it: of a trial on cached codes that
+ * was a third of the time. It is never used twice, so a job finds a process as fresh as any; one that waits too long goes.
+ */
+export class SpareChild {
+  private waiting: { readonly child: ChildProcess; readonly threads: number; readonly timer: NodeJS.Timeout } | null =
+    null;
+
+  private readonly options: MlChildOptions;
+  private readonly keptMs: number;
+
+  constructor(options: MlChildOptions, keptMs: number) {
+    this.options = options;
+    this.keptMs = keptMs;
+  }
+
+  /** Starts one, unless one waits for as many threads. */
+  prepare(threads: number): void {
+    if (this.waiting?.threads === threads) return;
+    this.drop();
+    const child = forkMlChild(threads, this.options);
+    const timer = setTimeout(() => {
+      if (this.waiting?.child === child) this.drop();
+    }, this.keptMs);
+    timer.unref();
+    this.waiting = { child, threads, timer };
+    // Killed from outside, or unable to start: the next job starts its own and tells why.
+    const forget = (): void => {
+      if (this.waiting?.child === child) this.forget();
+    };
+    child.once('exit', forget).once('error', forget);
+    hold(child, false);
+    child.send({ kind: 'warm', threads } satisfies MlCommand, () => undefined);
+  }
+
+  /** The one that waits, if it was started for as many threads. */
+  take(threads: number): ChildProcess | null {
+    const { waiting } = this;
+    if (waiting?.threads !== threads) return null;
+    this.forget();
+    if (!waiting.child.connected || waiting.child.exitCode !== null || waiting.child.signalCode !== null) return null;
+    hold(waiting.child, true);
+    return waiting.child;
+  }
+
+  private drop(): void {
+    const child = this.waiting?.child;
+    this.forget();
+    child?.kill('SIGKILL');
+  }
+
+  private forget(): void {
+    clearTimeout(this.waiting?.timer);
+    this.waiting = null;
+  }
+}
+
+/** A child that waits keeps no program from its end. */
+function hold(child: ChildProcess, held: boolean): void {
+  const how = held ? 'ref' : 'unref';
+  child[how]();
+  child.channel?.[how]();
+  if (child.stderr instanceof Socket) child.stderr[how]();
+}
