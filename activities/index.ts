@@ -9,6 +9,7 @@ import type { createPrepareActivities } from './prepare/prepare.ts';
 import type { createApprovalActivities } from './promote/approval.ts';
 import type { createAliasActivities } from './promote/change-alias.ts';
 import type { createPromoteActivities } from './promote/promote.ts';
+import type { createShadowActivities } from './promote/shadow.ts';
 import type { createRunActivities } from './run-record/run-record.ts';
 import type { createScheduleActivities } from './schedule/schedule.ts';
 import type { createSplitActivities } from './split/split.ts';
@@ -29,5 +30,6 @@ export type EvaluateActivities = ReturnType<typeof createEvaluateActivities> & R
 export type AliasActivities = ReturnType<typeof createAliasActivities>;
 export type PromotionActivities = ReturnType<typeof createPromoteActivities> &
   ReturnType<typeof createApprovalActivities>;
+export type ShadowActivities = ReturnType<typeof createShadowActivities>;
 export type ScheduleActivities = ReturnType<typeof createScheduleActivities>;
 export type NotifyActivities = ReturnType<typeof createNotifyActivities>;

@@ -4,6 +4,7 @@ import { explainCache } from '../infra/clients/cache.ts';
 import { findRun } from '../infra/clients/find-run.ts';
 import { isUnderWay } from '../infra/clients/runs-client.ts';
 import { readRunReport } from '../infra/clients/stored-run.ts';
+import { gcCommand } from './cache/gc.ts';
 import { withServices } from './lib/services.ts';
 import type { Services } from './lib/services.ts';
 import { outputOf, withCommonOptions } from './output.ts';
@@ -11,9 +12,10 @@ import { outputOf, withCommonOptions } from './output.ts';
 /** `graft cache …`: results that runs share. */
 export function cacheCommand(): Command {
   return new Command('cache')
-    .description('What runs reuse of one another: say why.')
+    .description('What runs reuse of one another: say why, and remove what nothing needs.')
     .addCommand(explainCommand())
-    .addHelpText('after', '\nExamples:\n  graft cache explain latest');
+    .addCommand(gcCommand())
+    .addHelpText('after', '\nExamples:\n  graft cache explain latest\n  graft cache gc');
 }
 
 const HELP = `

@@ -2,6 +2,8 @@ import { Command, Option } from 'commander';
 import { ExportFormat, ExportPrecision } from '../contracts/export.ts';
 import type { ExportManifest } from '../contracts/export.ts';
 import { exportModel } from './lib/export-model.ts';
+import { messageOf } from '../core/errors.ts';
+import { recordExport } from '../infra/clients/exports.ts';
 import { resolveModel } from '../infra/clients/registry.ts';
 import { withScoring } from './lib/scoring.ts';
 import { withStore } from './lib/services.ts';
@@ -49,7 +51,7 @@ async function run(reference: string, options: ExportOptions, output: Output): P
   const { format, precision, out, check = null } = options;
   const manifest = await withStore(async (store) => {
     const version = await resolveModel(store, reference);
-    return withScoring(store, async (scoring) => {
+    const written = await withScoring(store, async (scoring) => {
       const bar = output.progress('check');
       try {
         return await exportModel(store, scoring, version, { format, precision, out, check }, (done, total) => {
@@ -59,6 +61,11 @@ async function run(reference: string, options: ExportOptions, output: Output): P
         bar.stop();
       }
     });
+    // Who may only read the store has the export all the same.
+    await recordExport(store, written).catch((error: unknown) => {
+      output.warn(`WARNING: the model card will not tell of it: ${messageOf(error)}`);
+    });
+    return written;
   });
   output.say(`${manifest.name} version ${manifest.version} as ${format}, ${precision}: ${out}`);
   output.table(

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import type { ModelVersion } from '../contracts/registry.ts';
 import { listModels, readModel } from '../infra/clients/registry.ts';
+import { readNotes } from '../infra/clients/version-notes.ts';
+import type { VersionNotes } from '../infra/clients/version-notes.ts';
 import { withStore } from './lib/services.ts';
 import { figure, moment } from './lib/units.ts';
 import { promoteCommand, rollbackCommand } from './models/change.ts';
@@ -8,14 +10,17 @@ import { diffCommand } from './models/diff.ts';
 import { historyCommand, whoWasLiveCommand } from './models/history.ts';
 import { cardCommand } from './models/card.ts';
 import { lineageCommand } from './models/lineage.ts';
+import { pruneCommand } from './models/prune.ts';
+import { tagCommand, tagsText } from './models/tag.ts';
 import { verifyCommand } from './models/verify.ts';
+import { watchCommand } from './models/watch.ts';
 import { exportCommand } from './models-export.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 
 /** `graft models …`: the registry. */
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('Registered models: list, show, compare, export, who was live, verify.')
+    .description('Registered models: list, show, compare, export, who was live, verify, tag, prune, watch.')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(diffCommand())
@@ -26,6 +31,9 @@ export function modelsCommand(): Command {
     .addCommand(verifyCommand())
     .addCommand(lineageCommand())
     .addCommand(cardCommand())
+    .addCommand(tagCommand())
+    .addCommand(pruneCommand())
+    .addCommand(watchCommand())
     .addCommand(exportCommand())
     .addHelpText(
       'after',
@@ -81,7 +89,10 @@ function showCommand(): Command {
   );
   return command.action(async (name: string) => {
     const output = outputOf(command);
-    const { aliases, versions } = await withStore((store) => readModel(store, name));
+    const { aliases, versions, notes } = await withStore(async (store) => {
+      const model = await readModel(store, name);
+      return { ...model, notes: await readNotes(store, model) };
+    });
     const holders = (version: number): string =>
       Object.keys(aliases)
         .filter((alias) => aliases[alias] === version)
@@ -89,8 +100,8 @@ function showCommand(): Command {
     output.say(name);
     output.table(
       versions.some(({ detection }) => detection)
-        ? ['version', 'alias', 'mAP@.5', 'mAP', 'macro F1', 'network', 'input', 'made', 'run']
-        : ['version', 'alias', 'accuracy', 'top-5', 'macro F1', 'network', 'input', 'made', 'run'],
+        ? ['version', 'alias', 'mAP@.5', 'mAP', 'macro F1', 'network', 'input', 'made', 'run', 'notes']
+        : ['version', 'alias', 'accuracy', 'top-5', 'macro F1', 'network', 'input', 'made', 'run', 'notes'],
       versions.map(({ version, metrics, detection, model, createdAt, runId }) => [
         version,
         holders(version),
@@ -101,12 +112,20 @@ function showCommand(): Command {
         `${model.image.heightPx}×${model.image.widthPx}`,
         moment(new Date(createdAt)),
         runId,
+        noted(notes.get(version)),
       ]),
     );
     output.say(`classes of the newest: ${versions.at(-1)?.model.classes.join(', ') ?? ''}`);
-    output.result({ name, aliases, versions: versions.map(shownVersion) });
+    output.result({
+      name,
+      aliases,
+      versions: versions.map((version) => ({ ...shownVersion(version), ...notes.get(version.version) })),
+    });
   });
 }
+
+const noted = (notes: VersionNotes | undefined): string =>
+  [notes?.retired ? 'retired' : '', tagsText(notes?.tags ?? {})].filter((text) => text !== '').join('; ');
 
 /** A version without the parts that are large: per-class figures and the confusion matrix (`graft eval` shows them). */
 function shownVersion({ version, createdAt, runId, weights, model, metrics, detection, lineage }: ModelVersion) {

@@ -52,3 +52,14 @@ export const ExportManifest = z.object({
   files: z.array(z.object({ path: z.string(), sha256: Sha256Field, sizeBytes: z.int().min(0) })),
 });
 export type ExportManifest = z.infer<typeof ExportManifest>;
+
+/** `models/<name>/exports/<version>/<format>-<precision>.json`: what the last export of its kind cost, for the model card. */
+export const ExportRecord = ExportManifest.pick({
+  version: true,
+  format: true,
+  precision: true,
+  createdAt: true,
+  graftVersion: true,
+  check: true,
+}).extend({ kind: z.literal('graft.export-record/1'), sizeBytes: z.int().min(0) });
+export type ExportRecord = z.infer<typeof ExportRecord>;

@@ -27,6 +27,13 @@ export type BlobRef = z.infer<typeof BlobRef>;
 export const StoredStage = z.enum([...StageName.options, 'features', 'measure']);
 export type StoredStage = z.infer<typeof StoredStage>;
 
+/**
+ * A result that nothing needs is `marked`: who takes it all the same takes the mark away. Then `sweeping`: nobody may take it
+ * any more, its parts go. Then `swept`: the manifest stays, so that an explanation can still compare with it.
+ */
+export const CollectState = z.object({ state: z.enum(['marked', 'sweeping', 'swept']), at: z.string() });
+export type CollectState = z.infer<typeof CollectState>;
+
 /** `stages/<stage>/<key>/manifest.json`. `addressedBy` is what was hashed into the key: `graft cache explain` reads it. */
 export const StageManifest = z.object({
   kind: z.literal('graft.stage/1'),
@@ -38,6 +45,10 @@ export const StageManifest = z.object({
   parts: z.array(BlobRef),
   /** The stage's own schema reads it: IngestOutput, SplitOutput … */
   output: z.unknown(),
+  /** When a run took it last after it had been marked, or a collection found it needed; absent in most. */
+  usedAt: z.string().optional(),
+  /** Where `graft cache gc` is with it; absent in what is in use. */
+  collect: CollectState.optional(),
 });
 export type StageManifest = z.infer<typeof StageManifest>;
 

@@ -14,7 +14,7 @@ export const StageName = z.enum([
 export type StageName = z.infer<typeof StageName>;
 
 /** Why a result was made again although one had the same address. */
-export const RemadeBecause = z.enum(['bypassed', 'expired', 'parts-gone', 'unreadable']);
+export const RemadeBecause = z.enum(['bypassed', 'expired', 'parts-gone', 'unreadable', 'collected']);
 export type RemadeBecause = z.infer<typeof RemadeBecause>;
 
 /** Before when a result is too old for a run, and why; workflow time, so that a stage that is tried again finds its own. */

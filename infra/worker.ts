@@ -15,6 +15,7 @@ import { createApprovalActivities } from '../activities/promote/approval.ts';
 import { createAliasActivities } from '../activities/promote/change-alias.ts';
 import { createPromoteActivities } from '../activities/promote/promote.ts';
 import { createRunActivities } from '../activities/run-record/run-record.ts';
+import { createShadowActivities } from '../activities/promote/shadow.ts';
 import { createScheduleActivities } from '../activities/schedule/schedule.ts';
 import { createSplitActivities } from '../activities/split/split.ts';
 import { createSweepActivities } from '../activities/sweep-record/sweep-record.ts';
@@ -183,6 +184,7 @@ async function duties(role: QueueRole, ports: TrainPorts) {
           ...createPromoteActivities(ports),
           ...createApprovalActivities(ports),
           ...createAliasActivities(ports),
+          ...createShadowActivities(ports),
           ...createScheduleActivities(ports),
           ...createNotifyActivities({ store: ports.store, notifier: workerNotifier() }),
         },

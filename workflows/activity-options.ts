@@ -9,6 +9,7 @@ import type {
   RunActivities,
   SweepActivities,
   ScheduleActivities,
+  ShadowActivities,
   TrainActivities,
 } from '../activities/index.ts';
 import { taskQueues } from './workflow-ids.ts';
@@ -54,7 +55,9 @@ export const training = proxyActivities<TrainActivities>({
 });
 
 /** On the data queue: a short evaluation must not wait behind somebody else's long training. */
-export const evaluation = proxyActivities<EvaluateActivities & Pick<AliasActivities, 'checkModelVersion'>>({
+export const evaluation = proxyActivities<
+  EvaluateActivities & ShadowActivities & Pick<AliasActivities, 'checkModelVersion'>
+>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '1 day',
   heartbeatTimeout: '30 seconds',

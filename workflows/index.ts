@@ -5,3 +5,4 @@ export { retrainWorkflow } from './retrain.ts';
 export { sweepWorkflow } from './sweep.ts';
 export { notifyWorkflow } from './notify.ts';
 export { scheduledRetrainWorkflow } from './scheduled-retrain.ts';
+export { watchModelWorkflow } from './watch-model.ts';

@@ -22,6 +22,10 @@ export const CHANGE_ALIAS_WORKFLOW = 'changeAliasWorkflow';
 export const importWorkflowId = (importId: RunId): string => `graft-import-${importId}`;
 export const IMPORT_WORKFLOW = 'importDatasetWorkflow';
 
+/** `graft models watch`: asks the model in use about new pictures; on a schedule, one for an alias. */
+export const WATCH_MODEL_WORKFLOW = 'watchModelWorkflow';
+export const watchScheduleId = (model: string, alias: string): string => `graft-watch-${model}-${alias}`;
+
 /** What a schedule starts; its ticks have the schedule's id and the time as their workflow ids. */
 export const SCHEDULED_RETRAIN_WORKFLOW = 'scheduledRetrainWorkflow';
 export const scheduleIdInTemporal = (scheduleId: string): string => `graft-schedule-${scheduleId}`;

@@ -1,4 +1,5 @@
 import { LedgerEntry, ModelAliases, ModelVersion } from '../../contracts/registry.ts';
+import { RetiredVersion } from '../../contracts/version-notes.ts';
 import { failedError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
@@ -9,6 +10,7 @@ export const registryKeys = {
   version: (name: string, version: number): string => `models/${name}/versions/${version}/manifest.json`,
   versions: (name: string): string => `models/${name}/versions/`,
   aliases: (name: string): string => `models/${name}/aliases.json`,
+  retired: (name: string, version: number): string => `models/${name}/retired/${version}.json`,
   ledger: (name: string, seq: number): string => `models/${name}/ledger/${String(seq).padStart(8, '0')}.json`,
 } as const;
 
@@ -70,6 +72,13 @@ export async function readStoredEntry(store: ObjectStore, name: string, seq: num
 
 export async function readLedgerEntry(store: ObjectStore, name: string, seq: number): Promise<LedgerEntry | null> {
   return (await readStoredEntry(store, name, seq))?.entry ?? null;
+}
+
+/** When and why a version's weights were let go of; null where they are kept. */
+export async function readRetired(store: ObjectStore, name: string, version: number): Promise<RetiredVersion | null> {
+  const key = registryKeys.retired(name, version);
+  const found = await store.get(key);
+  return found ? parse(RetiredVersion, found.body, key) : null;
 }
 
 /** SHA-256 of a version's manifest as it lies in the store; null where there is none. */

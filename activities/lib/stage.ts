@@ -69,14 +69,51 @@ type Usable<T> = { readonly kind: 'none' | RemadeBecause } | { readonly kind: 'h
 
 /** The result of a stage if it may be taken: all of its parts are there, and it is not too old. */
 export async function usableStage<T extends z.ZodType>(
-  { store, output, fresh, signal }: Pick<StageRequest<T>, 'store' | 'output' | 'fresh' | 'signal'>,
+  { store, clock, output, fresh, signal }: Pick<StageRequest<T>, 'store' | 'clock' | 'output' | 'fresh' | 'signal'>,
   manifestKey: string,
 ): Promise<Usable<z.output<T>>> {
-  const found = await readStage(store, manifestKey, output);
-  if (!found) return { kind: (await store.head(manifestKey, { signal })) === null ? 'none' : 'unreadable' };
-  if (fresh && found.createdAt < fresh.since) return { kind: fresh.because };
-  if (!(await partsExist(store, found.parts, signal))) return { kind: 'parts-gone' };
+  const found = await openStage(store, manifestKey, output);
+  if (found.kind !== 'found') return found;
+  if (!(await takeBack({ store, clock, signal }, manifestKey, found))) return { kind: 'collected' };
+  if (fresh && found.manifest.createdAt < fresh.since) return { kind: fresh.because };
+  if (!(await partsExist(store, found.manifest.parts, signal))) return { kind: 'parts-gone' };
   return { kind: 'hit', output: found.output };
+}
+
+/**
+ * Where a stage keeps parts that its attempts share, named by what they hold. Looking here counts as use. Once a collection
+ * has begun to sweep them the next ones lie elsewhere: what it removes late is never what was stored anew.
+ */
+export async function sharedPrefix(
+  ports: Pick<StageRequest<z.ZodType>, 'store' | 'clock' | 'signal'>,
+  stage: StoredStage,
+  key: StageKey,
+): Promise<string> {
+  const [prefix, manifestKey] = [`stages/${stage}/${key}/`, stageManifestKey(stage, key)];
+  for (;;) {
+    const found = await readJson(ports.store, manifestKey, parseAs(StageManifest), { signal: ports.signal });
+    const collect = found.ok ? found.value?.value.collect : undefined;
+    if (!found.ok || !found.value || collect === undefined) return prefix;
+    if (collect.state !== 'marked') return `${prefix}after-${Date.parse(collect.at)}/`;
+    if (await takeBack(ports, manifestKey, { manifest: found.value.value, etag: found.value.etag })) return prefix;
+  }
+}
+
+/** A result that a collection has marked is in use again; false where it is being swept already. */
+async function takeBack(
+  { store, clock, signal }: Pick<StageRequest<z.ZodType>, 'store' | 'clock' | 'signal'>,
+  manifestKey: string,
+  { manifest, etag }: { readonly manifest: StageManifest; readonly etag: string },
+): Promise<boolean> {
+  if (manifest.collect === undefined) return true;
+  const { collect: _, ...kept } = manifest;
+  const usedAt = new Date(clock.nowMs()).toISOString();
+  const body = new TextEncoder().encode(JSON.stringify({ ...kept, usedAt }));
+  const put = await store.putIfMatch(manifestKey, body, etag, { contentType: 'application/json', signal });
+  if (put.kind === 'written') return true;
+  // Another run took it back, or the collection went on: then it is read as what it is now.
+  const now = await readJson(store, manifestKey, parseAs(StageManifest));
+  return now.ok && now.value !== null && now.value.value.collect === undefined;
 }
 
 /** Writes a stage's manifest, whose parts are stored. Where another was faster its output is the answer. */
@@ -102,17 +139,34 @@ export async function commitStage<T extends z.ZodType>(
   return { key, manifestKey, output: request.output.parse(made.output) };
 }
 
-/** A stage's manifest, parsed; null where there is none or it can’t be read (damaged, an older or foreign form). */
+type OpenStage<T> =
+  | { readonly kind: 'none' | 'unreadable' | 'collected' }
+  | { readonly kind: 'found'; readonly manifest: StageManifest; readonly etag: string; readonly output: T };
+
+async function openStage<T extends z.ZodType>(
+  store: ObjectStore,
+  manifestKey: string,
+  output: T,
+): Promise<OpenStage<z.output<T>>> {
+  const found = await readJson(store, manifestKey, parseAs(StageManifest));
+  if (!found.ok) return { kind: 'unreadable' };
+  if (!found.value) return { kind: 'none' };
+  const { value: manifest, etag } = found.value;
+  if (manifest.collect !== undefined && manifest.collect.state !== 'marked') return { kind: 'collected' };
+  const parsed = output.safeParse(manifest.output);
+  return parsed.success ? { kind: 'found', manifest, etag, output: parsed.data } : { kind: 'unreadable' };
+}
+
+/** A stage's manifest, parsed; null where there is none or it can’t be read (damaged, an older or foreign form, swept). */
 export async function readStage<T extends z.ZodType>(
   store: ObjectStore,
   manifestKey: string,
   output: T,
-): Promise<({ output: z.output<T>; parts: BlobRef[] } & Pick<StageManifest, 'addressedBy' | 'createdAt'>) | null> {
-  const found = await readJson(store, manifestKey, parseAs(StageManifest));
-  if (!found.ok || !found.value) return null;
-  const { parts, addressedBy, createdAt, output: raw } = found.value.value;
-  const parsed = output.safeParse(raw);
-  return parsed.success ? { output: parsed.data, parts, addressedBy, createdAt } : null;
+): Promise<({ output: z.output<T> } & Pick<StageManifest, 'parts' | 'addressedBy' | 'createdAt'>) | null> {
+  const found = await openStage(store, manifestKey, output);
+  if (found.kind !== 'found') return null;
+  const { parts, addressedBy, createdAt } = found.manifest;
+  return { output: found.output, parts, addressedBy, createdAt };
 }
 
 /** Like `readStage`, for a manifest that must be there because an earlier stage of the run wrote it. */

@@ -15,7 +15,7 @@ import { atActivityEdge } from '../lib/error-boundary.ts';
 import { pathsOf, readLines } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { withScratch } from '../lib/scratch.ts';
-import { cachedStage, requireStage, stageKey } from '../lib/stage.ts';
+import { cachedStage, requireStage, sharedPrefix, stageKey } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
 import { Assignment } from '../split/assignments.ts';
 import { droppedPaths } from '../split/split.ts';
@@ -50,12 +50,13 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
     ...(input.only === undefined ? {} : { only: input.only.sha256 }),
     image: input.image,
-    ...(input.task === 'detection' ? { task: input.task } : {}),
+    ...(input.task === 'detection' ? { task: input.task, carries: 'attributes' } : {}),
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
     decoder: ports.images.name,
     sides,
   };
-  const shardsPrefix = `stages/prepare/${stageKey('prepare', CODE_VERSION, addressedBy)}/shards/`;
+  const address = stageKey('prepare', CODE_VERSION, addressedBy);
+  const shared = await sharedPrefix({ store: ports.store, clock: ports.clock, signal }, 'prepare', address);
   return {
     split,
     sides,
@@ -65,7 +66,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
       image: input.image,
       classes: new Map(split.classes.map((name, index) => [name, index])),
       codeVersion: CODE_VERSION,
-      shardsPrefix,
+      shardsPrefix: `${shared}shards/`,
       signal,
     },
   };
@@ -161,8 +162,9 @@ async function collectRows(
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
     if (side === 'train' && wanted?.has(item.path) === false) continue;
-    const { width, height, boxes = [] } = item;
-    const picture = task === 'detection' ? { picture: { width, height, boxes } } : {};
+    const { width, height, boxes = [], attributes } = item;
+    const said = attributes === undefined ? {} : { attributes };
+    const picture = task === 'detection' ? { picture: { width, height, boxes, ...said } } : {};
     rows.get(side)?.add({ sha256: item.sha256, path: item.path, label, ...picture });
   }
   for (const list of rows.values()) list.sort();

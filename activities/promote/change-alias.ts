@@ -4,7 +4,7 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import { failedError, inputError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { readAliases, readLedgerEntry, readVersion } from '../lib/registry.ts';
+import { readAliases, readLedgerEntry, readRetired, readVersion } from '../lib/registry.ts';
 import { readStage, stageManifestKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { checkVersion } from './check-version.ts';
@@ -38,11 +38,17 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
     const expected = `version ${input.expected ?? 'none'}, as whoever asked had seen`;
     throw inputError('ALIAS_MOVED', model, seen, expected, 'look again, and decide again');
   }
-  const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq));
+  const to = input.to ?? (await standingBefore(store, model, alias, value.ledgerSeq)) ?? nothingBefore(model, alias);
   const wanted = await readVersion(store, model, to);
   if (!wanted) {
     const where = `${model} version ${to}`;
     throw inputError('VERSION_UNKNOWN', where, 'no such version', 'a registered one', `graft models show ${model}`);
+  }
+  const retired = await readRetired(store, model, to);
+  if (retired) {
+    const seen = `it was retired on ${retired.time} by ${retired.actor}: ${retired.reason}`;
+    const remedy = `graft models prune ${model} --undo ${to}, as long as its weights are there`;
+    throw inputError('VERSION_RETIRED', `${model} version ${to}`, seen, 'a version whose weights are kept', remedy);
   }
   const holder = from === null || from === to ? null : await readVersion(store, model, from).catch(() => null);
   if (holder && !allowClassMapChange && !sameClasses(holder, wanted)) {
@@ -56,27 +62,24 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
 const sameClasses = (a: ModelVersion, b: ModelVersion): boolean =>
   a.model.classes.join('\n') === b.model.classes.join('\n');
 
-/** The version that the last move of the alias left. */
-async function standingBefore(
+/** The version that the last move of the alias left; null where it never stood at another. */
+export async function standingBefore(
   store: TrainPorts['store'],
   model: string,
   alias: string,
   ledgerSeq: number,
-): Promise<number> {
+): Promise<number | null> {
   for (let seq = ledgerSeq; seq > 0; seq--) {
     const entry = await readLedgerEntry(store, model, seq);
-    if (entry?.alias !== alias) continue;
-    if (entry.from !== null) return entry.from;
-    break;
+    if (entry?.alias === alias) return entry.from;
   }
-  const remedy = `name one: graft models rollback ${model} --to VERSION`;
-  throw inputError(
-    'ROLLBACK_NOTHING',
-    `${alias} of ${model}`,
-    'it never stood at another version',
-    'one before',
-    remedy,
-  );
+  return null;
+}
+
+function nothingBefore(model: string, alias: string): never {
+  const remedy = `name one: graft models rollback ${model} --to VERSION (graft models show ${model} lists them)`;
+  const seen = 'it never stood at another version';
+  throw inputError('ROLLBACK_NOTHING', `${alias} of ${model}`, seen, 'one before', remedy);
 }
 
 async function apply(ports: TrainPorts, application: AliasChangeApplication): Promise<AliasChangeResult> {

@@ -6,7 +6,7 @@ import type { PromoteInput, PromoteResult } from '../../contracts/stages.ts';
 import { failedError, transientError } from '../../core/errors.ts';
 import { approvalRule } from '../../core/promotion/approval.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
-import { listVersions, readAliases, readVersion, registryKeys } from '../lib/registry.ts';
+import { listVersions, readAliases, readRetired, readVersion, registryKeys } from '../lib/registry.ts';
 import { requireStage, stageKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { moveAlias } from './move-alias.ts';
@@ -79,7 +79,9 @@ async function registerVersion(ports: PromotePorts, input: PromoteInput): Promis
     const numbers = await listVersions(ports.store, input.model);
     for (const number of [...numbers].reverse()) {
       const existing = await readVersion(ports.store, input.model, number);
-      if (existing && sameModel(existing, draft)) return { ...existing, fresh: false };
+      if (!existing || !sameModel(existing, draft)) continue;
+      // Nothing keeps the weights of a retired one, where it says they lie.
+      if (!(await readRetired(ports.store, input.model, number))) return { ...existing, fresh: false };
     }
     const version = (numbers.at(-1) ?? 0) + 1;
     const manifest: ModelVersion = { ...draft, version };

@@ -46,7 +46,7 @@ async function split(ports: DataPorts, input: SplitInput): Promise<SplitResult> 
     for (let turn = 0; turn < LINEAGE_TURNS; turn++) {
       const lineage = await readLineage(store, key, signal);
       const { own, parent } = entryFor(lineage, judged.dataset, input.split);
-      const known = own && (await knownSplit(store, own.split, input.fresh, signal));
+      const known = own && (await knownSplit(ports, own.split, input.fresh, signal));
       if (known) return { stage: 'split', ...known, summary: summaryOf(known.output) };
       const answer = await splitFrom(ports, input, judged, parent, signal, progress);
       const entry = { dataset: judged.dataset, split: answer.key, parent, ...foldOf(input.split) };
@@ -79,13 +79,13 @@ async function judgement(store: ObjectStore, input: SplitInput, signal: AbortSig
 
 /** The very split that a data set had, whatever version of the code made it; null where parts of it are gone. */
 async function knownSplit(
-  store: ObjectStore,
+  { store, clock }: Pick<DataPorts, 'store' | 'clock'>,
   key: StageKey,
   fresh: SplitInput['fresh'],
   signal: AbortSignal,
 ): Promise<StageAnswer<SplitOutput> | null> {
   const manifestKey = stageManifestKey('split', key);
-  const found = await usableStage({ store, output: SplitOutput, fresh, signal }, manifestKey);
+  const found = await usableStage({ store, clock, output: SplitOutput, fresh, signal }, manifestKey);
   if (found.kind !== 'hit') return null;
   return { key, manifestKey, cached: true, output: found.output };
 }

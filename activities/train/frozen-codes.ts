@@ -10,7 +10,7 @@ import type { RunningActivity } from '../lib/activity-context.ts';
 import { localSide } from '../lib/local-side.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { sweepScratch } from '../lib/scratch.ts';
-import { commitStage, readStage, stageManifestKey } from '../lib/stage.ts';
+import { commitStage, readStage, sharedPrefix, stageManifestKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
 import { FEATURES_CODE_VERSION } from './features-plan.ts';
 import type { FeaturesPlan, PlannedPass } from './features-plan.ts';
@@ -50,6 +50,8 @@ interface Held {
 /** A pass, what the store says of it, and which of its shards are on this disk. */
 interface PassState {
   readonly pass: PlannedPass;
+  /** Where its shards are stored. */
+  readonly prefix: string;
   readonly known: FeaturesOutput | null;
   readonly shards: (Held | null)[];
   /** Of the shards that this attempt's child gave: rows, those of them whose time is known, and that time. */
@@ -83,7 +85,9 @@ export async function frozenCodes(request: CodesRequest): Promise<FrozenCodes | 
 
 async function lookUp({ ports, activity }: CodesRequest, pass: PlannedPass): Promise<PassState> {
   const wanted = codeShards(pass.pixels.rows);
-  const found = await readStage(ports.store, stageManifestKey('features', pass.key), FeaturesOutput);
+  const { store, clock } = ports;
+  const prefix = await sharedPrefix({ store, clock, signal: activity.signal }, 'features', pass.key);
+  const found = await readStage(store, stageManifestKey('features', pass.key), FeaturesOutput);
   const fits = found?.output.shards.length === wanted.length;
   const known =
     found && fits && found.output.shards.every(({ rows }, i) => rows === wanted[i]?.rows) ? found.output : null;
@@ -101,6 +105,7 @@ async function lookUp({ ports, activity }: CodesRequest, pass: PlannedPass): Pro
   for await (const held of mapOrdered(known?.shards ?? [], DOWNLOADS_AT_ONCE, fetch)) shards.push(held);
   return {
     pass,
+    prefix,
     known,
     shards: known ? shards : wanted.map(() => null),
     computed: { rows: 0, timedRows: 0, seconds: 0 },
@@ -146,7 +151,7 @@ async function store(
   if (!state || state.shards[staged.index] === undefined)
     throw new Error(`shard ${staged.index} of pass ${staged.pass}`);
   const { sha256, sizeBytes, rows, seconds, path } = staged;
-  const key = `stages/features/${state.pass.key}/${sha256}.safetensors`;
+  const key = `${state.prefix}${sha256}.safetensors`;
   await ports.store.putFile(key, path, sha256, { signal: activity.signal }).catch((error: unknown) => {
     if (!(error instanceof GraftError) || error.code !== 'FILE_MISSING') throw error;
     // An attempt that lost its heartbeat may still be at work beside this one.

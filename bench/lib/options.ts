@@ -8,6 +8,7 @@ const known = {
   rounds: { type: 'string', says: 'how often each is measured, in turn' },
   seconds: { type: 'string', says: 'how long each is timed after its warm-up, at least' },
   steps: { type: 'string', says: 'how many training steps' },
+  metric: { type: 'string', says: 'what must have improved: accuracy or macroF1' },
   images: { type: 'string', says: 'how many pictures' },
   trials: { type: 'string', says: 'how many trials a sweep makes' },
   pictures: { type: 'string', says: 'a folder of photographs' },

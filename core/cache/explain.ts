@@ -10,12 +10,15 @@ export interface StoredResult {
   readonly createdAt: string;
 }
 
+/** Why a stage was done again although a result had its address. */
+export type RemadeBecause = 'bypassed' | 'expired' | 'parts-gone' | 'unreadable' | 'collected';
+
 export interface StageUse {
   readonly stage: string;
   /** Whether the run took an earlier result. */
   readonly cached: boolean;
   /** Why it was made again although one had its address. */
-  readonly remade: 'bypassed' | 'expired' | 'parts-gone' | 'unreadable' | null;
+  readonly remade: RemadeBecause | null;
   /** What the run ended up with; null where that is gone since. */
   readonly own: StoredResult | null;
 }
@@ -23,7 +26,7 @@ export interface StageUse {
 export interface Explanation {
   readonly stage: string;
   readonly cached: boolean;
-  readonly reason: 'same' | 'changed' | 'first' | 'gone' | 'bypassed' | 'expired' | 'parts-gone' | 'unreadable';
+  readonly reason: 'same' | 'changed' | 'first' | 'gone' | RemadeBecause;
   /** The fields that made it a miss, and the earlier result that has the fewest such fields. */
   readonly changes: readonly Change[];
   readonly comparedWith: { readonly key: string; readonly createdAt: string } | null;
@@ -86,6 +89,7 @@ const REMADE = {
   expired: 'the result was older than cache.maxAgeDays allows',
   'parts-gone': 'the result was there, but not all of its parts',
   unreadable: 'the result was there, but its manifest could not be read',
+  collected: 'the result had been collected (graft cache gc)',
 } as const;
 
 function nearestOf(stage: string, own: StoredResult, earlier: readonly StoredResult[]) {

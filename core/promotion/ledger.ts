@@ -33,6 +33,8 @@ export interface SeenVersion {
   /** What its manifest says its weights are; null where it can't be read. */
   readonly weightsSha256: string | null;
   readonly weights: 'whole' | 'gone' | 'changed' | 'unknown';
+  /** Nothing keeps its weights any more: they may be gone. */
+  readonly retired?: boolean;
 }
 
 export interface LedgerProblem {
@@ -148,11 +150,11 @@ function replay(entries: readonly SeenEntry[]): Record<string, number> {
 function checkVersions(entries: readonly SeenEntry[], versions: readonly SeenVersion[]): LedgerProblem[] {
   const found: LedgerProblem[] = [];
   const known = new Map(versions.map((version) => [version.version, version]));
-  for (const { version, sha256, weights, weightsSha256 } of versions) {
+  for (const { version, sha256, weights, weightsSha256, retired } of versions) {
     const where = `version ${version}`;
     if (sha256 === null) found.push(problem('VERSION_MISSING', where, 'its manifest is gone'));
     else if (weightsSha256 === null) found.push(problem('VERSION_UNREADABLE', where, 'its manifest can’t be read'));
-    if (weights === 'gone') found.push(problem('WEIGHTS_MISSING', where, 'its weights are gone'));
+    if (weights === 'gone' && !retired) found.push(problem('WEIGHTS_MISSING', where, 'its weights are gone'));
     if (weights === 'changed') found.push(problem('WEIGHTS_CHANGED', where, 'its weights are other bytes'));
   }
   for (const { move } of entries) {

@@ -14,6 +14,8 @@ const facts: Omit<CardFacts, 'limits'> = {
     { label: 'dog|wolf', support: 10, recall: 0.9, precision: 0.7 },
   ],
   gate: [{ rule: 'minimum.accuracy', passed: true, explanation: 'accuracy 0.9000 reaches the floor 0.8000' }],
+  slices: null,
+  exports: [],
   intendedUse: null,
 };
 
@@ -32,6 +34,32 @@ describe('a model card', () => {
       expect(card).toContain(text);
     }
     expect(modelCard({ ...facts, intendedUse: 'Sorting photographs.', limits: [] })).toContain('Sorting photographs.');
+  });
+
+  it('has the slices with their intervals, and says which are thin', () => {
+    const figures = [
+      { slice: 'day', images: 100, right: 90 },
+      { slice: 'night', images: 10, right: 9 },
+    ];
+    const sliced = { ...facts, slices: { by: '(day|night)', figures } };
+    const card = modelCard({ ...sliced, limits: knownLimits(sliced, null) });
+    expect(card).toContain('Slices by `(day|night)`:');
+    expect(card).toContain('| day | 100 | 0.900 | 0.826 to 0.945 |');
+    expect(card).toContain('- Slices of fewer than 30 test images: night.');
+    expect(modelCard({ ...facts, limits: [] })).not.toContain('Slices');
+  });
+
+  it('has what its exports cost', () => {
+    const cost = { format: 'tfjs', precision: 'int8', sizeBytes: 3_456_000, maxDifference: 0.0123 };
+    const measured = { ...cost, accuracy: { images: 100, original: 0.9, exported: 0.88 } };
+    const card = modelCard({
+      ...facts,
+      limits: [],
+      exports: [measured, { ...cost, precision: 'float16', accuracy: null }],
+    });
+    expect(card).toContain('| tfjs | int8 | 3.46 MB | 1.2e-2 | 0.8800 instead of 0.9000 on 100 images |');
+    expect(card).toContain('| tfjs | float16 | 3.46 MB | 1.2e-2 | not measured |');
+    expect(modelCard({ ...facts, limits: [] })).not.toContain('## Exports');
   });
 
   it('says where its figures say little, and what the gate refused', () => {

@@ -1,6 +1,23 @@
 import { markdownTable } from '../markdown.ts';
 import { shareInterval } from './counts.ts';
 
+/** Test images that have something in common, by their paths. */
+export interface SliceFigure {
+  readonly slice: string;
+  readonly images: number;
+  readonly right: number;
+}
+
+/** What an export cost, measured when it was written. */
+export interface ExportCost {
+  readonly format: string;
+  readonly precision: string;
+  readonly sizeBytes: number;
+  /** Largest difference of a probability on real pictures. */
+  readonly maxDifference: number;
+  readonly accuracy: { readonly images: number; readonly original: number; readonly exported: number } | null;
+}
+
 /** What a card says of a version (Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, as far as graft knows it). */
 export interface CardFacts {
   readonly model: string;
@@ -26,6 +43,9 @@ export interface CardFacts {
     readonly recall: number;
     readonly precision: number;
   }[];
+  /** By the expression of the gate or of whoever asks; null where there is none. */
+  readonly slices: { readonly by: string; readonly figures: readonly SliceFigure[] } | null;
+  readonly exports: readonly ExportCost[];
   readonly gate: readonly { readonly rule: string; readonly passed: boolean; readonly explanation: string }[];
   readonly intendedUse: string | null;
   readonly limits: readonly string[];
@@ -41,6 +61,7 @@ const FEW = 30;
 /** What the figures themselves say of where the model must not be trusted. Pure. */
 export function knownLimits(facts: Omit<CardFacts, 'limits'>, stated: string | null): string[] {
   const few = facts.perClass.filter(({ support }) => support < FEW).map(({ label }) => label);
+  const thin = (facts.slices?.figures ?? []).filter(({ images }) => images < FEW).map(({ slice }) => slice);
   const named = few.slice(0, 10).join(', ') + (few.length > 10 ? ` and ${few.length - 10} more` : '');
   const failed = facts.gate.filter(({ passed }) => !passed).map(({ rule, explanation }) => `${rule}: ${explanation}`);
   return [
@@ -48,6 +69,7 @@ export function knownLimits(facts: Omit<CardFacts, 'limits'>, stated: string | n
     `It answers with one of its ${facts.classes.length} classes whatever it is shown; pictures of anything else get one too.`,
     'Its figures hold for pictures like those of its test set; who made these and where is not known to graft.',
     ...(few.length === 0 ? [] : [`Fewer than ${FEW} test images, so that little can be said: ${named}.`]),
+    ...(thin.length === 0 ? [] : [`Slices of fewer than ${FEW} test images: ${thin.slice(0, 10).join(', ')}.`]),
     ...failed.map((text) => `The gate refused: ${text}.`),
   ];
 }
@@ -92,16 +114,39 @@ export function modelCard(facts: CardFacts): string {
         ];
       }),
     ),
+    ...sliceTable(facts),
     '',
     '## The gate',
     '',
     ...gate.map(({ rule, passed, explanation }) => `- ${passed ? 'passed' : 'failed'}: ${rule}: ${explanation}`),
+    ...exportTable(facts),
     '',
     '## Where it comes from',
     '',
     origin(facts),
     '',
   ].join('\n');
+}
+
+function sliceTable({ slices }: CardFacts): string[] {
+  if (!slices) return [];
+  const rows = slices.figures.map(({ slice, images, right }) => {
+    const { lower, upper } = shareInterval(right, images);
+    return [slice, String(images), share(right / images), `${share(lower)} to ${share(upper)}`];
+  });
+  return ['', `Slices by \`${slices.by}\`:`, '', markdownTable(['slice', 'test images', 'accuracy', '95 %'], rows)];
+}
+
+function exportTable({ exports }: CardFacts): string[] {
+  if (exports.length === 0) return [];
+  const rows = exports.map(({ format, precision, sizeBytes, maxDifference, accuracy }) => [
+    ...[format, precision, `${(sizeBytes / 1e6).toFixed(2)} MB`, maxDifference.toExponential(1)],
+    accuracy === null
+      ? 'not measured'
+      : `${accuracy.exported.toFixed(4)} instead of ${accuracy.original.toFixed(4)} on ${accuracy.images} images`,
+  ]);
+  const head = ['format', 'weights', 'size', 'largest difference of a probability', 'accuracy'];
+  return ['', '## Exports', '', markdownTable(head, rows)];
 }
 
 function origin(facts: CardFacts): string {

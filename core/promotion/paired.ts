@@ -36,19 +36,16 @@ export function comparePaired(
   const images = answers.labels.length;
   const cells = cellsOf(answers);
   const { wins, losses } = winsAndLosses(answers);
-  const counts = new Float64Array(cells.list.length);
-  const figures = (drawn: Uint32Array | null): readonly [number, number] => {
-    counts.fill(0);
-    for (let row = 0; row < images; row++) {
-      const cell = cells.ofRow[row] ?? 0;
-      counts[cell] = (counts[cell] ?? 0) + (drawn?.[row] ?? 1);
-    }
+  const figures = (counts: Uint32Array): readonly [number, number] => {
     const challenger = scored(cells.list, counts, answers.classes, 'challenger');
     const champion = scored(cells.list, counts, answers.classes, 'champion');
     return [challenger.accuracy - champion.accuracy, challenger.macroF1 - champion.macroF1];
   };
-  const [accuracy, macroF1] = figures(null);
-  const [accuracies, macroF1s] = images === 0 ? [] : bootstrap(images, options, figures);
+  const groups = { count: cells.list.length, of: cells.ofRow };
+  const once = new Uint32Array(groups.count);
+  for (const cell of groups.of) once[cell] = (once[cell] ?? 0) + 1;
+  const [accuracy, macroF1] = figures(once);
+  const [accuracies, macroF1s] = images === 0 ? [] : bootstrap(images, options, figures, groups);
   const bounded = (change: number, values: Float64Array | undefined): Change => ({
     change,
     lower: values ? percentile(values, 1 - confidence) : Number.NaN,
@@ -103,7 +100,7 @@ function cellsOf({ classes, labels, challenger, champion }: PairedAnswers) {
 /** Accuracy and macro F1 as core/metrics/classification.ts has them: over the classes that occur. */
 function scored(
   cells: readonly Cell[],
-  counts: Float64Array,
+  counts: Uint32Array,
   classes: number,
   model: 'challenger' | 'champion',
 ): { readonly accuracy: number; readonly macroF1: number } {

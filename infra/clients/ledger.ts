@@ -7,6 +7,7 @@ import type { Sha256 } from '../../core/ids.ts';
 import { checkLedger } from '../../core/promotion/ledger.ts';
 import type { LedgerVerdict, SeenAliases, SeenVersion } from '../../core/promotion/ledger.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { readRetired } from './version-notes.ts';
 
 /** An entry of a ledger as it was found; `entry` is null where the object is none. */
 export interface FoundEntry {
@@ -55,11 +56,12 @@ export async function checkModel(
     if (number !== undefined) numbers.add(Number(number));
   }
   const versions: SeenVersion[] = [];
+  const retired = await readRetired(store, name);
   let weightsBytes = 0;
   for (const version of [...numbers].sort((a, b) => a - b)) {
     options.onVersion?.(versions.length, numbers.size);
     const { seen, sizeBytes } = await seeVersion(store, name, version);
-    versions.push(seen);
+    versions.push({ ...seen, retired: retired.has(version) });
     weightsBytes += sizeBytes;
   }
   const entries = ledger.map(({ seq, sha256, entry }) => ({ seq, sha256, move: entry }));

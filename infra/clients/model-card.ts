@@ -3,12 +3,17 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import { knownLimits } from '../../core/promotion/model-card.ts';
 import type { CardFacts } from '../../core/promotion/model-card.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { readExports } from './exports.ts';
 import { modelLineage, readManifest } from './lineage.ts';
 import { readModel } from './registry.ts';
+import { sliceFigures } from './slices.ts';
 import { readRunRecord } from './stored-run.ts';
 
-/** What the card of a version says, from its manifest, its lineage and its run: nothing is kept twice. */
-export async function cardFacts(store: ObjectStore, version: ModelVersion): Promise<CardFacts> {
+/**
+ * What the card of a version says, from its manifest, its lineage and its run: nothing is kept twice. `sliceBy` goes before
+ * the gate's own expression.
+ */
+export async function cardFacts(store: ObjectStore, version: ModelVersion, sliceBy?: string): Promise<CardFacts> {
   const { name, model, metrics, lineage, runId } = version;
   const [history, record, { aliases }] = await Promise.all([
     modelLineage(store, version),
@@ -18,6 +23,9 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion): Prom
   const gate = GateOutput.safeParse((await readManifest(store, 'gate', lineage.gateKey))?.output);
   const { perClass, images, confusion: _, ...figures } = metrics;
   const { backbone, steps } = history;
+  const by = sliceBy ?? record?.config.promote.gate.noSliceWorse?.by ?? null;
+  const sliced = by === null ? null : await sliceFigures(store, version, by);
+  const exported = await readExports(store, name, version.version);
   const facts = {
     ...{ model: name, version: version.version, createdAt: version.createdAt, runId },
     ...{ graftVersion: lineage.graftVersion, weightsSha256: version.weights.sha256, classes: model.classes },
@@ -31,6 +39,11 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion): Prom
     code: Object.fromEntries(steps.map(({ stage, codeVersion }) => [stage, codeVersion])),
     test: { images, figures },
     perClass: perClass.map(({ label, support, recall, precision }) => ({ label, support, recall, precision })),
+    slices: by === null || sliced === null ? null : { by, figures: sliced },
+    exports: exported.map(({ format, precision, sizeBytes, check }) => ({
+      ...{ format, precision, sizeBytes, accuracy: check.accuracy },
+      maxDifference: Math.max(check.pixels.maxDifference, check.files?.maxDifference ?? 0),
+    })),
     gate: gate.success ? gate.data.rules : [],
     intendedUse: record?.config.promote.card.intendedUse ?? null,
   };

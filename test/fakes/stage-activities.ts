@@ -9,6 +9,7 @@ import type {
   PromotionActivities,
   RunActivities,
   ScheduleActivities,
+  ShadowActivities,
   SweepActivities,
   TrainActivities,
 } from '../../activities/index.ts';
@@ -20,6 +21,7 @@ export type AllActivities = DataActivities &
   EvaluateActivities &
   PromotionActivities &
   AliasActivities &
+  ShadowActivities &
   ScheduleActivities &
   NotifyActivities;
 
@@ -176,6 +178,12 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
       ...{ at: '2026-01-01T00:00:00.000Z', decision: 'train', reason: 'a test', newImages: null, drift: null },
     }),
     recordRetraining: async () => undefined,
+    shadowEvaluate: async ({ watchId, model, alias, datasetManifestKey, drift }) => ({
+      ...{ kind: 'graft.watch/1', watchId, at: '2026-01-01T00:00:00.000Z', model, alias, version: 2, images: 100 },
+      ...{ datasetManifestKey, drift, verdict: 'roll-back', reason: 'version 1 is better than 2' },
+      accuracy: { seen: 0.8, recorded: 0.9, recordedImages: 200 },
+      before: { version: 1, accuracy: 0.9, wins: 1, losses: 11, pValue: 0.003 },
+    }),
     deliverNotification: async () => undefined,
     recordNotifications: async () => undefined,
     ...overrides,

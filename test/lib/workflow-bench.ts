@@ -7,6 +7,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import type { DataImportInput } from '../../contracts/data-import.ts';
 import type { RetrainInput } from '../../contracts/run.ts';
+import type { WatchInput } from '../../contracts/watch.ts';
 import { asRunId } from '../../core/ids.ts';
 import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
 import {
@@ -71,6 +72,15 @@ export function importInput(name: string): DataImportInput {
   return {
     ...{ importId: asRunId(`import-${name}`), datasetName: 'pets', task: 'auto', requestedBy: 'tester' },
     ...{ dataset: { ...config.dataset, workers: 2 }, image: config.image, backbone: config.model.backbone },
+  };
+}
+
+/** A look at the champion that may roll back and retrain. */
+export function watchInput(name: string): WatchInput {
+  const { config } = retrainInput(name);
+  return {
+    ...{ model: 'pets', alias: 'champion', dataset: config.dataset, image: config.image, backbone: 'tiny-cnn' },
+    ...{ rules: { mayFall: 0.03, confidence: 0.95 }, rollBack: true, retrain: config, requestedBy: 'tester' },
   };
 }
 

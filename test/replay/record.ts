@@ -10,11 +10,12 @@ import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { NotifyConfig } from '../../contracts/notify-config.ts';
 import type { NotifyInput } from '../../contracts/notify-config.ts';
 import type { DecideInput, ScheduledRetrainInput } from '../../contracts/schedule.ts';
+import type { ShadowInput } from '../../contracts/watch.ts';
 import { approvalUpdate, cancelRunSignal, progressQuery, trainingProgressSignal } from '../../workflows/messages.ts';
 import type { retrainWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, progress, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
-import { importInput, manualInput, retrainInput, workflowBench } from '../lib/workflow-bench.ts';
+import { importInput, manualInput, retrainInput, watchInput, workflowBench } from '../lib/workflow-bench.ts';
 import type { ConfigChange } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
 
@@ -113,6 +114,17 @@ const others: Readonly<Record<string, { activities: AllActivities; input: unknow
     activities: fakeActivities({ ingestDataset: wrongInput }),
     input: importInput('recorded'),
   },
+  'watchModelWorkflow-completed': { activities: fakeActivities(), input: watchInput('recorded') },
+  'watchModelWorkflow-fine': { activities: fakeActivities({ shadowEvaluate: isFine }), input: watchInput('recorded') },
+  'watchModelWorkflow-cancelled': {
+    activities: fakeActivities({ shadowEvaluate: untilCancelled }),
+    input: watchInput('recorded'),
+    cancel: true,
+  },
+  'watchModelWorkflow-failed': {
+    activities: fakeActivities({ shadowEvaluate: wrongInput }),
+    input: watchInput('recorded'),
+  },
   'notifyWorkflow-completed': { activities: fakeActivities(), input: notified },
   'notifyWorkflow-undelivered': { activities: fakeActivities({ deliverNotification: wrongInput }), input: notified },
   'notifyWorkflow-cancelled': {
@@ -122,6 +134,10 @@ const others: Readonly<Record<string, { activities: AllActivities; input: unknow
   },
   'notifyWorkflow-failed': { activities: fakeActivities({ recordNotifications: wrongInput }), input: notified },
 };
+
+async function isFine(input: ShadowInput) {
+  return { ...(await fakeActivities().shadowEvaluate(input)), verdict: 'fine' as const };
+}
 
 async function skips({ input: { scheduleId }, runId, datasetVersion, datasetManifestKey }: DecideInput) {
   const decision = await fakeActivities().decideRetraining({
