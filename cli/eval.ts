@@ -35,8 +35,9 @@ Examples:
   graft eval digits ./more-digits --json
   graft eval --detections detections.json --ground-truth annotations.json
   graft eval --detections old.json --against new.json --ground-truth annotations.json
+  graft eval --detections detections.json --ground-truth oid.json --hierarchy bbox_labels_600_hierarchy.json
 
-The last two score detectors' boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
+The last three score detectors' boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
 and which kind of error costs how much.`;
 
 const BATCH_SIZE = 32;
@@ -55,6 +56,8 @@ export function evalCommand(): Command {
       .option('--detections <file>', 'COCO results of a detector, instead of MODEL')
       .option('--ground-truth <file>', 'the COCO annotations that they are measured against')
       .option('--against <file>', 'COCO results of another detector: is it better, or is that chance?')
+      .option('--open-images', 'Open Images’ figures too: crowds are groups, neg_category_ids what is not there')
+      .option('--hierarchy <file>', 'Open Images’ tree of classes; takes --open-images for granted')
       .addHelpText('after', HELP),
   );
   return command.action((model: string | undefined, path: string | undefined, options: Options) => {
@@ -71,18 +74,21 @@ interface Options {
   readonly detections?: string;
   readonly groundTruth?: string;
   readonly against?: string;
+  readonly openImages?: boolean;
+  readonly hierarchy?: string;
 }
 
 /** The two files, where files are to be scored; null where a model is. */
 function detectionFiles(
   model: string | undefined,
-  { detections, groundTruth, against }: Options,
+  { detections, groundTruth, against, openImages, hierarchy }: Options,
 ): DetectionFiles | null {
-  if (detections === undefined && groundTruth === undefined && against === undefined) return null;
+  if ([detections, groundTruth, against, openImages, hierarchy].every((each) => each === undefined)) return null;
   if (model !== undefined) throw usage('a model and files', 'one of them');
   if (detections === undefined) throw usage('no --detections', '--detections FILE');
   if (groundTruth === undefined) throw usage('no --ground-truth', '--ground-truth FILE');
-  return { detections, groundTruth, against };
+  const open = openImages === true || hierarchy !== undefined;
+  return { detections, groundTruth, against, openImages: open ? { hierarchy: hierarchy ?? null } : undefined };
 }
 
 const usage = (seen: string, expected: string): Error =>

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import type { ModelDescription } from '../contracts/manifests.ts';
 import type { LocalSide, RangeTestJob } from '../contracts/ml-protocol.ts';
@@ -15,12 +17,15 @@ import { describeModel } from '../core/training/model-description.ts';
 import { defaultRangeTest, suggestRates } from '../core/training/lr-finder.ts';
 import type { CurvePoint, Suggestions } from '../core/training/lr-finder.ts';
 import { settings } from '../infra/config.ts';
+import type { DatasetSource } from '../infra/ports/dataset-source.ts';
 import type { ObjectStore } from '../infra/ports/object-store.ts';
 import { fetchWeights } from '../infra/native/weights-fetch.ts';
 import { loadPipelineFile } from '../infra/pipeline-file/load.ts';
+import { openDatasetSource, sourcesSetup } from '../infra/sources/open-source.ts';
+import { renderBoxed, writeBoxedShard } from './lib/boxed-pictures.ts';
 import { curveSvg, drawCurve } from './lib/lr-curve.ts';
 import { findingLine } from './lib/run-view.ts';
-import { samplePictures } from './lib/sample-set.ts';
+import { drawEntries, samplePictures } from './lib/sample-set.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { Scoring } from './lib/scoring.ts';
 import { startServices, withStore } from './lib/services.ts';
@@ -35,6 +40,8 @@ interface LrFindOptions {
 
 /** No more pictures than these are drawn: a range test of a hundred steps sees no more. */
 const MOST_PICTURES = 4096;
+/** A detector’s sample is held in memory. */
+const MOST_BYTES = 256 * 2 ** 20;
 
 const HELP = `
 Trains a throwaway copy of the model for a hundred steps at rates from 1e-7 to 10, and reads good rates off the curve
@@ -67,14 +74,10 @@ async function lrFind(file: string, options: LrFindOptions, output: Output): Pro
     const remedy = '--set model.strategy=head';
     throw inputError('CONFIG_VALUE', 'model.strategy', `${strategy}, which has no learning rate`, 'another', remedy);
   }
-  if (config.task === 'detection') {
-    const remedy = 'begin with the rate of the preset, scaled to the batch (docs/detection.md)';
-    throw inputError('DETECTOR_UNSUPPORTED', 'graft lr-find', 'task: detection', 'classification', remedy);
-  }
   await startServices(output);
   const { curve, suggestions } = await withStore(async (store) => {
     const measured = await withScoring(store, async (scoring) =>
-      measure(await jobOf(store, scoring, config, options), scoring, output),
+      measure(await jobOf(store, scoring, config, options, output), scoring, output),
     );
     const found = suggestRates(measured, options.iterations);
     // For the dashboard: what a range test says holds for as long as its settings do.
@@ -135,24 +138,17 @@ async function measure(job: RangeTestJob, { ml }: Scoring, output: Output): Prom
 
 /** The pipeline's training on a sample of its data, rendered here. */
 async function jobOf(
-  store: Parameters<typeof samplePictures>[0],
+  store: ObjectStore,
   scoring: Scoring,
   config: PipelineConfig,
   { iterations }: LrFindOptions,
+  output: Output,
 ): Promise<RangeTestJob> {
   const { backbone, strategy, lastN, weights } = config.model;
   const known = settings();
   const count = Math.min(MOST_PICTURES, iterations * config.train.batchSize);
-  const { classes, pictures } = await samplePictures(store, config, known, { count, scratchDir: scoring.dir });
-  const model: ModelDescription = describeModel(config.model, {
-    ...{ classes: [...classes], image: inputImage(config.image, backbone) },
-    normalization: backboneFacts[backbone].normalization,
-  });
-  const side: LocalSide = { rows: 0, shards: [] };
-  for await (const shard of renderShards(scoring, { model }, pictures, () => undefined)) {
-    side.shards.push({ path: shard.path, rows: shard.pictures.length });
-    side.rows += shard.pictures.length;
-  }
+  const sample = config.task === 'detection' ? boxedSample : labelledSample;
+  const { model, side } = await sample(store, scoring, config, count, output);
   return {
     kind: 'range-test',
     test: { ...defaultRangeTest, iterations },
@@ -164,6 +160,63 @@ async function jobOf(
       resume: null,
     },
   };
+}
+
+interface Sample {
+  readonly model: ModelDescription;
+  readonly side: LocalSide;
+}
+
+const modelOf = ({ model, image }: PipelineConfig, classes: readonly string[]): ModelDescription => ({
+  ...describeModel(model, {
+    ...{ classes: [...classes], image: inputImage(image, model.backbone) },
+    normalization: backboneFacts[model.backbone].normalization,
+  }),
+  ...(model.detector ? { detector: model.detector } : {}),
+});
+
+async function labelledSample(
+  store: ObjectStore,
+  scoring: Scoring,
+  config: PipelineConfig,
+  count: number,
+): Promise<Sample> {
+  const { classes, pictures } = await samplePictures(store, config, settings(), { count, scratchDir: scoring.dir });
+  const model = modelOf(config, classes);
+  const side: LocalSide = { rows: 0, shards: [] };
+  for await (const shard of renderShards(scoring, { model }, pictures, () => undefined)) {
+    side.shards.push({ path: shard.path, rows: shard.pictures.length });
+    side.rows += shard.pictures.length;
+  }
+  return { model, side };
+}
+
+async function boxedSample(
+  store: ObjectStore,
+  scoring: Scoring,
+  config: PipelineConfig,
+  count: number,
+  output: Output,
+): Promise<Sample> {
+  const { source: where, format } = config.dataset;
+  const open = openDatasetSource({ store, ...sourcesSetup(settings()) });
+  const source = await open(where, format, { task: 'detection' });
+  const { heightPx, widthPx, channels } = inputImage(config.image, config.model.backbone);
+  const most = Math.max(config.train.batchSize, Math.floor(MOST_BYTES / (heightPx * widthPx * channels)));
+  const { kept, labels } = await drawEntries(source, config.train.seed, Math.min(count, most), ({ annotations }) =>
+    (annotations?.boxes ?? []).map(({ label }) => label),
+  );
+  const drawn: DatasetSource = {
+    ...{ format: source.format, task: source.task, where: source.where },
+    list: () => Readable.from(kept),
+    fetch: (entry, scratchDir, signal) => source.fetch(entry, scratchDir, signal),
+  };
+  const model = modelOf(config, [...labels].sort());
+  const found = await renderBoxed(drawn, scoring, model.image, output);
+  const path = join(scoring.dir, 'sample.safetensors');
+  await writeBoxedShard(path, found, model.image, model.classes);
+  const rows = found.pictures.length;
+  return { model, side: { rows, shards: [{ path, rows }] } };
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

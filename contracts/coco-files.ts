@@ -20,7 +20,17 @@ export const CocoAnnotation = z.object({
 export type CocoAnnotation = z.infer<typeof CocoAnnotation>;
 
 export const CocoGroundTruth = z.object({
-  images: z.array(z.object({ id: Id })).min(1),
+  images: z
+    .array(
+      z.object({
+        id: Id,
+        /** Not COCO’s: what the image is like, as graft’s own evaluations carry it over from BDD100K. */
+        attributes: z.record(z.string(), z.string()).optional(),
+        /** LVIS’s: categories of which people have said that they are not in the image. */
+        neg_category_ids: z.array(z.int()).optional(),
+      }),
+    )
+    .min(1),
   categories: z.array(z.object({ id: z.int(), name: z.string().max(256) })).min(1),
   annotations: z.array(CocoAnnotation),
 });
@@ -35,3 +45,12 @@ export type NamedGroundTruth = z.infer<typeof NamedGroundTruth>;
 export const CocoResult = z.object({ image_id: Id, category_id: z.int(), bbox: Box, score: z.number() });
 export type CocoResult = z.infer<typeof CocoResult>;
 export const CocoResults = z.array(CocoResult);
+
+/** Open Images’ hierarchy of classes, as it is published; `Part` and other keys play no part. */
+export interface LabelTree {
+  LabelName: string;
+  Subcategory?: LabelTree[] | undefined;
+}
+export const LabelTree: z.ZodType<LabelTree> = z.lazy(() =>
+  z.object({ LabelName: z.string(), Subcategory: z.array(LabelTree).optional() }),
+);

@@ -63,6 +63,17 @@ export const WorstPicture = z.object({
 });
 export type WorstPicture = z.infer<typeof WorstPicture>;
 
+/** Figures on the pictures of which one thing holds (BDD100K: weather, scene, time of day). */
+export const AttributeFigures = z.object({
+  attribute: z.string(),
+  value: z.string(),
+  images: z.int(),
+  objects: z.int(),
+  AP: z.number(),
+  AP50: z.number(),
+});
+export type AttributeFigures = z.infer<typeof AttributeFigures>;
+
 export const DetectionMetrics = z.object({
   images: z.int(),
   objects: z.int(),
@@ -78,6 +89,8 @@ export const DetectionMetrics = z.object({
   /** Row: the true class; column: the found one; the last of both is the background. */
   confusion: z.array(z.array(z.int())),
   worst: z.array(WorstPicture),
+  /** Absent where no picture has attributes. */
+  perAttribute: z.array(AttributeFigures).optional(),
 });
 export type DetectionMetrics = z.infer<typeof DetectionMetrics>;
 

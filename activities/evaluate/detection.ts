@@ -17,6 +17,7 @@ export const TestPicture = z.object({
   width: z.int(),
   height: z.int(),
   boxes: z.array(Box),
+  attributes: z.record(z.string(), z.string()).optional(),
 });
 export type TestPicture = z.infer<typeof TestPicture>;
 

@@ -48,7 +48,7 @@ async function planRendering(ports: DataPorts, input: PrepareInput, signal: Abor
     ...(split.dropped === undefined ? {} : { dropped: split.dropped.sha256 }),
     ...(input.only === undefined ? {} : { only: input.only.sha256 }),
     image: input.image,
-    ...(input.task === 'detection' ? { task: input.task } : {}),
+    ...(input.task === 'detection' ? { task: input.task, carries: 'attributes' } : {}),
     // Which library turned JPEGs into pixels: two of them differ in the last bits.
     decoder: ports.images.name,
     sides,
@@ -162,8 +162,9 @@ async function collectRows(
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
     }
     if (side === 'train' && wanted?.has(item.path) === false) continue;
-    const { width, height, boxes = [] } = item;
-    const picture = task === 'detection' ? { picture: { width, height, boxes } } : {};
+    const { width, height, boxes = [], attributes } = item;
+    const said = attributes === undefined ? {} : { attributes };
+    const picture = task === 'detection' ? { picture: { width, height, boxes, ...said } } : {};
     rows.get(side)?.push({ sha256: item.sha256, path: item.path, label, ...picture });
   }
   for (const list of rows.values()) list.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));

@@ -1,6 +1,6 @@
 /**
- * One preset's training steps in a process of its own, on made-up boxes; prints one JSON document. Arguments: preset, side
- * in pixels, images a step, steps, threads.
+ * One preset's training steps in a process of its own, on made-up boxes; prints one JSON document. Arguments: preset,
+ * height and width in pixels, images a step, steps, threads.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -12,10 +12,10 @@ import { stream } from '../../core/rng.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { median } from './statistics.ts';
 
-const [, , name, side, batch, steps, threads = String(availableParallelism())] = process.argv;
+const [, , name, height, width, batch, steps, threads = String(availableParallelism())] = process.argv;
 const preset = presetNamed(name);
 if (!preset) throw new Error(`no preset ${name ?? ''}`);
-const [sidePx, batchSize] = [Number(side), Number(batch)];
+const [heightPx, widthPx, batchSize] = [Number(height), Number(width), Number(batch)];
 await loadTensorFlow({ threads: Number(threads) });
 // After TensorFlow: they import tfjs.
 const { createDetectorLearner } = await import('../../ml/trainer/detector-learner.ts');
@@ -30,7 +30,7 @@ const config = TrainConfig.parse({ ...preset.train, batchSize });
 const learning = buildDetector(
   {
     ...{ backbone: preset.backbone, strategy: 'full', classes, normalization: '', dropout: 0, detector },
-    image: { heightPx: sidePx, widthPx: sidePx, channels: 3, resize: 'stretch' },
+    image: { heightPx, widthPx, channels: 3, resize: 'stretch' },
   },
   1,
 );
@@ -39,7 +39,7 @@ const augment = AugmentConfig.parse(preset.augment);
 const { optimizer, averageDecay, clipNorm, backboneRate } = config;
 const learner = await createDetectorLearner(learning, {
   ...{ optimizer, averageDecay, clipNorm, backboneRate, augment, batchSize, scratchDir },
-  ...{ shape: [sidePx, sidePx, 3], trainRows: batchSize, validationRows: batchSize },
+  ...{ shape: [heightPx, widthPx, 3], trainRows: batchSize, validationRows: batchSize },
 });
 const { values } = await detectorStart(learning, { weightsPath: null, seed: 1 });
 writeStart(learner, learning, values, { config });
@@ -48,9 +48,9 @@ writeStart(learner, learning, values, { config });
 const objects = Array.from({ length: batchSize }, (_, row) => {
   const boxes = Array.from({ length: 5 }, (__, box) => {
     const u = (draw: number): number => random.uniform(row, box * 4 + draw);
-    const [height, width] = [0.1 + 0.4 * u(0), 0.1 + 0.4 * u(1)];
-    const [top, left] = [u(2) * (1 - height), u(3) * (1 - width)];
-    return [top, left, top + height, left + width];
+    const sides = { height: 0.1 + 0.4 * u(0), width: 0.1 + 0.4 * u(1) };
+    const [top, left] = [u(2) * (1 - sides.height), u(3) * (1 - sides.width)];
+    return [top, left, top + sides.height, left + sides.width];
   });
   return {
     boxes: Float64Array.from(boxes.flat()),
@@ -58,9 +58,9 @@ const objects = Array.from({ length: batchSize }, (_, row) => {
     flags: new Int32Array(5),
   };
 });
-const pixels = new Uint8Array(batchSize * sidePx * sidePx * 3).map((_, index) => (index * 2654435761) >>> 24);
+const pixels = new Uint8Array(batchSize * heightPx * widthPx * 3).map((_, index) => (index * 2654435761) >>> 24);
 const samples = {
-  ...({ rows: batchSize, shape: [sidePx, sidePx, 3], dtype: 'U8', labels: new Int32Array(batchSize) } as const),
+  ...({ rows: batchSize, shape: [heightPx, widthPx, 3], dtype: 'U8', labels: new Int32Array(batchSize) } as const),
   read: () => Promise.resolve(pixels),
   close: () => Promise.resolve(),
 };

@@ -1,4 +1,4 @@
-import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
+import type { AttributeFigures, DetectionMetrics } from '../../contracts/detection-metrics.ts';
 import { errorKinds } from '../../core/metrics/detection/error-breakdown.ts';
 import type { ErrorBreakdown } from '../../core/metrics/detection/error-breakdown.ts';
 import type { DetectionReport } from '../../core/metrics/detection/report.ts';
@@ -46,12 +46,25 @@ export function showDetectionMetrics(metrics: DetectionMetrics, output: Output):
       ...row.map((value) => (value === 0 ? '·' : count(value))),
     ]),
   );
+  showAttributes(metrics.perAttribute ?? [], output);
   const [first] = metrics.worst;
   if (!first) return;
   output.say('most is wrong in:');
   output.table(
     ['picture', 'missed', 'wrong'],
     metrics.worst.slice(0, 5).map(({ path, missed, wrong }) => [path, count(missed), count(wrong)]),
+  );
+}
+
+/** Where the pictures are said to differ: by weather, time of day … */
+export function showAttributes(figures: readonly AttributeFigures[], output: Output): void {
+  if (figures.length === 0) return;
+  output.table(
+    ['pictures with', '', 'images', 'objects', 'AP', 'AP50'],
+    figures.map(({ attribute, value, images, objects, AP, AP50 }) => [
+      ...[attribute, value, count(images), count(objects)],
+      ...[AP, AP50].map(shown),
+    ]),
   );
 }
 

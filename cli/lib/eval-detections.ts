@@ -1,13 +1,15 @@
 import { CocoGroundTruth, CocoResults } from '../../contracts/coco-files.ts';
+import { figuresByAttribute } from '../../core/metrics/detection/by-attribute.ts';
 import { cocoSet } from '../../core/metrics/detection/coco-set.ts';
-import type { DetectionSet } from '../../core/metrics/detection/boxes.ts';
+import type { CocoSet } from '../../core/metrics/detection/coco-set.ts';
 import { bootstrapDefaults, precisionDifference, precisionIntervals } from '../../core/metrics/detection/interval.ts';
 import type { Interval, PrecisionDifference, PrecisionIntervals } from '../../core/metrics/detection/interval.ts';
 import { bootstrapOf, detectionReport } from '../../core/metrics/detection/report.ts';
 import { unwrap } from '../../core/result.ts';
 import { readJsonFile } from '../../infra/json-file.ts';
 import type { Output } from '../output.ts';
-import { showDetectionReport } from './detection-view.ts';
+import { showAttributes, showDetectionReport } from './detection-view.ts';
+import { openImagesFigures, showOpenImages } from './open-images-view.ts';
 import { figure, plural } from './units.ts';
 
 export interface DetectionFiles {
@@ -15,16 +17,18 @@ export interface DetectionFiles {
   readonly groundTruth: string;
   /** Another detector’s words on the same images. */
   readonly against?: string | undefined;
+  /** Open Images’ figures too, of classes in the tree of `hierarchy` where it is named. */
+  readonly openImages?: { readonly hierarchy: string | null } | undefined;
 }
 
 const RESULTS = 'COCO results: a list of {image_id, category_id, bbox, score}';
 
 /** `graft eval --detections D.json --ground-truth G.json`: files of any tool, in COCO’s form. */
 export async function evalDetections(files: DetectionFiles, output: Output): Promise<void> {
-  const { detections, groundTruth, against } = files;
+  const { detections, groundTruth, against, openImages } = files;
   const form = 'COCO annotations: images, categories, annotations';
   const truth = unwrap(await readJsonFile(groundTruth, CocoGroundTruth, form));
-  const setOf = async (path: string): Promise<{ set: DetectionSet; foreign: number }> => {
+  const setOf = async (path: string): Promise<CocoSet> => {
     const results = unwrap(await readJsonFile(path, CocoResults, RESULTS));
     const read = unwrap(cocoSet(truth, results, { groundTruth, detections: path }));
     if (read.foreign > 0) {
@@ -34,7 +38,8 @@ export async function evalDetections(files: DetectionFiles, output: Output): Pro
     }
     return read;
   };
-  const { set, foreign } = await setOf(detections);
+  const read = await setOf(detections);
+  const { set, foreign } = read;
   const other = against === undefined ? null : (await setOf(against)).set;
   const report = detectionReport(set);
   output.say(
@@ -45,6 +50,10 @@ export async function evalDetections(files: DetectionFiles, output: Output): Pro
   showIntervals(intervals, report.images, output);
   const difference = other && precisionDifference(set, other, bootstrapOf(set));
   if (difference) showDifference(difference, report.images, output);
+  const perAttribute = attributeFigures(read, truth);
+  showAttributes(perAttribute, output);
+  const open = openImages && (await openImagesFigures(read, truth, openImages.hierarchy));
+  if (open) showOpenImages(open, output);
   const { coco, perClass, errors } = report;
   output.result({
     ...report,
@@ -53,8 +62,16 @@ export async function evalDetections(files: DetectionFiles, output: Output): Pro
     errors: { ...errors, counts: { ...errors.counts }, gains: { ...errors.gains } },
     foreign,
     intervals: plain(intervals),
+    ...(perAttribute.length === 0 ? {} : { perAttribute }),
+    ...(open ? { openImages: open } : {}),
     ...(difference ? { against: { ...plain(difference), betterAP50: difference.betterAP50 } } : {}),
   });
+}
+
+function attributeFigures({ set, imageIds }: CocoSet, { images }: CocoGroundTruth) {
+  const attributesOf = new Map(images.map(({ id, attributes }) => [id, attributes]));
+  const own = imageIds.map((id) => attributesOf.get(id));
+  return figuresByAttribute(set, own).map((each) => ({ ...each }));
 }
 
 const plain = ({ AP, AP50 }: PrecisionIntervals) => ({ AP: { ...AP }, AP50: { ...AP50 } });

@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
-import type { QuarantinedItem } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { inputError } from '../../core/errors.ts';
@@ -11,7 +10,7 @@ import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { settings } from '../../infra/config.ts';
 import { openDatasetSource, sourcesSetup } from '../../infra/sources/open-source.ts';
 import type { Output } from '../output.ts';
-import { readItems } from './data-source.ts';
+import { joined, renderBoxed } from './boxed-pictures.ts';
 import { runJob } from './scoring.ts';
 import type { Scoring } from './scoring.ts';
 import { count, plural } from './units.ts';
@@ -19,12 +18,6 @@ import { count, plural } from './units.ts';
 interface Options {
   readonly skipBad: boolean;
   readonly output: Output;
-}
-
-interface Rendered {
-  readonly pictures: NamedPicture[];
-  readonly pixels: Uint8Array[];
-  readonly bad: QuarantinedItem[];
 }
 
 const BATCH_SIZE = 32;
@@ -40,7 +33,8 @@ export async function evaluateDetector(
   path: string,
   { skipBad, output }: Options,
 ): Promise<{ metrics: DetectionMetrics; skipped: number }> {
-  const { pictures, pixels, bad } = await renderBoxed(store, scoring, version, path, output);
+  const source = await openDatasetSource({ store, ...sourcesSetup(settings()) })(path, 'auto', { task: 'detection' });
+  const { pictures, pixels, bad } = await renderBoxed(source, scoring, version.model.image, output);
   for (const { path: name, code, reason } of bad) output.warn(`${code}: ${name} — ${reason}`);
   if (bad.length > 0 && (!skipBad || pictures.length === 0)) {
     const seen = `${plural(bad.length, 'picture')} of ${pictures.length + bad.length} not usable`;
@@ -69,41 +63,6 @@ export async function evaluateDetector(
   bar.stop();
   const { detection } = scoreDetections(pictures, { logits, loss: 0 }, { image, classes });
   return { metrics: detection, skipped: bad.length };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  const out = new Uint8Array(parts.length * (first?.length ?? 0));
-  for (const [index, part] of parts.entries()) out.set(part, index * part.length);
-  return out;
-}
-
-async function renderBoxed(
-  store: ObjectStore,
-  { decoder, dir }: Scoring,
-  { model: { image } }: ModelVersion,
-  path: string,
-  output: Output,
-): Promise<Rendered> {
-  const open = openDatasetSource({ store, ...sourcesSetup(settings()) });
-  const source = await open(path, 'auto', { task: 'detection' });
-  const found: Rendered = { pictures: [], pixels: [], bad: [] };
-  const bar = output.progress('read');
-  for await (const item of readItems({ source, decoder, dir }, 'clip', (bad) => found.bad.push(bad))) {
-    const pixels = new Uint8Array(image.heightPx * image.widthPx * image.channels);
-    const [rendered] = await decoder.render([item.path], image, pixels);
-    const { width, height } = item.picture;
-    if (rendered?.ok !== true) {
-      found.bad.push({ path: item.entry.path, code: 'IMAGE_RENDER', reason: 'it can’t be rendered' });
-      continue;
-    }
-    found.pictures.push({ path: item.entry.path, width, height, boxes: item.annotations.boxes ?? [] });
-    found.pixels.push(pixels);
-    if (found.pixels.length % 100 === 0) bar.update(found.pixels.length, null);
-  }
-  bar.stop();
-  if (found.pictures.length + found.bad.length > 0) return found;
-  throw inputError('INPUT_EMPTY', path, 'no pictures', 'pictures with boxes', 'name another folder');
 }
 
 function checkClasses(pictures: readonly NamedPicture[], { model, name }: ModelVersion, path: string): void {

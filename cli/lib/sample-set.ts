@@ -27,7 +27,7 @@ export async function samplePictures(
 ): Promise<SampleSet> {
   const { source: where, format } = config.dataset;
   const source = await openDatasetSource({ ...sourcesSetup(known), store })(where, format, { task: 'classification' });
-  const { kept, labels, total } = await draw(source, config.train.seed, count);
+  const { kept, labels, total } = await drawEntries(source, config.train.seed, count, ({ label }) => (label === '' ? [] : [label])); // prettier-ignore
   const classes = [...labels].sort();
   if (classes.length < 2 || kept.length < classes.length) {
     throw inputError(
@@ -46,14 +46,21 @@ export async function samplePictures(
   return { classes, pictures, total };
 }
 
-async function draw(source: DatasetSource, seed: number, count: number) {
+/** So many entries of the listing, drawn evenly, in its order; those without any label are passed over. */
+export async function drawEntries(
+  source: DatasetSource,
+  seed: number,
+  count: number,
+  labelsOf: (entry: SourceEntry) => readonly string[],
+) {
   const chance = stream(seed, 'sample');
   const kept: { readonly entry: SourceEntry; readonly at: number }[] = [];
   const labels = new Set<string>();
   let total = 0;
   for await (const entry of source.list()) {
-    if (entry.problem !== undefined || entry.label === '') continue;
-    labels.add(entry.label);
+    const own = labelsOf(entry);
+    if (entry.problem !== undefined || own.length === 0) continue;
+    for (const label of own) labels.add(label);
     const place = total < count ? total : Math.floor(chance.uniform(0, total) * (total + 1));
     if (place < count) kept[place] = { entry, at: total };
     total++;

@@ -20,24 +20,31 @@ export interface MovedBox {
  * four corners, cut at the border of the picture.
  */
 export function moveBox(box: ImageBox, transform: Transform, size: Size): MovedBox {
-  const moved = cornersBounds(box, invert(transform));
-  const clipped = clip(moved, size);
-  const area = areaOf(moved);
-  return { box: clipped, keptShare: area > 0 ? areaOf(clipped) / area : 0 };
+  return boxMover(transform, size)(box);
+}
+
+/** `moveBox` of many boxes: the way back is worked out once. */
+export function boxMover(transform: Transform, size: Size): (box: ImageBox) => MovedBox {
+  const forward = invert(transform);
+  return (box) => {
+    const moved = cornersBounds(box, forward);
+    const clipped = clip(moved, size);
+    const area = areaOf(moved);
+    return { box: clipped, keptShare: area > 0 ? areaOf(clipped) / area : 0 };
+  };
 }
 
 /** Bounds of the corners after `forward`, from input to output pixels. Edges lie half a pixel before the centres. */
-export function cornersBounds({ x0, y0, x1, y1 }: ImageBox, forward: Transform): ImageBox {
-  const corners = [
-    [x0, y0],
-    [x1, y0],
-    [x0, y1],
-    [x1, y1],
-  ] as const;
-  const points = corners.map(([x, y]) => applyTransform(forward, [x - 0.5, y - 0.5]));
-  const xs = points.map(([x]) => x + 0.5);
-  const ys = points.map(([, y]) => y + 0.5);
-  return { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) };
+export function cornersBounds(box: ImageBox, forward: Transform): ImageBox {
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const x of [box.x0, box.x1]) {
+    for (const y of [box.y0, box.y1]) {
+      const [outX, outY] = applyTransform(forward, [x - 0.5, y - 0.5]);
+      [x0, x1] = [Math.min(x0, outX + 0.5), Math.max(x1, outX + 0.5)];
+      [y0, y1] = [Math.min(y0, outY + 0.5), Math.max(y1, outY + 0.5)];
+    }
+  }
+  return { x0, y0, x1, y1 };
 }
 
 function clip({ x0, y0, x1, y1 }: ImageBox, { heightPx, widthPx }: Size): ImageBox {

@@ -7,6 +7,8 @@ export interface BoxedPicture {
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly Box[];
+  /** What the picture is like, where its data set says it. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Flags of a box in a prepared shard. */

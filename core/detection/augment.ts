@@ -1,4 +1,4 @@
-import { moveBox } from '../augment/boxes.ts';
+import { boxMover } from '../augment/boxes.ts';
 import type { ImageBox } from '../augment/boxes.ts';
 import { drawBoxShares, rowUniforms } from '../augment/draws.ts';
 import type { RowAddress } from '../augment/draws.ts';
@@ -41,7 +41,8 @@ function drawPart(objects: Objects, settings: BoxCropSettings, address: RowAddre
   for (let attempt = 1; attempt <= TRIES; attempt++) {
     const [area, aspect, left, top] = rowUniforms(address, 'box-crop', attempt);
     const part = cropTo({ ...drawBoxShares([area, aspect], settings), left, top }, size);
-    const shares = boxes.map((box) => moveBox(box, part, size).keptShare);
+    const move = boxMover(part, size);
+    const shares = boxes.map((box) => move(box).keptShare);
     // What is left must be learnable: a part without any object teaches the background alone.
     if (Math.max(...shares) >= Math.max(covered, settings.minKept)) return part;
   }
@@ -50,8 +51,9 @@ function drawPart(objects: Objects, settings: BoxCropSettings, address: RowAddre
 
 function moved({ boxes, labels }: Objects, transform: Transform, size: Size, minKept: number): Objects {
   const [sides, kept]: [number[], number[]] = [[], []];
+  const move = boxMover(transform, size);
   for (const [index, box] of pixelBoxes({ boxes }, size).entries()) {
-    const { box: at, keptShare } = moveBox(box, transform, size);
+    const { box: at, keptShare } = move(box);
     if (keptShare < minKept || at.x1 <= at.x0 || at.y1 <= at.y0) continue;
     const { heightPx, widthPx } = size;
     sides.push(at.y0 / heightPx, at.x0 / widthPx, at.y1 / heightPx, at.x1 / widthPx);

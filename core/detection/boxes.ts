@@ -18,11 +18,23 @@ export function iouAt(a: Boxes, i: number, b: Boxes, j: number): number {
   return shared / ((bottom - top) * (right - left) + (otherBottom - otherTop) * (otherRight - otherLeft) - shared);
 }
 
-/** [rows of `a` × rows of `b`], row-major. */
+/** [rows of `a` × rows of `b`], row-major: `iouAt` of every pair, without a list for each, as it is made for every step. */
 export function iouMatrix(a: Boxes, b: Boxes): Float64Array {
   const [rows, columns] = [boxCount(a), boxCount(b)];
   const matrix = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) matrix[i * columns + j] = iouAt(a, i, b, j);
+  for (let i = 0; i < rows; i++) {
+    const [top, left, bottom, right] = sidesAt(a, i);
+    const area = (bottom - top) * (right - left);
+    for (let j = 0, at = 0; j < columns; j++, at += 4) {
+      const [otherTop, otherLeft] = [b[at] ?? 0, b[at + 1] ?? 0];
+      const [otherBottom, otherRight] = [b[at + 2] ?? 0, b[at + 3] ?? 0];
+      const height = Math.min(bottom, otherBottom) - Math.max(top, otherTop);
+      const width = Math.min(right, otherRight) - Math.max(left, otherLeft);
+      if (height <= 0 || width <= 0) continue;
+      const shared = height * width;
+      matrix[i * columns + j] = shared / (area + (otherBottom - otherTop) * (otherRight - otherLeft) - shared);
+    }
+  }
   return matrix;
 }
 

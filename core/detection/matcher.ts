@@ -29,18 +29,23 @@ export function matchAnchors(
 ): Int32Array {
   const matches = new Int32Array(anchors).fill(BACKGROUND);
   if (truths === 0) return matches;
-  const at = (truth: number, anchor: number): number => similarity[truth * anchors + anchor] ?? 0;
   for (let anchor = 0; anchor < anchors; anchor++) {
-    let best = 0;
-    for (let truth = 1; truth < truths; truth++) if (at(truth, anchor) > at(best, anchor)) best = truth;
-    const value = at(best, anchor);
+    let [best, value] = [0, similarity[anchor] ?? 0];
+    for (let truth = 1, at = anchor + anchors; truth < truths; truth++, at += anchors) {
+      const other = similarity[at] ?? 0;
+      if (other > value) [best, value] = [truth, other];
+    }
     matches[anchor] = value >= matched ? best : value >= unmatched ? UNDECIDED : BACKGROUND;
   }
   if (!forceEach) return matches;
   const taken = new Set<number>();
   for (let truth = 0; truth < truths; truth++) {
-    let best = 0;
-    for (let anchor = 1; anchor < anchors; anchor++) if (at(truth, anchor) > at(truth, best)) best = anchor;
+    const start = truth * anchors;
+    let [best, value] = [0, similarity[start] ?? 0];
+    for (let anchor = 1; anchor < anchors; anchor++) {
+      const other = similarity[start + anchor] ?? 0;
+      if (other > value) [best, value] = [anchor, other];
+    }
     if (!taken.has(best)) matches[best] = truth;
     taken.add(best);
   }

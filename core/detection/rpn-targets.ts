@@ -24,26 +24,40 @@ export interface RpnTargets {
   readonly codes: Float32Array;
 }
 
+/** The anchors that take part in training, put together once. */
+export interface TakingPart {
+  /** How many anchors there are. */
+  readonly anchors: number;
+  /** Indexes of those that take part. */
+  readonly places: Int32Array;
+  /** Their sides. */
+  readonly own: Float32Array;
+}
+
+/** `inside` marks the anchors that take part at all (those within the image). */
+export function takingPart(anchors: Float32Array, inside: Uint8Array): TakingPart {
+  const places = Int32Array.from([...inside.keys()].filter((anchor) => inside[anchor] === 1));
+  const own = new Float32Array(places.length * 4);
+  for (const [i, anchor] of places.entries()) own.set(anchors.subarray(anchor * 4, anchor * 4 + 4), i * 4);
+  return { anchors: inside.length, places, own };
+}
+
 /**
- * What the region proposal network should say of one image’s anchors, the sampled ones alone. `inside` marks the anchors
- * that take part at all (those within the image); `places` their indexes. An anchor’s draw is at (epoch, index of the image).
+ * What the region proposal network should say of one image’s anchors, the sampled ones alone. An anchor’s draw is at
+ * (epoch, index of the image).
  */
 export function rpnTargets(
   boxes: Boxes,
-  anchors: Float32Array,
-  inside: Uint8Array,
+  { anchors, places, own }: TakingPart,
   draw: { readonly seed: number; readonly epoch: number; readonly index: number },
   options: RpnTargetOptions = rpnTargetDefaults,
 ): RpnTargets {
-  const places: number[] = [];
-  for (let anchor = 0; anchor < inside.length; anchor++) if (inside[anchor] === 1) places.push(anchor);
-  const own = Float32Array.from(places.flatMap((anchor) => [...sidesAt(anchors, anchor)]));
   const objects = { boxes, labels: new Int32Array(boxes.length / 4) };
   const targets = assignTargets(objects, own, options.matcher, options.scales);
   const examples = targets.labels.map((label, i) => (targets.labelWeights[i] === 0 ? -1 : label));
   const chosen = sampleBalanced(examples, options.sampler, stream(draw.seed, 'rpn-sample'), draw);
-  const labels = new Int32Array(inside.length).fill(-1);
-  const codes = new Float32Array(inside.length * 4);
+  const labels = new Int32Array(anchors).fill(-1);
+  const codes = new Float32Array(anchors * 4);
   for (const [i, anchor] of places.entries()) {
     if (chosen[i] !== 1) continue;
     labels[anchor] = examples[i] ?? -1;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { stream } from '../rng.ts';
 import { gridAnchors } from './anchors.ts';
 import { iouAt } from './boxes.ts';
-import { anchorsInside, rpnTargets } from './rpn-targets.ts';
+import { anchorsInside, rpnTargets, takingPart } from './rpn-targets.ts';
 import { roiSampler, rpnSampler, sampleBalanced } from './sampler.ts';
 
 const counts = (examples: readonly number[], chosen: Uint8Array) => ({
@@ -65,13 +65,13 @@ describe('targets of the region proposal network', () => {
   const draw = { seed: 1, epoch: 0, index: 0 };
 
   test('anchors that reach beyond the image take no part', () => {
-    const { labels } = rpnTargets(boxes, anchors, inside, draw);
+    const { labels } = rpnTargets(boxes, takingPart(anchors, inside), draw);
     expect(inside.some((flag) => flag === 0)).toBe(true);
     for (const [anchor, flag] of inside.entries()) if (flag === 0) expect(labels[anchor]).toBe(-1);
   });
 
   test('every object has an anchor, background lies below .3, and what is in between does not count', () => {
-    const { labels } = rpnTargets(boxes, anchors, inside, draw);
+    const { labels } = rpnTargets(boxes, takingPart(anchors, inside), draw);
     for (const object of [0, 1]) {
       const best = Math.max(...[...inside.keys()].filter((a) => inside[a] === 1).map((a) => iouAt(boxes, object, anchors, a))); // prettier-ignore
       expect([...labels.keys()].some((a) => labels[a] === 1 && iouAt(boxes, object, anchors, a) === best)).toBe(true);
@@ -82,7 +82,7 @@ describe('targets of the region proposal network', () => {
   });
 
   test('an image without objects is all background', () => {
-    const { labels, codes } = rpnTargets(new Float64Array(), anchors, inside, draw);
+    const { labels, codes } = rpnTargets(new Float64Array(), takingPart(anchors, inside), draw);
     expect(labels.every((label) => label <= 0)).toBe(true);
     expect(labels.filter((label) => label === 0).length).toBe(inside.filter((flag) => flag === 1).length);
     expect(codes.every((code) => code === 0)).toBe(true);

@@ -114,7 +114,7 @@ describe('the report of a run', () => {
     expect(page.match(/<rect [^>]*>/g)).toHaveLength(3);
     for (const text of ['Where most is wrong', '1 missed, 1 wrong, 1 right', '>dog 0.91<', 'viewBox="0 0 64 48"'])
       expect(page).toContain(text);
-    for (const title of ['Losses on the validation side', 'mAP on the validation side']) expect(page).toContain(title);
+    for (const title of ['Losses on the validation side', '>mAP@.5<']) expect(page).toContain(title);
     expect(page).not.toContain('>Accuracy<');
     const hostile = { ...frame, path: '<script>', boxes: [{ ...boxes[0], label: '"><script>alert(1)</script>' }] };
     const other = runPage(story([], { worst: [{ kind: 'boxes', frame: hostile, picture: null }] }));

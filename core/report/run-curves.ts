@@ -37,7 +37,7 @@ export function runCurves(text: string): RunStory['curves'] {
       const { losses, evaluated } = detection;
       if (isRecord(losses)) for (const [name, value] of Object.entries(losses)) parts.add(name, epoch, value);
       if (evaluated !== true) continue;
-      mAP.add('mAP@.5', epoch, detection['mAP50']);
+      mAP.add('validation', epoch, detection['mAP50']);
       mAP.add('median', epoch, detection['median50']);
       mAP.add('lowest (95 %)', epoch, detection['low50']);
       mAP.add('highest (95 %)', epoch, detection['high50']);

@@ -120,7 +120,7 @@ function curves({ curves: { loss, parts, accuracy, mAP, rate }, training }: RunS
   return [
     lineChart(loss, { title: 'Loss', xLabel: 'epoch', mark }),
     lineChart(parts, { title: 'Losses on the validation side', xLabel: 'epoch', mark }),
-    lineChart(mAP, { title: 'mAP on the validation side', xLabel: 'epoch', mark }),
+    lineChart(mAP, { title: 'mAP@.5', xLabel: 'epoch', mark }),
     lineChart(accuracy, { title: 'Accuracy', xLabel: 'epoch', mark }),
     lineChart(rate, { title: 'Learning rate', xLabel: 'step' }),
   ].join('');

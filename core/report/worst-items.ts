@@ -11,6 +11,9 @@ const STROKES: Readonly<Record<Judgement, { readonly colour: string; readonly da
     right: { colour: '#009e73', dash: '2 2', name: 'right' },
   };
 
+/** More boxes than these hide the picture; what was missed comes first, then what is wrong, the surest first. */
+const MOST_DRAWN = 40;
+
 /** The pictures that people should look at first. */
 export function worst(items: readonly WorstItem[]): string {
   const figures = items.map((item) => {
@@ -31,7 +34,10 @@ function boxesFigure(frame: JudgedPicture, picture: string | null): string {
   const image = picture === null ? '' : `<image href="${escapeHtml(picture)}" width="${width}" height="${height}"/>`;
   // Pixels of the picture are the units: lines and letters are shares of it.
   const unit = Math.max(width, height) / 288;
-  const drawn = boxes.map((box) => rectangle(box, unit)).join('');
+  const drawn = boxes
+    .slice(0, MOST_DRAWN)
+    .map((box) => rectangle(box, unit))
+    .join('');
   const counts = (['missed', 'wrong', 'right'] as const).map((kind) => {
     const count = boxes.filter(({ judgement }) => judgement === kind).length;
     return `${count} ${STROKES[kind].name}`;

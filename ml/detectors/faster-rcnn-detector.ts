@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { FasterRcnnConfig } from '../../contracts/detector-config.ts';
 import { sidesAt } from '../../core/detection/boxes.ts';
-import { rpnTargets } from '../../core/detection/rpn-targets.ts';
+import { rpnTargets, takingPart } from '../../core/detection/rpn-targets.ts';
+import type { TakingPart } from '../../core/detection/rpn-targets.ts';
 import type { Objects } from '../../core/detection/targets.ts';
 import { stream } from '../../core/rng.ts';
 import type { BackboneId } from '../backbones/backbone.ts';
@@ -33,13 +34,14 @@ export function fasterRcnnDetector(
     ...{ outside: anchors.outside, frozenBatchNorm: config.batchNorm === 'frozen' },
   });
   const loss = lossOptionsOf(config);
+  const learning = takingPart(network.anchors, network.inside);
   return {
     kind: 'faster-rcnn',
     ...{ network, backbone: network.backbone, classes: shape.classes, params: network.params, l2: config.l2 },
     lossNames: ['objectness', 'proposals', 'classes', 'boxes'],
     suppression: config.postprocess,
     targetSpecs: (batch) => specsOf(network, config, batch),
-    targets: (objects, address) => targetsOf(network, config, objects, address),
+    targets: (objects, address) => targetsOf(network, learning, config, objects, address),
     losses: (x, { rpnLabels, rpnCodes, truthBoxes, truthLabels, draws }, ctx) => {
       if (!rpnLabels || !rpnCodes || !truthBoxes || !truthLabels || !draws) throw new Error('a target is missing');
       const targets = { rpnLabels, rpnCodes, truthBoxes, truthLabels, draws };
@@ -85,13 +87,13 @@ function specsOf(network: FasterRcnn, config: FasterRcnnConfig, batch: number) {
 
 function targetsOf(
   network: FasterRcnn,
+  learning: TakingPart,
   config: FasterRcnnConfig,
   objects: readonly Objects[],
   { seed, epoch, indexes }: TargetAddress,
 ) {
-  const { anchors, inside } = network;
   const { firstStage, secondStage, codeScales: scales } = config;
-  const [count, most, drawn] = [anchors.length / 4, secondStage.mostObjects, drawsOf(network, config)];
+  const [count, most, drawn] = [learning.anchors, secondStage.mostObjects, drawsOf(network, config)];
   const made = {
     rpnLabels: new Int32Array(objects.length * count),
     rpnCodes: new Float32Array(objects.length * count * 4),
@@ -104,7 +106,7 @@ function targetsOf(
   const random = stream(seed, 'roi-sample');
   for (const [row, { boxes, labels }] of objects.entries()) {
     const index = indexes[row] ?? row;
-    const targets = rpnTargets(boxes, anchors, inside, { seed, epoch, index }, { matcher, sampler, scales });
+    const targets = rpnTargets(boxes, learning, { seed, epoch, index }, { matcher, sampler, scales });
     made.rpnLabels.set(targets.labels, row * count);
     made.rpnCodes.set(targets.codes, row * count * 4);
     made.truthBoxes.set(boxes.subarray(0, most * 4), row * most * 4);

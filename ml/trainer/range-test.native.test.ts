@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MlEvent } from '../../contracts/ml-protocol.ts';
 import { rangeTestRate } from '../../core/training/lr-finder.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
+import { detectorJob } from '../../test/lib/detector-job.ts';
 import { makeJob } from '../../test/lib/trainer-bench.ts';
 import { runRangeTest } from './range-test.ts';
 
@@ -46,6 +47,19 @@ describe('a range test', () => {
     expect(curve.length).toBeLessThan(test.iterations);
     expect(readdirSync(workDir)).toEqual([]);
     expect((await run('two')).curve).toEqual(curve);
+  });
+
+  it('of a detector takes its losses and its boxes', { timeout: 120_000 }, async () => {
+    const train = detectorJob(join(dir, 'detector'), { train: { optimizer: { kind: 'sgd' } } });
+    const events: MlEvent[] = [];
+    const host = { emit: (event: MlEvent) => void events.push(event), stopRequested: () => false, nowMs: () => 0, residentBytes: () => 0 }; // prettier-ignore
+    await runRangeTest({ kind: 'range-test', train, test }, host);
+    const last = events.at(-1);
+    const curve = last?.kind === 'range-tested' ? last.curve : [];
+    expect(curve.length).toBeGreaterThan(10);
+    expect(curve.length).toBeLessThan(test.iterations);
+    // An SSD that knows nothing: classes and boxes of every object, divided by the anchors that are matched.
+    expect(curve[0]?.loss).toBeGreaterThan(5);
   });
 
   it('that is stopped says so', async () => {

@@ -28,7 +28,6 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
     case 'predict':
       return job.model.detector ? runDetectorPrediction(job, host) : runPrediction(job, host);
     case 'range-test':
-      refuseDetector(job.train.model, 'graft lr-find');
       return runRangeTest(job, host);
     case 'probe':
       return runProbe(job, host);

@@ -46,7 +46,7 @@ async function train(
   inputs: DetectorInputs,
   host: JobHost,
 ): Promise<void> {
-  const learner = await createDetectorLearner(learning, optionsOf(job, inputs));
+  const learner = await createDetectorLearner(learning, detectorOptions(job, inputs));
   try {
     const best = await load(learner, learning, values, job);
     // TensorFlow plans each set of outputs when it is first asked for: here, and not in the first checkpoint.
@@ -87,7 +87,7 @@ function scheduleOf({ model: { detector } }: TrainJob) {
   return detector.validation;
 }
 
-function optionsOf(
+export function detectorOptions(
   { config, augment, workDir }: TrainJob,
   { train, validation }: DetectorInputs,
 ): DetectorLearnerOptions {

@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { FasterRcnnConfig } from '../../contracts/detector-config.ts';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
-import { detectorJob } from '../../test/lib/detector-job.ts';
+import { detectorJob, smallFasterRcnn } from '../../test/lib/detector-job.ts';
 import { runToEnd } from '../../test/lib/trainer-bench.ts';
 
 let dir = '';
@@ -17,19 +16,10 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
-const detector = FasterRcnnConfig.parse({
-  ...{ kind: 'faster-rcnn', batchNorm: 'batch' },
-  anchors: { scales: [0.5, 1], aspectRatios: [1], basePx: 32, stridePx: 8, outside: 'keep' },
-  firstStage: { channels: 16, deviation: 0.03, minibatch: 32, proposals: 30 },
-  secondStage: { minibatch: 16, cropPx: 8, addObjects: true, mostObjects: 4 },
-  validation: { everyEpochs: 2, medianOf: 3, resamples: 20 },
-  postprocess: { total: 50 },
-});
-
 function job(name: string): TrainJob {
   const train = { schedule: { kind: 'one-cycle' }, clipNorm: 10, averageDecay: 0.9, checkpoint: { everySteps: 3, everySeconds: null } }; // prettier-ignore
   const made = detectorJob(join(dir, name), { train, augment: { brightness: 0.2 } });
-  return { ...made, model: { ...made.model, detector } };
+  return { ...made, model: { ...made.model, detector: smallFasterRcnn } };
 }
 
 it(

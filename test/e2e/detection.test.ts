@@ -13,7 +13,7 @@ import { temporaryDir } from '../servers.ts';
 const dir = temporaryDir('detection');
 const cli = graftCli(join(dir, 'state'), dir);
 const pipeline = (more: string): string =>
-  `name: shapes\ntask: detection\ndataset: { source: ./shapes/coco, split: { test: 0.2, validation: 0.2 } }\n` +
+  `name: shapes\ntask: detection\ndataset: { source: ./shapes/bdd, split: { test: 0.2, validation: 0.2 } }\n` +
   `image: { size: [64, 64] }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
   `train: { epochs: 2, batchSize: 8, averageDecay: null, optimizer: { kind: adam, learningRate: 0.003 }${more} }\n`;
 
@@ -23,7 +23,7 @@ let runId: string;
 beforeAll(async () => {
   await mkdir(dir, { recursive: true });
   const draw = fileURLToPath(new URL('../../examples/shapes/make-images.ts', import.meta.url));
-  const shapes = ['30', '--layout', 'coco', '--out', join(dir, 'shapes')];
+  const shapes = ['30', '--layout', 'bdd', '--out', join(dir, 'shapes')];
   await execa(process.execPath, ['--import', import.meta.resolve('tsx'), draw, ...shapes]);
   await writeFile(join(dir, 'shapes.yaml'), pipeline(''));
   await writeFile(join(dir, 'again.yaml'), pipeline(', seed: 2'));
@@ -42,6 +42,10 @@ test('goes through all stages, and another is judged against it on the same pict
   expect(first).toMatchObject({ status: 'completed', dataset: { images: 30, quarantined: 0 } });
   expect(first.model).toMatchObject({ version: 1, promoted: true });
   expect(first.metrics?.mAP50).toBeGreaterThanOrEqual(0);
+  const { files } = await cli.json<{ files: readonly [string] }>('runs', 'report', first.runId, '--out', 'reports');
+  const report = await readFile(join(dir, files[0]), 'utf8');
+  for (const part of ['Where most is wrong', '<rect ', 'Losses on the validation side', '>mAP@.5<'])
+    expect(report).toContain(part);
   expect(first.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(['WEIGHTS_ORIGIN', 'LOSS_LEVEL']));
   const second = await cli.json<RunReport>('run', 'again.yaml');
   expect(second.stages.filter(({ cached }) => cached).map(({ name }) => name)).toEqual(
@@ -54,12 +58,23 @@ test('goes through all stages, and another is judged against it on the same pict
   ]);
 });
 
+test('has a learning rate to be found', async () => {
+  const { curve } = await cli.json<{ curve: readonly unknown[] }>('lr-find', 'shapes.yaml', '--iterations', '40');
+  expect(curve.length).toBeGreaterThan(20);
+});
+
 test('is evaluated again, and says where things are', async () => {
   const recorded = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1');
-  const { detection } = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1', 'shapes/coco');
+  const { detection } = await cli.json<{ detection: DetectionMetrics }>('eval', 'shapes@1', 'shapes/bdd');
   expect(recorded.detection.images).toBeLessThan(detection.images);
   expect(detection).toMatchObject({ images: 30, confusion: expect.arrayContaining([]) });
-  const picture = 'shapes/coco/images/00000.jpg';
+  // What BDD100K says of a picture came all the way to the evaluation of the run.
+  for (const { perAttribute = [], images } of [recorded.detection, detection]) {
+    const times = perAttribute.filter(({ attribute }) => attribute === 'timeofday');
+    expect(times.map(({ value }) => value)).toEqual(['daytime', 'night']);
+    expect(times.reduce((sum, each) => sum + each.images, 0)).toBe(images);
+  }
+  const picture = 'shapes/bdd/images/00000.jpg';
   interface Predicted {
     readonly predictions: readonly { label: string; score: number; box: readonly number[] }[];
   }

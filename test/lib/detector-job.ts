@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DetectorConfig } from '../../contracts/detector-config.ts';
+import { DetectorConfig, FasterRcnnConfig } from '../../contracts/detector-config.ts';
 import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
 import { AugmentConfig, TrainConfig } from '../../contracts/pipeline-config.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
@@ -46,6 +46,16 @@ export function shapesSide(dir: string, name: string, rows: number, from: number
   writeFileSync(path, encodeSafetensors(tensors));
   return { rows, shards: [{ path, rows }] };
 }
+
+/** A Faster R-CNN for `detectorJob`, to be put in the SSD’s place. */
+export const smallFasterRcnn = FasterRcnnConfig.parse({
+  ...{ kind: 'faster-rcnn', batchNorm: 'batch' },
+  anchors: { scales: [0.5, 1], aspectRatios: [1], basePx: 32, stridePx: 8, outside: 'keep' },
+  firstStage: { channels: 16, deviation: 0.03, minibatch: 32, proposals: 30 },
+  secondStage: { minibatch: 16, cropPx: 8, addObjects: true, mostObjects: 4 },
+  validation: { everyEpochs: 2, medianOf: 3, resamples: 20 },
+  postprocess: { total: 50 },
+});
 
 /** A small SSD that learns made-up shapes from nothing. */
 export function detectorJob(dir: string, change: DetectorChange = {}): TrainJob {

@@ -30,6 +30,8 @@ export interface CocoSet {
   readonly set: DetectionSet;
   /** Detections of categories that the ground truth does not have: pycocotools passes over them in silence. */
   readonly foreign: number;
+  /** Ids of the images, in the order of the set’s indexes. */
+  readonly imageIds: readonly Id[];
 }
 
 /** How many are named in an error. */
@@ -81,7 +83,8 @@ export function cocoSet(
     return err(inputError('ANNOTATION_CLASS', where.detections, seen, 'the same category ids', remedy));
   }
   const names = sorted.map(({ name }) => name);
-  return ok({ set: { images: images.size, categories: names, truths, detections }, foreign });
+  const set = { images: images.size, categories: names, truths, detections };
+  return ok({ set, foreign, imageIds: [...images.keys()] });
 }
 
 function truthBox(

@@ -51,11 +51,9 @@ export function judgedPictures(
   const sure = inThem(results).filter(({ score }) => score >= scoreThreshold);
   const read = cocoSet(own, sure, { groundTruth: 'ground truth', detections: 'detections' });
   if (!read.ok) return read;
-  const { set } = read.value;
+  const { set, imageIds } = read.value;
   const point = operatingPoint(set, scoreThreshold);
-  // Indexes are those of the ids in ascending order (`cocoSet`).
-  const ascending = [...images].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const boxes = ascending.map((): JudgedBox[] => []);
+  const boxes = imageIds.map((): JudgedBox[] => []);
   const label = (category: number): string => set.categories[category] ?? String(category);
   for (const truthBox of point.missed) {
     boxes[truthBox.image]?.push({ judgement: 'missed', label: label(truthBox.category), score: null, box: truthBox.box }); // prettier-ignore
@@ -66,8 +64,9 @@ export function judgedPictures(
   ] as const) {
     for (const { image, category, score, box } of found) boxes[image]?.push({ judgement, label: label(category), score, box }); // prettier-ignore
   }
+  const boxesOf = new Map(imageIds.map((id, index) => [id, boxes[index] ?? []]));
   const byPath = new Map(
-    ascending.map(({ file_name: path, width, height }, index) => [path, { path, width, height, boxes: boxes[index] ?? [] }]), // prettier-ignore
+    images.map(({ id, file_name: path, width, height }) => [path, { path, width, height, boxes: boxesOf.get(id) ?? [] }]), // prettier-ignore
   );
   return ok(names.flatMap((name) => byPath.get(name) ?? []));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DetectionSet, TruthBox } from './boxes.ts';
+import { figuresByAttribute } from './by-attribute.ts';
 import { judgedPictures } from './judged-pictures.ts';
 import { objectFigures, operatingPoint, worstPictures } from './operating-point.ts';
 
@@ -42,6 +43,27 @@ describe('what would be shown', () => {
       { missed: 0, wrong: 0 },
     ]);
     expect(worstPictures(point, ['a.png', 'b.png'])).toEqual([{ path: 'a.png', missed: 1, wrong: 3 }]);
+  });
+
+  it('has figures for the pictures of which one thing holds, and none for names of pictures', () => {
+    const own = [{ weather: 'rainy', time: 'night' }, { weather: 'clear' }];
+    const figures = figuresByAttribute(set, own);
+    expect(figures.map(({ attribute, value, images, objects }) => [attribute, value, images, objects])).toEqual([
+      ['time', 'night', 1, 3],
+      ['weather', 'clear', 1, 1],
+      ['weather', 'rainy', 1, 3],
+    ]);
+    // Cats of picture 0: found at once. Dogs: one of two, and that one after a detection on nothing.
+    expect(figures[2]?.AP50).toBe(figures[0]?.AP50);
+    expect(figures[2]?.AP50).toBeGreaterThan(0.5);
+    expect(figures[1]?.AP50).toBeCloseTo(1, 12);
+    const many = { ...set, images: 30 };
+    expect(
+      figuresByAttribute(
+        many,
+        Array.from({ length: 30 }, (_, i) => ({ video: String(i) })),
+      ),
+    ).toEqual([]);
   });
 
   it('names what is right, wrong and missed in a picture, in the order asked for', () => {

@@ -4,6 +4,8 @@ import { boxInPicture, placementOf } from '../../dataset/framing.ts';
 import type { Framing } from '../../dataset/framing.ts';
 import { unwrap } from '../../result.ts';
 import type { DetectionSet } from './boxes.ts';
+import { figuresByAttribute } from './by-attribute.ts';
+import type { ImageAttributes } from './by-attribute.ts';
 import { cocoSet } from './coco-set.ts';
 import { precisionIntervals } from './interval.ts';
 import { objectFigures, operatingPoint, worstPictures } from './operating-point.ts';
@@ -12,6 +14,7 @@ import { bootstrapOf, detectionReport } from './report.ts';
 /** A picture and its objects, in its own pixels. */
 export interface NamedPicture extends BoxedPicture {
   readonly path: string;
+  readonly attributes?: ImageAttributes | undefined;
 }
 
 type Quad = [number, number, number, number];
@@ -31,8 +34,14 @@ export function scoreDetections(
   const { set } = unwrap(cocoSet(groundTruth, detections, names));
   const point = operatingPoint(set);
   const figures = objectFigures(point, { images: pictures.length, loss: raw.loss, classes });
+  // Ids are those of the pictures in their order, and so are the set's indexes.
+  const perAttribute = figuresByAttribute(
+    set,
+    pictures.map(({ attributes }) => attributes),
+  ).map((each) => ({ ...each }));
   const detection = {
     ...plainReport(set),
+    ...(perAttribute.length === 0 ? {} : { perAttribute }),
     intervals: { ...precisionIntervals(set, bootstrapOf(set)) },
     scoreThreshold: point.scoreThreshold,
     confusion: point.confusion,
@@ -52,7 +61,10 @@ function plainReport(set: DetectionSet) {
 function groundTruthOf(pictures: readonly NamedPicture[], classes: readonly string[]) {
   const ids = new Map(classes.map((name, index) => [name, index + 1]));
   return {
-    images: pictures.map(({ path, width, height }, index) => ({ id: index + 1, file_name: path, width, height })),
+    images: pictures.map(({ path, width, height, attributes }, index) => ({
+      ...{ id: index + 1, file_name: path, width, height },
+      ...(attributes === undefined ? {} : { attributes: { ...attributes } }),
+    })),
     categories: classes.map((name, index) => ({ id: index + 1, name })),
     annotations: pictures.flatMap(({ boxes }, index) =>
       boxes.flatMap((box) => {
