@@ -37,6 +37,16 @@ export const Dataset = z.object({
   sizes: z.object({ width: z.array(Bin), height: z.array(Bin), aspect: z.array(Bin) }),
   /** Side of a square of the same area, as a share of the picture's; empty for classification. */
   boxSizes: z.array(Bin),
+  /** How the boxes fit the anchors of an SSD by default; null for classification. Sides are shares of the picture's. */
+  anchorFit: z
+    .object({
+      /** Of a box with the anchor that is nearest in shape, laid on one another. */
+      meanOverlap: z.number(),
+      /** Share of boxes that no anchor overlaps by half. */
+      missed: z.number(),
+      shapes: z.array(z.object({ width: z.number(), height: z.number(), share: z.number() })),
+    })
+    .nullable(),
   /** At most 500 are listed. */
   quarantine: z.object({ total: z.int(), items: z.array(QuarantinedItem) }),
   /** Groups of paths that look alike; at most 200 are listed. */

@@ -142,6 +142,7 @@ export const dataset: Dataset = {
   perClass: classes.map((label, i) => ({ label, count: 1_800 - i * 230 })),
   sizes: { width: bins(100, 100), height: bins(100, 80), aspect: bins(0.5, 0.25) },
   boxSizes: [],
+  anchorFit: null,
   quarantine: {
     total: 3,
     items: [

@@ -8,10 +8,12 @@ import {
   ValidateOutput,
 } from '../../../contracts/manifests.ts';
 import type { Bin, Dataset, DatasetVersionRow } from '../../../contracts/web.ts';
+import type { Sides } from '../../../core/detection/fit-anchors.ts';
 import { inputError } from '../../../core/errors.ts';
 import { readJson } from '../../../infra/clients/read-json.ts';
 import { readLinesOf } from '../../../infra/clients/read-stage.ts';
 import type { ObjectStore } from '../../../infra/ports/object-store.ts';
+import { anchorFit } from './anchor-fit.ts';
 import type { StageIndex } from './stage-index.ts';
 
 const MAX_QUARANTINED = 500;
@@ -79,14 +81,19 @@ export async function datasetView(
       height: histogram(items.map((item) => item.height)),
       aspect: histogram(items.map((item) => item.width / item.height)),
     },
-    boxSizes: histogram(items.flatMap(relativeSizes)),
+    boxSizes: histogram(items.flatMap(relativeSides).map(({ heightPx, widthPx }) => Math.sqrt(heightPx * widthPx))),
+    anchorFit: anchorFit(items.flatMap(relativeSides)),
     duplicates: { total: duplicates.total, groups: duplicates.groups },
     findings: duplicates.findings,
   };
 }
 
-function relativeSizes({ boxes = [], width, height }: DatasetItem): number[] {
-  return boxes.map((box) => Math.sqrt(Math.max(0, (box.xMax - box.xMin) * (box.yMax - box.yMin)) / (width * height)));
+/** Of each box, in shares of its picture. */
+function relativeSides({ boxes = [], width, height }: DatasetItem): Sides[] {
+  return boxes.map((box) => ({
+    heightPx: Math.max(0, box.yMax - box.yMin) / height,
+    widthPx: Math.max(0, box.xMax - box.xMin) / width,
+  }));
 }
 
 function histogram(values: readonly number[]): Bin[] {

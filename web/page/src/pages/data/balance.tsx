@@ -8,7 +8,7 @@ import { TableHead } from '../../ui/table-head.tsx';
 
 /** How many of each class, how large, and how they are split. */
 export function Balance({ dataset }: { readonly dataset: Dataset }) {
-  const { perClass, images, sizes, boxSizes, split, task } = dataset;
+  const { perClass, images, sizes, boxSizes, anchorFit, split, task } = dataset;
   const sorted = [...perClass].sort((a, b) => b.count - a.count);
   const whole = perClass.reduce((sum, each) => sum + each.count, 0);
   return (
@@ -32,9 +32,36 @@ export function Balance({ dataset }: { readonly dataset: Dataset }) {
       {boxSizes.length === 0 ? null : (
         <Histogram title="Sides of boxes, shares of the picture’s" bins={boxSizes} whole={dataset.boxes ?? 0} />
       )}
+      {anchorFit === null ? null : <Anchors fit={anchorFit} />}
     </div>
   );
 }
+
+/** Whether a detector's anchors are of the boxes' sizes: those that none overlaps by half are hardly learnt. */
+const Anchors = ({ fit: { meanOverlap, missed, shapes } }: { readonly fit: NonNullable<Dataset['anchorFit']> }) => (
+  <Card title="Boxes against anchors">
+    <div className="stack">
+      <p>
+        A box and the nearest anchor of an SSD overlap by <strong>{percent(meanOverlap)}</strong> in the mean;{' '}
+        <strong>{percent(missed)}</strong> of the boxes are overlapped by none by half.
+        {missed > 0.1 ? ' Anchors that fit these boxes help: model.detector.anchors.' : ''}
+      </p>
+      <Bars
+        label="Boxes of each anchor"
+        bars={shapes
+          .filter(({ share }) => share > 0)
+          .map(({ width, height, share }) => ({
+            name: `${short(width)} × ${short(height)}`,
+            value: share,
+            text: percent(share),
+          }))}
+      />
+      <p className="small muted">
+        Width × height of each anchor, in shares of the picture, and the boxes nearest to it.
+      </p>
+    </div>
+  </Card>
+);
 
 const Histogram = ({
   title,
