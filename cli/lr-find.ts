@@ -26,6 +26,7 @@ import { renderBoxed, writeBoxedShard } from './lib/boxed-pictures.ts';
 import { curveSvg, drawCurve } from './lib/lr-curve.ts';
 import { findingLine } from './lib/run-view.ts';
 import { drawEntries, samplePictures } from './lib/sample-set.ts';
+import { normalizedBySample } from './lib/measured-sample.ts';
 import { renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { Scoring } from './lib/scoring.ts';
 import { startServices, withStore } from './lib/services.ts';
@@ -153,7 +154,8 @@ async function jobOf(
     kind: 'range-test',
     test: { ...defaultRangeTest, iterations },
     train: {
-      ...{ kind: 'train', workDir: scoring.dir, model, lastN, reads: { kind: 'pixels' } },
+      ...{ kind: 'train', workDir: scoring.dir, lastN, reads: { kind: 'pixels' } },
+      model: await normalizedBySample(model, config, side),
       weightsPath: strategy === 'scratch' ? null : ((await fetchWeights(backbone, weights, known))?.path ?? null),
       ...{ train: side, validation: side, config: config.train, augment: config.augment },
       dataOrderSha256: asSha256('0'.repeat(64)),
@@ -198,9 +200,9 @@ async function boxedSample(
   count: number,
   output: Output,
 ): Promise<Sample> {
-  const { source: where, format } = config.dataset;
+  const { source: where, format, window, hierarchy } = config.dataset;
   const open = openDatasetSource({ store, ...sourcesSetup(settings()) });
-  const source = await open(where, format, { task: 'detection' });
+  const source = await open(where, format, { task: 'detection', window, hierarchy });
   const { heightPx, widthPx, channels } = inputImage(config.image, config.model.backbone);
   const most = Math.max(config.train.batchSize, Math.floor(MOST_BYTES / (heightPx * widthPx * channels)));
   const { kept, labels } = await drawEntries(source, config.train.seed, Math.min(count, most), ({ annotations }) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resizings } from '../core/dataset/framing.ts';
 import { positiveInt, share, slug } from './config-fields.ts';
 import { DataChecksConfig } from './data-checks-config.ts';
 import { DatasetFormat } from './dataset-formats.ts';
@@ -60,6 +61,12 @@ export const DatasetConfig = z.strictObject({
     .describe(
       'Boxes that reach more than a pixel beyond their picture: leave the picture out, or cut them at its edge.',
     ),
+  hierarchy: z
+    .enum(['ignore', 'expand'])
+    .default('ignore')
+    .describe(
+      'Open Images: with expand a box or label counts for all classes above its own, and an absent class for all kinds of it.',
+    ),
   window: z
     .strictObject({
       center: z.number().describe('The stored value that becomes middle gray.'),
@@ -96,13 +103,29 @@ export const ImageConfig = z.strictObject({
     .optional()
     .describe('[height, width] in pixels, the same for every image; the backbone’s own size where absent.'),
   resize: z
-    .enum(['stretch', 'pad', 'crop'])
+    .enum(resizings)
     .default('stretch')
-    .describe('stretch changes the aspect ratio, pad adds black borders, crop cuts the centre.'),
+    .describe(
+      'stretch changes the aspect ratio, pad adds black borders, crop cuts the centre, keep-aspect scales by keepAspect and adds borders.',
+    ),
+  keepAspect: z
+    .strictObject({
+      minPx: z.int().min(8).max(4096).default(600).describe('What the shorter side is brought to …'),
+      maxPx: z
+        .int()
+        .min(8)
+        .max(4096)
+        .default(1024)
+        .describe('… unless the longer side would then be longer than this.'),
+    })
+    .prefault({})
+    .describe('For resize: keep-aspect, as in Faster R-CNN; where size is absent, every image is maxPx × maxPx.'),
   color: z.enum(['rgb', 'gray']).default('rgb').describe('gray: one channel, repeated for the backbone’s three.'),
   normalization: z
     .string()
     .default('auto')
-    .describe('auto takes what the backbone was trained with; any other name must equal it (NORMALIZATION_MISMATCH).'),
+    .describe(
+      'auto takes what the backbone was trained with, measured the mean and deviation of each channel of the training images; any other name must equal the backbone’s (NORMALIZATION_MISMATCH).',
+    ),
 });
 export type ImageConfig = z.infer<typeof ImageConfig>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resizings } from '../core/dataset/framing.ts';
 import { isRunId, isSha256 } from '../core/ids.ts';
 import type { DatasetVersion, RunId, Sha256, StageKey } from '../core/ids.ts';
 import { Side, Task, annotationFields } from './annotations.ts';
@@ -23,7 +24,7 @@ export const BlobRef = z.object({ key: z.string().min(1), sha256: Sha256Field, s
 export type BlobRef = z.infer<typeof BlobRef>;
 
 /** What has a folder under `stages/`: the stages of a run, and codes of a frozen trunk, which trainings share. */
-export const StoredStage = z.enum([...StageName.options, 'features']);
+export const StoredStage = z.enum([...StageName.options, 'features', 'measure']);
 export type StoredStage = z.infer<typeof StoredStage>;
 
 /**
@@ -144,11 +145,17 @@ export const SplitOutput = z.object({
 });
 export type SplitOutput = z.infer<typeof SplitOutput>;
 
+/** What the training pictures are like, under the name by which a model keeps it (`measured:…`). */
+export const MeasureOutput = z.object({ normalization: z.string() });
+export type MeasureOutput = z.infer<typeof MeasureOutput>;
+
 export const PreparedImage = z.object({
   heightPx: z.int(),
   widthPx: z.int(),
   channels: z.union([z.literal(1), z.literal(3)]),
-  resize: z.enum(['stretch', 'pad', 'crop']),
+  resize: z.enum(resizings),
+  /** For `keep-aspect`, and for that alone. */
+  keepAspect: z.object({ minPx: z.int().positive(), maxPx: z.int().positive() }).optional(),
 });
 export type PreparedImage = z.infer<typeof PreparedImage>;
 

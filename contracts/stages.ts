@@ -13,6 +13,7 @@ import {
   GateOutput,
   IngestOutput,
   PrepareOutput,
+  PreparedImage,
   PromoteOutput,
   RunIdField,
   Side,
@@ -89,12 +90,7 @@ export const PrepareInput = z.object({
   ...fresh,
   datasetManifestKey: z.string(),
   splitManifestKey: z.string(),
-  image: z.object({
-    heightPx: z.int(),
-    widthPx: z.int(),
-    channels: z.union([z.literal(1), z.literal(3)]),
-    resize: z.enum(['stretch', 'pad', 'crop']),
-  }),
+  image: PreparedImage,
   sides: z.array(Side),
   /** Classification where absent. */
   task: Task.optional(),

@@ -1,3 +1,5 @@
+import type { KeptAspect, Resizing } from './dataset/framing.ts';
+
 /** The networks that graft has, by the name that `model.backbone` takes. */
 export const backboneNames = [
   'efficientnet-b0',
@@ -123,16 +125,25 @@ export const backboneFacts = {
 
 export type MobilenetV1Id = 'mobilenet-v1' | 'mobilenet-v1-0.75' | 'mobilenet-v1-0.5' | 'mobilenet-v1-0.25';
 
-/** How pictures are rendered for a backbone: the configured size, or the backbone's own. */
+/** What `image` says of how pictures are rendered. */
+interface ImageSettings {
+  readonly size?: readonly [number, number] | undefined;
+  readonly resize: Resizing;
+  readonly keepAspect?: KeptAspect | undefined;
+  readonly color: 'rgb' | 'gray';
+}
+
+/**
+ * How pictures are rendered for a backbone: the configured size, or the backbone's own; with `keep-aspect` a square that
+ * holds every picture, whichever way it lies.
+ */
 export function inputImage(
-  image: {
-    readonly size?: readonly [number, number] | undefined;
-    readonly resize: 'stretch' | 'pad' | 'crop';
-    readonly color: 'rgb' | 'gray';
-  },
+  { size, resize, keepAspect, color }: ImageSettings,
   backbone: BackboneName,
-): { heightPx: number; widthPx: number; channels: 1 | 3; resize: 'stretch' | 'pad' | 'crop' } {
-  const { defaultSizePx } = backboneFacts[backbone];
-  const [heightPx, widthPx] = image.size ?? [defaultSizePx, defaultSizePx];
-  return { heightPx, widthPx, channels: image.color === 'gray' ? 1 : 3, resize: image.resize };
+): { heightPx: number; widthPx: number; channels: 1 | 3; resize: Resizing; keepAspect?: KeptAspect } {
+  const kept = resize === 'keep-aspect' ? keepAspect : undefined;
+  const sidePx = kept?.maxPx ?? backboneFacts[backbone].defaultSizePx;
+  const [heightPx, widthPx] = size ?? [sidePx, sidePx];
+  const channels = color === 'gray' ? 1 : 3;
+  return { heightPx, widthPx, channels, resize, ...(kept === undefined ? {} : { keepAspect: kept }) };
 }

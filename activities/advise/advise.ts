@@ -6,11 +6,13 @@ import type { SettleInput, SettleResult } from '../../contracts/stages.ts';
 import { withSettled } from '../../core/advice/settle-autos.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
+import { MEASURED } from '../../core/training/measured-normalization.ts';
 import { currentActivity } from '../lib/activity-context.ts';
 import { beating } from '../lib/beating.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
+import { normalizationFor } from '../lib/normalization.ts';
 import { preparedHash } from '../lib/prepared-hash.ts';
 import { withScratch } from '../lib/scratch.ts';
 import { cachedStage, requireStage } from '../lib/stage.ts';
@@ -47,8 +49,10 @@ export function createAdviseActivities(ports: TrainPorts) {
             const rest = beating(activity, () => ({ stage: 'advise' }));
             try {
               const side = await localSide(ports, prepared.sides.train, activity);
-              const base = { ports, activity, prepared, side, workDir, weightsPath: weights?.path ?? null, limitMb };
-              return { output: await settle({ ...base, config }), parts: [] };
+              const normalization = await normalizationFor(ports, config, prepared, activity);
+              const base = { ports, activity, prepared, normalization, side, workDir, limitMb };
+              const weightsPath = weights?.path ?? null;
+              return { output: await settle({ ...base, weightsPath, config }), parts: [] };
             } finally {
               rest();
             }
@@ -79,7 +83,7 @@ async function settle(from: Settling): Promise<Settled> {
 /** What the answer hangs on; not how long the training is, so that a longer one of the same kind is settled alike. */
 function addressOf(
   ports: TrainPorts,
-  { model, train, augment, auto = [] }: PipelineConfig,
+  { image, model, train, augment, auto = [] }: PipelineConfig,
   prepared: PrepareOutput,
   weightsSha256: string | null,
   limitMb: number,
@@ -90,6 +94,7 @@ function addressOf(
   return {
     auto: [...auto].sort(),
     prepared: preparedHash(prepared, ['train']),
+    ...(image.normalization === MEASURED ? { normalization: MEASURED } : {}),
     ...{ weightsSha256, threads: threads ?? ports.ml.defaultThreads },
     arch: process.arch,
     limitMb: auto.includes('train.batchSize') ? limitMb : null,

@@ -7,7 +7,6 @@ import { batchSizes } from '../../core/advice/batch-sizes.ts';
 import { earlyCuts } from '../../core/advice/early-cuts.ts';
 import { defaultProbe, probeRows } from '../../core/advice/probe.ts';
 import { isAugmenting } from '../../core/augment/settings.ts';
-import { backboneFacts } from '../../core/backbone-facts.ts';
 import { GraftError } from '../../core/errors.ts';
 import { asSha256 } from '../../core/ids.ts';
 import { isLinear, trainingReads } from '../../core/training/frozen-prefix.ts';
@@ -22,6 +21,8 @@ export interface Settling {
   readonly activity: RunningActivity;
   readonly config: PipelineConfig;
   readonly prepared: PrepareOutput;
+  /** The name under which the model keeps it. */
+  readonly normalization: string;
   /** The training side on this disk. */
   readonly side: LocalSide;
   readonly workDir: string;
@@ -122,9 +123,8 @@ export async function settleRate(from: Settling): Promise<Settled> {
   return { learningRate, why: [`learningRate ${learningRate}: the valley of a range test of ${curve.length} steps`] };
 }
 
-function describe({ config, prepared }: Settling): ModelDescription {
+function describe({ config, prepared, normalization }: Settling): ModelDescription {
   const { classes, image } = prepared;
-  const { normalization } = backboneFacts[config.model.backbone];
   return describeModel(config.model, { classes, image, normalization });
 }
 

@@ -74,7 +74,7 @@ async function openReading(ports: DataPorts, { dataset, datasetName, task }: Ing
   const { groupBy } = dataset.split;
   const groupOf = unwrap(groupRule(groupBy));
   const wanted = task === 'auto' ? {} : { task: task ?? 'classification' };
-  const options = { ...wanted, window: dataset.window, signal };
+  const options = { ...wanted, window: dataset.window, hierarchy: dataset.hierarchy, signal };
   const source = await ports.openSource(dataset.source, dataset.format, options);
   const { outsideBoxes } = dataset;
   return { ports, source, datasetName, codeVersion: CODE_VERSION, groupBy, groupOf, outsideBoxes };

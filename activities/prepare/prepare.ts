@@ -2,7 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { PrepareOutput, SplitOutput } from '../../contracts/manifests.ts';
 import type { BlobRef, PreparedImage, PreparedSide, Side } from '../../contracts/manifests.ts';
 import type { PrepareInput, PrepareResult, PrepareShareInput } from '../../contracts/stages.ts';
-import { compareText } from '../../core/dataset/order.ts';
+import { PackedRows } from '../../core/dataset/packed-rows.ts';
+import type { Row } from '../../core/dataset/packed-rows.ts';
+import { PackedSides } from '../../core/dataset/packed-sides.ts';
 import { rowsPerShard } from '../../core/dataset/shards.ts';
 import { unitOf } from '../../core/dataset/split-units.ts';
 import { failedError } from '../../core/errors.ts';
@@ -18,7 +20,7 @@ import type { DataPorts } from '../ports.ts';
 import { Assignment } from '../split/assignments.ts';
 import { droppedPaths } from '../split/split.ts';
 import { renderShard } from './render-shard.ts';
-import type { RenderingContext, Row } from './render-shard.ts';
+import type { RenderingContext } from './render-shard.ts';
 
 const CODE_VERSION = 4;
 /** One shard is rendered while another is stored. */
@@ -125,9 +127,7 @@ async function renderShare(
         progress.done += count;
       };
       const rows = await collectRows(ports, input, split, sides, signal);
-      const mine = [...rows.values()]
-        .flatMap((list) => [...slicesOf(list, shardRows(input.image))])
-        .filter((_, shard) => shard % input.share.of === input.share.index);
+      const mine = shareOf(rows.values(), shardRows(input.image), input.share);
       const context = { ...rendering, scratch, seen };
       const rendered = mapOrdered(mine, SHARDS_AT_ONCE, (slice) => renderShard(slice, context));
       let shards = 0;
@@ -144,19 +144,19 @@ async function collectRows(
   { store }: DataPorts,
   { datasetManifestKey, task, only }: PrepareInput,
   split: SplitOutput,
-  sides: readonly Side[],
+  wantedSides: readonly Side[],
   signal: AbortSignal,
-): Promise<Map<Side, Row[]>> {
-  const sideOf = new Map<string, Side>();
-  for await (const { unit, side } of readLines(store, split.assignments, Assignment, signal)) sideOf.set(unit, side);
+): Promise<Map<Side, PackedRows>> {
+  const sides = new PackedSides();
+  for await (const { unit, side } of readLines(store, split.assignments, Assignment, signal)) sides.add(unit, side);
   const labelOf = new Map(split.classes.map((label, index) => [label, index]));
-  const rows = new Map(sides.map((side): [Side, Row[]] => [side, []]));
+  const rows = new Map(wantedSides.map((side): [Side, PackedRows] => [side, new PackedRows()]));
   const dropped = await droppedPaths(store, split.dropped ?? null, signal);
   const wanted = only === undefined ? null : await pathsOf(store, only, signal);
   const manifest = await requireDataset(store, datasetManifestKey, signal);
   for await (const item of datasetItems(store, manifest, signal)) {
     if (dropped.has(item.path)) continue;
-    const side = sideOf.get(unitOf(item));
+    const side = sides.sideOf(unitOf(item));
     const label = task === 'detection' ? 0 : labelOf.get(item.label);
     if (side === undefined || label === undefined) {
       throw failedError('SPLIT_MISMATCH', datasetManifestKey, `${item.path} has no side`, 'the split of this data set');
@@ -165,14 +165,14 @@ async function collectRows(
     const { width, height, boxes = [], attributes } = item;
     const said = attributes === undefined ? {} : { attributes };
     const picture = task === 'detection' ? { picture: { width, height, boxes, ...said } } : {};
-    rows.get(side)?.push({ sha256: item.sha256, path: item.path, label, ...picture });
+    rows.get(side)?.add({ sha256: item.sha256, path: item.path, label, ...picture });
   }
-  for (const list of rows.values()) list.sort((a, b) => compareText(a.sha256, b.sha256) || compareText(a.path, b.path));
+  for (const list of rows.values()) list.sort();
   return rows;
 }
 
 async function renderSides(
-  rows: ReadonlyMap<Side, readonly Row[]>,
+  rows: ReadonlyMap<Side, PackedRows>,
   classes: readonly string[],
   shardRows: number,
   context: RenderingContext,
@@ -192,8 +192,22 @@ async function renderSides(
   return { output: { image: context.image, classes: [...classes], sides: prepared }, parts };
 }
 
-function* slicesOf(rows: readonly Row[], size: number): Generator<readonly Row[]> {
+function* slicesOf(rows: PackedRows, size: number): Generator<readonly Row[]> {
   for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
+}
+
+/** Every `of`-th slice. */
+function* shareOf(
+  lists: Iterable<PackedRows>,
+  size: number,
+  { index, of }: PrepareShareInput['share'],
+): Generator<readonly Row[]> {
+  let number = 0;
+  for (const rows of lists) {
+    for (let start = 0; start < rows.length; start += size) {
+      if (number++ % of === index) yield rows.slice(start, start + size);
+    }
+  }
 }
 
 function summaryOf({ image, sides }: PrepareOutput): string {

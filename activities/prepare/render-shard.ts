@@ -9,7 +9,7 @@ import { encodeSafetensorsHeader, tensorParts } from '../../core/checkpoint/safe
 import { float32Tensor, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { framedBoxes } from '../../core/dataset/framed-boxes.ts';
-import type { BoxedPicture } from '../../core/dataset/framed-boxes.ts';
+import type { Row } from '../../core/dataset/packed-rows.ts';
 import { GraftError, failedError, transientError } from '../../core/errors.ts';
 import { asSha256 } from '../../core/ids.ts';
 import type { Sha256 } from '../../core/ids.ts';
@@ -22,15 +22,6 @@ import { encodeLines, putPart } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import { partsExist } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
-
-/** One picture to be rendered; `label` is the index of its class. */
-export interface Row {
-  readonly sha256: Sha256;
-  readonly path: string;
-  readonly label: number;
-  /** For detection. */
-  readonly picture?: BoxedPicture;
-}
 
 export interface RenderingContext {
   readonly ports: Pick<DataPorts, 'store' | 'images'>;

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainInput } from '../../contracts/stages.ts';
+import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
+import { unwrap } from '../../core/result.ts';
+import { measuredFigures } from '../../core/training/measured-normalization.ts';
 import { createKillSwitch } from '../../test/fakes/kill-switch.ts';
 import { createMemoryObjectStore } from '../../test/fakes/memory-object-store.ts';
 import type { Script } from '../../test/fakes/scripted-ml-runner.ts';
@@ -130,6 +133,26 @@ describe('training', () => {
       { image: { normalization: 'minus1-to-1' } },
     ];
     for (const change of free) expect(await keyOf(world.inputWith(change))).toBe(base);
+  });
+
+  it('measures the training images where asked, once, and trains with what they say', async () => {
+    const input = world.inputWith({ image: { normalization: 'measured' }, model: { strategy: 'full' } });
+    const { ml, result } = world.train([trains], { input });
+    const { output } = await result;
+    const { train, validation, model } = jobOf(ml.jobs[0]);
+    expect(output.model.normalization).toBe(model.normalization);
+    const { tensors } = unwrap(decodeSafetensors(readFileSync(train.shards[0]!.path)));
+    const red = [...tensors.get('images')!.data].filter((_, i) => i % 3 === 0);
+    const mean = red.reduce((sum, value) => sum + value, 0) / red.length;
+    const deviation = Math.sqrt(red.reduce((sum, value) => sum + (value - mean) ** 2, 0) / red.length);
+    const [first] = measuredFigures(model.normalization)!.mean;
+    expect(first).toBeCloseTo(mean, 3);
+    expect(measuredFigures(model.normalization)?.deviation[0]).toBeCloseTo(deviation, 3);
+    expect(validation.rows).toBeGreaterThan(0);
+    const measured = world.store.keys().filter((key) => key.startsWith('stages/measure/'));
+    expect(measured).toHaveLength(1);
+    expect(await world.train([], { input }).result).toMatchObject({ cached: true });
+    expect(world.store.keys().filter((key) => key.startsWith('stages/measure/'))).toEqual(measured);
   });
 
   it('refuses another normalization than the backbone’s before anything is computed', async () => {

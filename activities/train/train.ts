@@ -7,7 +7,6 @@ import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import type { TrainingProgress } from '../../contracts/run.ts';
 import type { TrainInput, TrainStageResult } from '../../contracts/stages.ts';
-import { backboneFacts } from '../../core/backbone-facts.ts';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { inputError, transientError } from '../../core/errors.ts';
@@ -24,6 +23,7 @@ import { uploadFile } from '../lib/blobs.ts';
 import { atActivityEdge, stoppedByRequest } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
+import { normalizationFor } from '../lib/normalization.ts';
 import { preparedHash } from '../lib/prepared-hash.ts';
 import { cachedStage, requireStage } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
@@ -53,7 +53,7 @@ export function createTrainActivities(ports: TrainPorts) {
       refuseAutos(input.config);
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
-      const plan = await planTraining(ports, input, prepared);
+      const plan = await planTraining(ports, input, prepared, activity);
       const answer = await cachedStage({
         store: ports.store,
         clock: ports.clock,
@@ -93,9 +93,14 @@ type TrainPlan = {
 } & LegPlan;
 
 /** Everything that can change a bit of the result goes into the key; checkpoint and memory policy do not. */
-async function planTraining(ports: TrainPorts, input: TrainInput, prepared: PrepareOutput): Promise<TrainPlan> {
+async function planTraining(
+  ports: TrainPorts,
+  input: TrainInput,
+  prepared: PrepareOutput,
+  activity: RunningActivity,
+): Promise<TrainPlan> {
   const { config } = input;
-  const normalization = checkedNormalization(config);
+  const normalization = await normalizationFor(ports, config, prepared, activity);
   const weights = await startingWeights(ports, input);
   const { threads: wanted, featureType } = config.train;
   const threads = wanted ?? ports.ml.defaultThreads;
@@ -133,20 +138,6 @@ function refuseAutos({ auto = [] }: PipelineConfig): void {
   if (auto.length === 0) return;
   const expected = 'values: the stage advise measures them before a training';
   throw inputError('CONFIG_AUTO', auto.join(', '), 'auto', expected, 'start it with graft run, or write values');
-}
-
-/** NORMALIZATION_MISMATCH where the file names another input range than the backbone was trained with. */
-function checkedNormalization(config: PipelineConfig): string {
-  const { normalization } = backboneFacts[config.model.backbone];
-  const { normalization: wanted } = config.image;
-  if (wanted === 'auto' || wanted === normalization) return normalization;
-  throw inputError(
-    'NORMALIZATION_MISMATCH',
-    'image.normalization',
-    wanted,
-    `${normalization}, which ${config.model.backbone} was trained with`,
-    'set it to auto',
-  );
 }
 
 async function train(

@@ -37,11 +37,10 @@ export function createValidateActivities(ports: DataPorts) {
 async function validate({ store, clock }: DataPorts, input: ValidateInput): Promise<ValidateResult> {
   const activity = currentActivity();
   const { signal } = activity;
-  const { heightPx, widthPx, resize } = inputImage(input.image, input.backbone);
+  const { channels: _, resize, ...target } = inputImage(input.image, input.backbone);
   const { split, checks } = input.dataset;
-  const frame = { heightPx, widthPx, resize };
   const context: FindingsContext = {
-    target: frame,
+    target,
     resize,
     quarantined: input.quarantined,
     grouped: split.groupBy !== null,
@@ -62,7 +61,7 @@ async function validate({ store, clock }: DataPorts, input: ValidateInput): Prom
       codeVersion: CODE_VERSION,
       addressedBy: {
         ...{ dataset: input.datasetManifestKey, quarantined: input.quarantined, grouped: context.grouped, resize },
-        ...{ target: { heightPx, widthPx }, test: split.test, fixes, champion },
+        ...{ target, test: split.test, fixes, champion },
       },
       output: ValidateOutput,
       fresh: input.fresh,

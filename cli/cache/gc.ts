@@ -5,7 +5,7 @@ import { oldestUnderWay } from '../../infra/clients/under-way.ts';
 import type { UnderWay } from '../../infra/clients/under-way.ts';
 import { duration } from '../lib/schedule-options.ts';
 import { withServices } from '../lib/services.ts';
-import { moment, plural, sizeOf } from '../lib/units.ts';
+import { moment, plural, sizeOf, duration as spanOf } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 import type { Output } from '../output.ts';
 
@@ -86,7 +86,7 @@ function show(output: Output, plan: PlannedCollection, oldest: UnderWay | null, 
 function said({ marked, restored, swept, removedBytes, leftAlone }: Collected, graceMs: number): string {
   const parts = [
     `${plural(swept, 'result')} swept, ${sizeOf(removedBytes)} removed`,
-    `${plural(marked, 'result')} marked: what no run takes within ${graceMs / DAY_MS} days goes then, by another graft cache gc --apply`,
+    `${plural(marked, 'result')} marked: what no run takes within ${spanOf(graceMs / 1000)} goes then, by another graft cache gc --apply`,
     ...(restored > 0 ? [`${plural(restored, 'mark')} taken away: they are needed`] : []),
     ...(leftAlone > 0 ? [`${plural(leftAlone, 'result')} left alone: a run used them meanwhile`] : []),
   ];

@@ -12,7 +12,7 @@ import { readItems, withDataSource } from '../lib/data-source.ts';
 import type { DataBench, ReadItem } from '../lib/data-source.ts';
 import { contactSheet } from '../lib/contact-sheet.ts';
 import type { Tile } from '../lib/contact-sheet.ts';
-import { targetOf } from '../lib/local-data.ts';
+import { sourceOptions, targetOf } from '../lib/local-data.ts';
 import type { DataTarget } from '../lib/local-data.ts';
 import { plural } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
@@ -46,15 +46,19 @@ export function previewCommand(): Command {
     const output = outputOf(command);
     const target = await targetOf(source);
     const augment = await augmentOf(source);
-    const task = target.task === undefined ? {} : { task: target.task };
-    const tiles = await withDataSource(target.dataset.source, target.dataset.format, task, async (bench) => {
-      const chosen = await choose(bench, options.count);
-      const found: Tile[] = [];
-      for await (const item of readItems(chosen, target.dataset.outsideBoxes, () => undefined)) {
-        found.push(await tileOf(bench, item, target, augment, { row: found.length, draws: options.draws }));
-      }
-      return found;
-    });
+    const tiles = await withDataSource(
+      target.dataset.source,
+      target.dataset.format,
+      sourceOptions(target),
+      async (bench) => {
+        const chosen = await choose(bench, options.count);
+        const found: Tile[] = [];
+        for await (const item of readItems(chosen, target.dataset.outsideBoxes, () => undefined)) {
+          found.push(await tileOf(bench, item, target, augment, { row: found.length, draws: options.draws }));
+        }
+        return found;
+      },
+    );
     await writeFile(options.out, contactSheet(target.name, tiles));
     output.say(`${plural(tiles.length, 'picture')} in ${options.out}`);
     output.result({

@@ -75,7 +75,8 @@ async function codesOf({ target }: LocalData, wanted: ReadonlySet<string>, outpu
   const { dataset, frame, model } = target;
   const { backbone } = model;
   const weights = await fetchWeights(backbone, model.weights, settings());
-  const options = { task: 'classification', window: dataset.window } as const;
+  const { window, hierarchy } = dataset;
+  const options = { task: 'classification', window, hierarchy } as const;
   return withDataSource(dataset.source, dataset.format, options, (bench) =>
     withPictures(async (scoring) => {
       const entries: SourceEntry[] = [];

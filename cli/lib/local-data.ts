@@ -10,7 +10,7 @@ import type { MeasuredItem } from '../../core/dataset/statistics.ts';
 import { unwrap } from '../../core/result.ts';
 import { sha256OfFile } from '../../infra/native/files.ts';
 import { loadPipelineFile } from '../../infra/pipeline-file/load.ts';
-import type { SourceTask } from '../../infra/ports/dataset-source.ts';
+import type { OpenSourceOptions, SourceTask } from '../../infra/ports/dataset-source.ts';
 import type { Output } from '../output.ts';
 import { readItems, withDataSource } from './data-source.ts';
 
@@ -54,11 +54,17 @@ export async function targetOf(text: string): Promise<DataTarget> {
   return { name: text, dataset: DatasetConfig.parse({ source: text }), frame, model };
 }
 
+/** How a run would open the data. */
+export function sourceOptions({ task, dataset }: DataTarget): OpenSourceOptions {
+  const { window, hierarchy } = dataset;
+  return { ...(task === undefined ? {} : { task }), window, hierarchy };
+}
+
 /** Reads a data set as a run would, without a worker or a store: every picture decoded, hashed and looked at. */
 export async function readLocalData(target: DataTarget, output: Output): Promise<LocalData> {
   const { dataset } = target;
   const groupOf = unwrap(groupRule(dataset.split.groupBy));
-  const options = target.task === undefined ? {} : { task: target.task };
+  const options = sourceOptions(target);
   return withDataSource(dataset.source, dataset.format, options, async (bench) => {
     const items: LocalItem[] = [];
     const looks: Uint8Array[] = [];

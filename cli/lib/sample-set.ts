@@ -25,8 +25,9 @@ export async function samplePictures(
   known: Settings,
   { count, scratchDir }: { readonly count: number; readonly scratchDir: string },
 ): Promise<SampleSet> {
-  const { source: where, format } = config.dataset;
-  const source = await openDatasetSource({ ...sourcesSetup(known), store })(where, format, { task: 'classification' });
+  const { source: where, format, window, hierarchy } = config.dataset;
+  const options = { task: 'classification', window, hierarchy } as const;
+  const source = await openDatasetSource({ ...sourcesSetup(known), store })(where, format, options);
   const { kept, labels, total } = await drawEntries(source, config.train.seed, count, ({ label }) => (label === '' ? [] : [label])); // prettier-ignore
   const classes = [...labels].sort();
   if (classes.length < 2 || kept.length < classes.length) {

@@ -1,11 +1,9 @@
 import type { Box } from './annotations.ts';
+import { sharedFactor } from './framing.ts';
+import type { Framing } from './framing.ts';
 
 /** How the input is made of a picture: what a box shrinks to depends on it. */
-export interface InputFrame {
-  readonly heightPx: number;
-  readonly widthPx: number;
-  readonly resize: 'stretch' | 'pad' | 'crop';
-}
+export type InputFrame = Framing;
 
 /** A box whose shorter side is below this in the input is too small to be learnt: half a cell of stride 16. */
 export const VANISHING_PX = 8;
@@ -47,12 +45,11 @@ const BOUNDS = [8, 16, 32, 64, 128, 256] as const;
 
 /** Pixels of the input for one of the picture, down and across. */
 export function scaleOf(
-  { heightPx, widthPx, resize }: InputFrame,
+  frame: InputFrame,
   { width, height }: { readonly width: number; readonly height: number },
 ): { down: number; across: number } {
-  const [down, across] = [heightPx / height, widthPx / width];
-  if (resize === 'stretch') return { down, across };
-  const one = resize === 'pad' ? Math.min(down, across) : Math.max(down, across);
+  if (frame.resize === 'stretch') return { down: frame.heightPx / height, across: frame.widthPx / width };
+  const one = 1 / sharedFactor(frame, width, height);
   return { down: one, across: one };
 }
 

@@ -1,3 +1,4 @@
+import type { KeptAspect, Resizing } from './framing.ts';
 import { someOf } from './names.ts';
 import type { DatasetStatistics } from './statistics.ts';
 
@@ -9,8 +10,12 @@ export interface DatasetFinding {
 }
 
 export interface FindingsContext {
-  readonly target: { readonly heightPx: number; readonly widthPx: number };
-  readonly resize: 'stretch' | 'pad' | 'crop';
+  readonly target: {
+    readonly heightPx: number;
+    readonly widthPx: number;
+    readonly keepAspect?: KeptAspect | undefined;
+  };
+  readonly resize: Resizing;
   readonly quarantined: number;
   readonly grouped: boolean;
 }

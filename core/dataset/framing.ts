@@ -1,10 +1,18 @@
 import type { Box } from './annotations.ts';
 
+export const resizings = ['stretch', 'pad', 'crop', 'keep-aspect'] as const;
+export type Resizing = (typeof resizings)[number];
+
+/** What `keep-aspect` brings sides to: the shorter one to `minPx`, unless the longer one would then exceed `maxPx`. */
+export type KeptAspect = { readonly minPx: number; readonly maxPx: number };
+
 /** The one identical size that pictures are rendered to. */
 export interface Framing {
   readonly heightPx: number;
   readonly widthPx: number;
-  readonly resize: 'stretch' | 'pad' | 'crop';
+  readonly resize: Resizing;
+  /** For `keep-aspect`, and for that alone. */
+  readonly keepAspect?: KeptAspect | undefined;
 }
 
 /** One direction: `toPx` places over a source of `fromPx`, `factor` source pixels apart, centre on centre. */
@@ -22,8 +30,12 @@ export interface Placement {
   readonly left: number;
 }
 
-/** `stretch` fills the frame, `crop` fills it and keeps the centre, `pad` fits in and leaves borders. */
-export function placementOf({ heightPx, widthPx, resize }: Framing, width: number, height: number): Placement {
+/**
+ * `stretch` fills the frame, `crop` fills it and keeps the centre, `pad` fits in and leaves borders; so does `keep-aspect`,
+ * which stops enlarging where the sides are what it brings them to.
+ */
+export function placementOf(frame: Framing, width: number, height: number): Placement {
+  const { heightPx, widthPx, resize } = frame;
   const factors = { down: height / heightPx, across: width / widthPx };
   if (resize === 'stretch') {
     return {
@@ -32,7 +44,7 @@ export function placementOf({ heightPx, widthPx, resize }: Framing, width: numbe
       ...{ top: 0, left: 0 },
     };
   }
-  const factor = Math[resize === 'pad' ? 'max' : 'min'](factors.down, factors.across);
+  const factor = sharedFactor(frame, width, height);
   const fitting = (fromPx: number, atMost: number): number => {
     return resize === 'crop' ? atMost : Math.max(1, Math.min(atMost, Math.round(fromPx / factor)));
   };
@@ -43,6 +55,16 @@ export function placementOf({ heightPx, widthPx, resize }: Framing, width: numbe
     top: Math.floor((heightPx - toHeight) / 2),
     left: Math.floor((widthPx - toWidth) / 2),
   };
+}
+
+/** Pixels of a picture for one of the frame, where both directions have the same. */
+export function sharedFactor(frame: Framing, width: number, height: number): number {
+  const { heightPx, widthPx, resize, keepAspect } = frame;
+  const [down, across] = [height / heightPx, width / widthPx];
+  if (resize === 'crop') return Math.min(down, across);
+  if (resize !== 'keep-aspect' || keepAspect === undefined) return Math.max(down, across);
+  const [short, long] = [Math.min(width, height), Math.max(width, height)];
+  return Math.max(down, across, short / keepAspect.minPx, long / keepAspect.maxPx);
 }
 
 type Edges = Pick<Box, 'xMin' | 'yMin' | 'xMax' | 'yMax'>;

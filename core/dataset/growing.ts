@@ -1,4 +1,4 @@
-type Numbers = Int32Array | Uint8Array;
+type Numbers = Int32Array | Uint8Array | Float64Array;
 
 /** Numbers by place, in a typed array that doubles when it is full; what was never set is 0. */
 export class Growing<T extends Numbers> {

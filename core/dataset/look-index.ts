@@ -29,6 +29,8 @@ const TABLES = 10;
 const UNSURE_BITS = 2;
 /** Looks of one key that are compared, at most: thousands of pictures that differ in nothing are one cluster anyway. */
 const BUCKET = 2_000;
+/** Looks that are put into the tables before others get a word in. */
+const ROWS_AT_ONCE = 1_000;
 /** Waves that are compared first: they hold most of a picture, so what differs in them differs. */
 const FIRST = 24;
 
@@ -65,8 +67,8 @@ export class LookIndex {
   /** Of the last look that was projected: [table × bit][kind]. */
   private readonly parts: Int32Array;
   private readonly norm: Float32Array;
-  /** A table's looks in order of their key, and where each key's begin. */
-  private readonly tables: readonly { readonly order: Int32Array; readonly starts: Int32Array }[];
+  /** A table's looks in order of their key, and where each key's begin; none before it is built. */
+  private tables: readonly { readonly order: Int32Array; readonly starts: Int32Array }[] = [];
   /** The query that last compared a look, so that no pair is compared twice. */
   private readonly seenBy: Int32Array;
   private queries = 0;
@@ -74,7 +76,7 @@ export class LookIndex {
   private readonly sorted = new Int16Array(WAVES);
   private readonly margins: Float64Array;
 
-  /** `looks`: rows of LOOK_BYTES bytes. Plain ones are left out: they would all be alike. */
+  /** `looks`: rows of LOOK_BYTES bytes. Plain ones are left out: they would all be alike. Nothing is found before `build`. */
   constructor(looks: Uint8Array) {
     this.looks = looks;
     this.waves = new Int8Array(looks.buffer, looks.byteOffset, looks.length);
@@ -86,7 +88,19 @@ export class LookIndex {
     this.planes = Int8Array.from({ length: TABLES * this.bits * WAVES }, (_, i) => (words(0, i)[0] & 1 ? 1 : -1));
     this.norm = Float32Array.from({ length: rows }, (_, row) => lengthOf(wavesAt(looks, row)));
     this.seenBy = new Int32Array(rows);
-    this.tables = this.tablesOf(rows);
+  }
+
+  /** Puts the looks into their tables; yields after every thousand, which take a tenth of a second. */
+  *build(): Generator<void> {
+    const rows = this.norm.length;
+    const keys = Array.from({ length: TABLES }, () => new Int32Array(rows).fill(-1));
+    for (let row = 0; row < rows; row++) {
+      if (row % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) yield;
+      if (this.norm[row] === 0) continue;
+      this.project(this.waves, row * LOOK_BYTES);
+      for (const [table, column] of keys.entries()) column[row] = this.keyOf(table, 0);
+    }
+    this.tables = keys.map((column) => sortByKey(column, 2 ** this.bits));
   }
 
   /** Looks at places below `row` that are the same picture as its, in order of place. */
@@ -211,16 +225,6 @@ export class LookIndex {
       if (Math.max(one, other) > DEVIATION_RATIO * Math.min(one, other) + 4) return false;
     }
     return true;
-  }
-
-  private tablesOf(rows: number): { order: Int32Array; starts: Int32Array }[] {
-    const keys = Array.from({ length: TABLES }, () => new Int32Array(rows).fill(-1));
-    for (let row = 0; row < rows; row++) {
-      if (this.norm[row] === 0) continue;
-      this.project(this.waves, row * LOOK_BYTES);
-      for (const [table, column] of keys.entries()) column[row] = this.keyOf(table, 0);
-    }
-    return keys.map((column) => sortByKey(column, 2 ** this.bits));
   }
 }
 

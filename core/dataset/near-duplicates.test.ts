@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { asPicture, readDigits } from '../../bench/lib/digits.ts';
 import { judge, lookBytes, pairsOf, plant, rowsOf } from '../../test/fakes/planted-leaks.ts';
 import { leaks, variedPicture } from '../../test/fakes/varied-pictures.ts';
-import { decodeLook, encodeLook, isPlain, lookOf } from './look.ts';
+import { LOOK_BYTES, decodeLook, encodeLook, isPlain, lookOf } from './look.ts';
 import { movedCorrelation } from './look-shift.ts';
-import { clustersOf } from './near-duplicates.ts';
+import { clustersOf, nearPairs } from './near-duplicates.ts';
 import type { NearPair } from './near-duplicates.ts';
 
 const correlationOf = (a: Int8Array, b: Int8Array): number => {
@@ -124,5 +124,14 @@ describe('clustersOf', () => {
     );
     const chain = Array.from({ length: 500 }, (_, i) => pair(i, i + 1));
     expect(Math.max(...clustersOf(chain, 1000).map(({ length }) => length))).toBe(20);
+  });
+});
+
+describe('the search', () => {
+  it('gives others a turn while it puts looks into tables, not only between them', () => {
+    const looks = new Uint8Array(2_500 * LOOK_BYTES);
+    const rows = [...nearPairs(looks, () => false)].map(({ row }) => row);
+    expect(rows.slice(0, 3)).toEqual([-1, -1, 0]);
+    expect(rows).toHaveLength(2 + 2_500);
   });
 });

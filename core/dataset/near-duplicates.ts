@@ -11,13 +11,18 @@ export interface NearPair {
   readonly mirrored: Mirroring;
 }
 
-/** All pairs among rows of LOOK_BYTES bytes, by `b` and `a`. `isSame` says which have the same bytes: no near pair. */
+/**
+ * All pairs among rows of LOOK_BYTES bytes, by `b` and `a`. `isSame` says which have the same bytes: no near pair. Before the
+ * first row it yields now and then without one (−1), so that nobody else is kept waiting.
+ */
 export function* nearPairs(
   looks: Uint8Array,
   isSame: (a: number, b: number) => boolean,
   least = SAME_CORRELATION,
 ): Generator<{ readonly row: number; readonly pairs: readonly NearPair[] }> {
   const index = new LookIndex(looks);
+  const building = index.build();
+  while (building.next().done !== true) yield { row: -1, pairs: [] };
   const rows = Math.floor(looks.length / LOOK_BYTES);
   for (let row = 0; row < rows; row++) {
     const found = index.matches(row, least).filter((match) => !isSame(match.index, row));

@@ -242,6 +242,25 @@ describe('renderImage', () => {
     }
   });
 
+  it('keeps the aspect between two sides and fills up with black, large pictures too', async () => {
+    const white = { r: 255, g: 255, b: 255 };
+    const keepAspect = { minPx: 20, maxPx: 40 };
+    const wanted = { heightPx: 40, widthPx: 40, channels: 1, resize: 'keep-aspect', keepAspect } as const;
+    // The last is above four megapixels: libvips shrinks it. 30 × 20, 20 × 30 and 40 × 10 of 40 × 40.
+    for (const [width, height, lit] of [
+      [60, 40, 600],
+      [40, 60, 600],
+      [4200, 1050, 400],
+    ] as const) {
+      const pixels = await render(await flat(white, width, height).png().toBuffer(), 'white.png', wanted);
+      expect(pixels).toHaveLength(1600);
+      const rows = Array.from({ length: 40 }, (_, y) => pixels.slice(40 * y, 40 * y + 40));
+      expect([...pixels].filter((value) => Number(value) > 200)).toHaveLength(lit);
+      expect([...pixels].filter((value) => value === 0)).toHaveLength(1600 - lit);
+      expect(rows[20]?.[20]).toBe(255);
+    }
+  });
+
   it('ignores embedded colour profiles', async () => {
     const plain = await flat({ r: 200, g: 100, b: 50 }).png().toBuffer();
     const profiled = await sharp(plain).withIccProfile('p3').png().toBuffer();

@@ -40,6 +40,8 @@ const MAX_FACTOR = 16;
 const LOOKED_AT = { width: 256, height: 256 };
 const BLACK = { r: 0, g: 0, b: 0 };
 const FIT = { stretch: 'fill', pad: 'contain', crop: 'cover' } as const;
+/** Off, so that the last factor of two at least is the kernel's: the same result whatever a JPEG's own scaling. */
+const KERNEL = { kernel: 'cubic', fastShrinkOnLoad: false } as const;
 
 export interface DecoderOptions {
   readonly limits: ImageLimits;
@@ -108,7 +110,7 @@ export class PictureDecoder {
   private async renderBySharp(bytes: Buffer, options: SharpOptions, spec: RenderSpec): Promise<Uint8Array> {
     const { autoOrient } = await sharp(bytes, options).metadata();
     const placement = heldPlacement(spec, autoOrient.width, autoOrient.height);
-    if (placement === null) return resizeBySharp(bytes, options, spec);
+    if (placement === null) return resizeBySharp(bytes, options, spec, autoOrient);
     const upright = sharp(bytes, options).autoOrient().flatten({ background: BLACK });
     const { data, channels } = await rawPixels(upright, autoOrient.width * autoOrient.height);
     this.resampler.source({ ...placement, channels }).set(data);
@@ -184,20 +186,29 @@ async function inspectBySharp(bytes: Buffer, options: SharpOptions): Promise<Ima
 const lookText = (pixels: Pixels): string => Buffer.from(encodeLook(lookOf(pixels))).toString('base64');
 
 /** The same in one pass of libvips, which holds a few rows at a time; JPEGs are shrunk while they are decoded. */
-async function resizeBySharp(bytes: Buffer, options: SharpOptions, spec: RenderSpec): Promise<Uint8Array> {
-  const resized = sharp(bytes, options)
-    .autoOrient()
-    .flatten({ background: BLACK })
-    .resize(spec.widthPx, spec.heightPx, {
-      fit: FIT[spec.resize],
-      position: 'centre',
-      background: BLACK,
-      kernel: 'cubic',
-      // Off, so that the last factor of two at least is the kernel's: the same result whatever the JPEG's own scaling.
-      fastShrinkOnLoad: false,
-    });
+async function resizeBySharp(
+  bytes: Buffer,
+  options: SharpOptions,
+  spec: RenderSpec,
+  seen: { readonly width: number; readonly height: number },
+): Promise<Uint8Array> {
+  const upright = sharp(bytes, options).autoOrient().flatten({ background: BLACK });
+  const resized =
+    spec.resize === 'keep-aspect'
+      ? placed(upright, spec, placementOf(spec, seen.width, seen.height))
+      : upright.resize(spec.widthPx, spec.heightPx, {
+          ...{ fit: FIT[spec.resize], position: 'centre', background: BLACK },
+          ...KERNEL,
+        });
   const { data, channels } = await rawPixels(resized, spec.heightPx * spec.widthPx);
   return toChannels(data, channels, spec.channels);
+}
+
+function placed(picture: Sharp, { heightPx, widthPx }: RenderSpec, { height, width, top, left }: Placement): Sharp {
+  const [bottom, right] = [heightPx - top - height.toPx, widthPx - left - width.toPx];
+  return picture
+    .resize(width.toPx, height.toPx, { fit: 'fill', ...KERNEL })
+    .extend({ top, left, bottom, right, background: BLACK });
 }
 
 async function rawPixels(picture: Sharp, pixels: number): Promise<{ data: Uint8Array; channels: Channels }> {

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { resizings } from '../../core/dataset/framing.ts';
 
 /** What the decoder and its child processes say to each other, over the IPC channel. */
 const Render = z.object({
   heightPx: z.int().positive(),
   widthPx: z.int().positive(),
   channels: z.union([z.literal(1), z.literal(3)]),
-  resize: z.enum(['stretch', 'pad', 'crop']),
+  resize: z.enum(resizings),
+  keepAspect: z.object({ minPx: z.number().positive(), maxPx: z.number().positive() }).optional(),
 });
 
 /** Pictures of a request, at most: a message costs little against them, and the last ones are soon shared out. */

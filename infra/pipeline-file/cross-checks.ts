@@ -1,6 +1,7 @@
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import type { GraftError } from '../../core/errors.ts';
 import { messageOf } from '../../core/errors.ts';
+import { MEASURED } from '../../core/training/measured-normalization.ts';
 import { CHAMPION } from '../../core/training/warm-start.ts';
 import type { Finding } from '../../contracts/manifests.ts';
 import type { AutoKey } from '../../contracts/auto-config.ts';
@@ -44,24 +45,39 @@ const formulas = {
   'bgr-minus-mean': 'channels B, G, R, less 103.939, 116.779, 123.68',
 } as const;
 
-const normalization: Check = ({ config, place }, { problems }) => {
+const normalization: Check = ({ config, place }, { problems, warnings }) => {
   const { backbone } = config.model;
   const wanted = backboneFacts[backbone].normalization;
   const given = config.image.normalization;
   if (given === 'auto' || given === wanted) return;
+  const { strategy, weights } = config.model;
+  const pretrained = strategy !== 'scratch' && weights !== 'random';
+  if (given === MEASURED && (!pretrained || strategy === 'full' || strategy === 'gradual')) {
+    const message = `the weights were trained with ${wanted}; their first layers have to learn measured pixels`;
+    if (pretrained) warnings.push({ level: 'warning', code: 'NORMALIZATION_MEASURED', message });
+    return;
+  }
   problems.push(
     problem('NORMALIZATION_MISMATCH', {
       where: place(['image', 'normalization']),
       seen: shown(given),
       expected: `${backbone} was trained with ${wanted}: ${formulas[wanted]}`,
-      remedy: `write auto or ${wanted}, or choose another backbone`,
+      remedy:
+        given === MEASURED
+          ? 'write auto: frozen layers can’t learn another input (measured is for strategy full, gradual or scratch)'
+          : `write auto or ${wanted}, or choose another backbone`,
     }),
   );
 };
 
 const imageSize: Check = ({ config, place }, { problems }) => {
   const { minSizePx } = backboneFacts[config.model.backbone];
-  const size = config.image.size;
+  const { size, keepAspect } = config.image;
+  if (keepAspect.minPx > keepAspect.maxPx) {
+    const seen = `minPx ${keepAspect.minPx}, maxPx ${keepAspect.maxPx}`;
+    const where = place(['image', 'keepAspect']);
+    problems.push(problem('CONFIG_VALUE', { where, seen, expected: 'minPx at most maxPx', remedy: 'swap them' }));
+  }
   if (size === undefined || Math.min(...size) >= minSizePx) return;
   const expected = `at least ${minSizePx} pixels on each side for ${config.model.backbone}`;
   const remedy = 'raise it, or choose a smaller backbone';

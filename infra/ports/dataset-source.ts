@@ -44,6 +44,8 @@ export interface OpenSourceOptions {
   readonly task?: SourceTask;
   /** How medical pictures of more than eight bits are shown; what the file says, or its full range, where absent. */
   readonly window?: Window | null;
+  /** Says of the classes above what is said of a class, and of those below what is absent; Open Images alone has them. */
+  readonly hierarchy?: 'ignore' | 'expand';
   readonly signal?: AbortSignal;
 }
 

@@ -1,3 +1,4 @@
+import type { Framing } from '../../core/dataset/framing.ts';
 import type { GraftError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 
@@ -12,11 +13,8 @@ export interface ImageInfo {
 }
 
 /** How a picture becomes the network's input: `heightPx` × `widthPx` × `channels` uint8, gray or RGB, EXIF honoured. */
-export interface RenderSpec {
-  readonly heightPx: number;
-  readonly widthPx: number;
+export interface RenderSpec extends Framing {
   readonly channels: 1 | 3;
-  readonly resize: 'stretch' | 'pad' | 'crop';
 }
 
 /**

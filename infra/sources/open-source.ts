@@ -54,7 +54,7 @@ type Format = 'auto' | SourceFormat;
 /**
  * Opens a local folder, table or archive, `s3://bucket/prefix` (or an archive there), or an https archive; whatever lies
  * there is told apart by its layout where `format` is auto. Throws DATASET_MISSING, DATASET_FORMAT, DATASET_TASK,
- * DATASET_BUCKET, ARCHIVE_* and URL_* (input) with what was looked for.
+ * DATASET_BUCKET, DATASET_HIERARCHY, ARCHIVE_* and URL_* (input) with what was looked for.
  */
 export function openDatasetSource(setup: SourcesSetup): OpenDatasetSource {
   const opener = new Opener(setup);
@@ -63,8 +63,14 @@ export function openDatasetSource(setup: SourcesSetup): OpenDatasetSource {
     if (/^[a-z][a-z0-9+.-]+:/i.test(source) && !/^[a-z]:\\/i.test(source)) return opener.url(source, format, options);
     return opener.local(resolve(source), format, options);
   };
-  return async (source, format, options = {}) =>
-    withWindow(await open(source, format, options), options.window ?? null);
+  return async (source, format, options = {}) => {
+    const opened = await open(source, format, options);
+    if (options.hierarchy === 'expand' && opened.format !== 'open-images') {
+      const remedy = 'leave dataset.hierarchy out';
+      throw inputError('DATASET_HIERARCHY', opened.where, `${opened.format}, which has none`, 'open-images', remedy);
+    }
+    return withWindow(opened, options.window ?? null);
+  };
 }
 
 const ARCHIVE_NAME = /\.(?:zip|tar|tar\.gz|tgz)$/i;
@@ -180,7 +186,7 @@ class Opener {
   private async ofTree(
     tree: FileTree,
     format: Format,
-    { task, signal }: OpenSourceOptions,
+    { task, hierarchy, signal }: OpenSourceOptions,
     asFolder: () => Promise<DatasetSource>,
   ): Promise<DatasetSource> {
     const outline = await outlineOf(tree, signal);
@@ -200,7 +206,8 @@ class Opener {
     if (task !== undefined && !importer.tasks.includes(task))
       throw wrongTask(tree.where, importer.format, natural, task);
     const local = await this.onDisk(importer, tree, outline, signal);
-    return importer.open({ ...local, task: task ?? natural });
+    const expanding = hierarchy === 'expand' ? { hierarchy } : {};
+    return importer.open({ ...local, task: task ?? natural, ...expanding });
   }
 
   /** The tree as the importer needs it: on the disk, and with its tar files unpacked. */

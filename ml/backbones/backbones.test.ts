@@ -7,7 +7,7 @@ import { applyBlocks, paramsOf } from '../nn/apply-blocks.ts';
 import { inferenceContext, paramTensors, paramsIn, trainingContext } from '../nn/contexts.ts';
 import { classificationHead } from '../nn/head.ts';
 import { initialize } from '../nn/initialize.ts';
-import { checkPreprocessing, preprocess } from '../nn/preprocessing.ts';
+import { checkPreprocessing, normalizedBy, preprocess } from '../nn/preprocessing.ts';
 import { torchNames } from '../weights/torch/names.ts';
 import type { BackboneId } from './backbone.ts';
 import { countWeights } from './backbone.ts';
@@ -193,6 +193,18 @@ describe('preprocessing', () => {
   ] as const)('%s', (id, expected) => {
     const y = preprocess(createBackbone(id).preprocessing, tf.tensor4d([0, 127, 255], [1, 1, 1, 3])).dataSync();
     for (const [channel, value] of expected.entries()) expect(y[channel]).toBeCloseTo(value, 5);
+  });
+
+  it('takes measured figures in place of its own, and keeps the order of its channels', () => {
+    const name = 'measured:100,50,25/10,20,5';
+    const pixels = tf.tensor4d([110, 50, 20], [1, 1, 1, 3]);
+    const rgb = normalizedBy(createBackbone('tiny-cnn'), name);
+    expect([...preprocess(rgb.preprocessing, pixels).dataSync()]).toEqual([1, 0, -1]);
+    const bgr = normalizedBy(createBackbone('resnet50'), name);
+    expect([...preprocess(bgr.preprocessing, pixels).dataSync()]).toEqual([-1, 0, 1]);
+    expect(checkPreprocessing(rgb, name, 'shard').ok).toBe(true);
+    expect(checkPreprocessing(rgb, 'minus1-to-1', 'shard').ok).toBe(false);
+    expect(normalizedBy(bgr, 'bgr-minus-mean')).toBe(bgr);
   });
 
   it('refuses what was normalized otherwise', () => {

@@ -58,6 +58,9 @@ describe('files that a SavedModel decodes itself', () => {
     { heightPx: 32, widthPx: 40, channels: 3, resize },
     { heightPx: 24, widthPx: 24, channels: 1, resize },
   ]);
+  shapes.push({
+    ...{ heightPx: 32, widthPx: 40, channels: 3, resize: 'keep-aspect', keepAspect: { minPx: 20, maxPx: 30 } },
+  });
 
   it.each(shapes)(
     'are the very pixels that graft renders: $heightPx × $widthPx × $channels, $resize',

@@ -79,7 +79,7 @@ function side(body: FunctionBody, shape: Value, index: number): Value {
   return body.op('GatherV2', 'output', [shape, at, body.integer(0)], attr);
 }
 
-/** `placementOf` of infra/images/geometry.ts. */
+/** `placementOf` of core/dataset/framing.ts. */
 function axesOf(body: FunctionBody, height: Value, width: Value, image: PreparedImage): readonly [Axis, Axis] {
   const sides = [
     { fromPx: height, from: body.cast(height, DT.int32, DT.double), framePx: image.heightPx },
@@ -87,18 +87,34 @@ function axesOf(body: FunctionBody, height: Value, width: Value, image: Prepared
   ] as const;
   const own = sides.map(({ from, framePx }) => body.div(from, body.number(framePx)));
   const [a = '', b = ''] = own;
-  const shared = image.resize === 'pad' ? body.max(a, b) : body.min(a, b);
+  const shared = sharedFactor(body, [a, b], sides, image);
+  const bordered = image.resize === 'pad' || image.resize === 'keep-aspect';
   const axis = (index: 0 | 1): Axis => {
     const { framePx } = sides[index];
     const frame = body.number(framePx);
     const factor = image.resize === 'stretch' ? (own[index] ?? '') : shared;
-    if (image.resize !== 'pad') return { ...sides[index], to: frame, factor, at: body.number(0) };
+    if (!bordered) return { ...sides[index], to: frame, factor, at: body.number(0) };
     const fitting = body.round(body.div(sides[index].from, factor));
     const to = body.max(body.number(1), body.min(frame, fitting));
     const at = body.floor(body.div(body.sub(frame, to), body.number(2)));
     return { ...sides[index], to, factor, at };
   };
   return [axis(0), axis(1)];
+}
+
+/** `sharedFactor` of core/dataset/framing.ts; of no account where pictures are stretched. */
+function sharedFactor(
+  body: FunctionBody,
+  [down, across]: readonly [Value, Value],
+  [height, width]: readonly [{ readonly from: Value }, { readonly from: Value }],
+  { resize, keepAspect }: PreparedImage,
+): Value {
+  if (resize === 'crop') return body.min(down, across);
+  const fitting = body.max(down, across);
+  if (resize !== 'keep-aspect' || keepAspect === undefined) return fitting;
+  const short = body.div(body.min(height.from, width.from), body.number(keepAspect.minPx));
+  const long = body.div(body.max(height.from, width.from), body.number(keepAspect.maxPx));
+  return body.max(fitting, body.max(short, long));
 }
 
 /** [framePx, fromPx]: `planOf` of infra/images/resample/coefficients.ts as a matrix; noughts where the frame is empty. */

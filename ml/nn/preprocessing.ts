@@ -3,6 +3,8 @@ import type { GraftError } from '../../core/errors.ts';
 import { inputError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { isMeasuredName, measuredFigures } from '../../core/training/measured-normalization.ts';
+import type { MeasuredName } from '../../core/training/measured-normalization.ts';
 
 /**
  * What a network wants done to pixels: y = x · scale + shift for each of R, G, B, with x in 0–255, then the channels in
@@ -17,7 +19,8 @@ export interface Preprocessing {
   readonly channelOrder: 'rgb' | 'bgr';
 }
 
-export type PreprocessingId = 'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1' | 'bgr-minus-mean';
+export type PreprocessingId =
+  'minus127-over128' | 'imagenet-mean-std' | 'minus1-to-1' | 'bgr-minus-mean' | MeasuredName;
 
 /** EfficientNet-Lite in TensorFlow: (x − 127)/128 (tensorflow/tpu efficientnet/lite/efficientnet_lite_builder.py). */
 export const minus127Over128: Preprocessing = scaleShift('minus127-over128', [127, 127, 127], [128, 128, 128]);
@@ -48,6 +51,14 @@ function scaleShift(id: PreprocessingId, mean: Rgb, divisor: Rgb): Preprocessing
     shift: [-mean[0] / divisor[0], -mean[1] / divisor[1], -mean[2] / divisor[2]],
     channelOrder: 'rgb',
   };
+}
+
+/** The backbone with the normalization that `name` holds figures of; as it is where that is none of measured figures. */
+export function normalizedBy<T extends { readonly preprocessing: Preprocessing }>(backbone: T, name: string): T {
+  const figures = measuredFigures(name);
+  if (figures === null || !isMeasuredName(name)) return backbone;
+  const { channelOrder } = backbone.preprocessing;
+  return { ...backbone, preprocessing: { ...scaleShift(name, figures.mean, figures.deviation), channelOrder } };
 }
 
 /** float32 RGB 0–255 [batch, height, width, 3] → what the network takes, same shape. */

@@ -5,6 +5,7 @@ import { learningDetector } from '../detectors/detector-programs.ts';
 import type { LearningDetector } from '../detectors/detector-programs.ts';
 import { createDetector } from '../detectors/index.ts';
 import { initialize } from '../nn/initialize.ts';
+import { normalizedBy } from '../nn/preprocessing.ts';
 import { loadBackboneWeights } from '../weights/load.ts';
 import { areOfDetector, detectorWeightsOf } from '../weights/load-detector.ts';
 import { readWeights } from '../weights/read-weights.ts';
@@ -19,11 +20,11 @@ export interface DetectorStart {
 
 /** The detector that a model describes, and which part of it learns. */
 export function buildDetector(description: ModelDescription, lastN: number): LearningDetector {
-  const { detector, classes, image, backbone } = description;
+  const { detector, classes, image, backbone, normalization } = description;
   if (!detector) throw inputError('CONFIG_VALUE', 'model.detector', 'null', 'a detector', 'write task: classification');
   const { heightPx, widthPx } = image;
   const shape = { classes: classes.length, heightPx, widthPx };
-  const trunk = createBackbone(backbone);
+  const trunk = normalizedBy(createBackbone(backbone), normalization);
   return learningDetector(createDetector(trunk, detector, shape), cutOf(description, lastN, trunk));
 }
 

@@ -5,6 +5,7 @@ import type { HeadLayer } from '../../core/training/model-description.ts';
 import { inputError } from '../../core/errors.ts';
 import { classificationHead } from '../nn/head.ts';
 import type { Block, ParamSpec } from '../nn/module.ts';
+import { normalizedBy } from '../nn/preprocessing.ts';
 
 export interface ModelShape {
   readonly backbone: BackboneId;
@@ -15,6 +16,8 @@ export interface ModelShape {
   readonly cut?: string | undefined;
   readonly head?: readonly HeadLayer[] | undefined;
   readonly firstKernels?: 'average' | undefined;
+  /** The backbone's own where absent, or any of the names that stand for a backbone's. */
+  readonly normalization?: string | undefined;
 }
 
 /** A backbone with its head, cut where learning begins. */
@@ -33,7 +36,8 @@ export interface Model {
 
 /** Which blocks learn: none of the backbone's (`head`), its last `lastN` (`last-n`), or all (`gradual`, `full`, `scratch`). */
 export function buildModel(shape: ModelShape, lastN: number): Model {
-  const backbone = averaging(endedAt(createBackbone(shape.backbone), shape.cut), shape);
+  const own = normalizedBy(createBackbone(shape.backbone), shape.normalization ?? '');
+  const backbone = averaging(endedAt(own, shape.cut), shape);
   const head = classificationHead({
     channels: backbone.featureChannels,
     classes: shape.classes.length,

@@ -83,6 +83,8 @@ describe('hostile and broken files are refused, with nothing read outside of the
     ['bomb-gzip.h5', /MODEL_FORMAT.*compressed or in pieces/],
     ['link.h5', /MODEL_FORMAT.*a link or a type/],
     ['cycle.h5', /MODEL_FORMAT.*deep/],
+    ['lambda.h5', /^MODEL_LAYER: .*class Lambda.*Python code/],
+    ['lambda.keras', /^MODEL_LAYER: .*class Lambda.*Python code/],
     ['numbers.weights.h5', /MODEL_FORMAT.*no names of layers.*model\.save/],
   ])('%s', async (name, message) => {
     await expect(readWeights(fixture(name))).rejects.toThrow(message);

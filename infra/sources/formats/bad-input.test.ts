@@ -26,7 +26,7 @@ interface Said {
 const GOOD: Said = { edges: [4, 4, 20, 16] };
 
 interface Tool {
-  readonly format: 'voc' | 'coco' | 'yolo';
+  readonly format: 'voc' | 'coco' | 'yolo' | 'bdd100k' | 'open-images';
   /** Files that say this of `<name>.jpg`, by path, and where the pictures lie. */
   files(said: Readonly<Record<string, Said>>): Record<string, string>;
   readonly pictures: string;
@@ -89,6 +89,45 @@ const coco: Tool = {
   },
 };
 
+const bdd100k: Tool = {
+  format: 'bdd100k',
+  pictures: 'images/100k/train',
+  files: (said) => {
+    const frames = Object.entries(said).map(
+      ([
+        name,
+        {
+          edges: [x1, y1, x2, y2],
+          label: category = 'car',
+        },
+      ]) => ({
+        ...{ name: `${name}.jpg`, labels: [{ category, box2d: { x1, y1, x2, y2 } }] },
+      }),
+    );
+    return { 'labels/det_20/det_train.json': JSON.stringify(frames) };
+  },
+};
+const openImages: Tool = {
+  format: 'open-images',
+  pictures: 'train',
+  files: (said) => {
+    const rows = Object.entries(said).map(
+      ([
+        name,
+        {
+          edges: [xMin, yMin, xMax, yMax],
+          label = '/m/01',
+        },
+      ]) => [name, label, xMin / 40, xMax / 40, yMin / 30, yMax / 30].join(','),
+    );
+    const header = 'ImageID,LabelName,XMin,XMax,YMin,YMax';
+    return {
+      'train-annotations-bbox.csv': `${[header, ...rows].join('\n')}\n`,
+      'class-descriptions.csv': '/m/01,cat\n',
+    };
+  },
+};
+
 const BAD: Readonly<Record<string, Said>> = {
   reversed: { edges: [20, 4, 4, 16] },
   outside: { edges: [50, 4, 60, 16] },
@@ -133,6 +172,21 @@ describe.each([voc, yolo, coco])('annotations of $format', (tool) => {
     // What a COCO file does not list is not part of the set.
     if (tool.format !== 'coco') expect(seen['unsaid']).toBe('ANNOTATION_ORPHAN');
   });
+});
+
+describe.each([bdd100k, openImages])('annotations of $format', (tool) => {
+  it.each(Object.entries(BAD))('with a box %s are ANNOTATION_BOX', async (_, bad) => {
+    expect(await read(tool, { bad, good: GOOD })).toMatchObject({ bad: 'ANNOTATION_BOX', good: 'good' });
+  });
+
+  it('without their picture, or missing for a picture, are said to be so', async () => {
+    const seen = await read(tool, { gone: GOOD, good: GOOD });
+    expect(seen).toEqual({ gone: 'ANNOTATION_ORPHAN', good: 'good', unsaid: 'ANNOTATION_ORPHAN' });
+  });
+});
+
+it('a class of Open Images that nobody described is ANNOTATION_CLASS', async () => {
+  await expect(read(openImages, { unknown: { ...GOOD, label: '/m/99' } })).rejects.toThrow('ANNOTATION_CLASS');
 });
 
 describe('VOC files', () => {

@@ -10,6 +10,8 @@ export interface Opening {
   readonly tree: FileTree;
   readonly outline: Outline;
   readonly task: SourceTask;
+  /** What is said of a class is said of its kind too, where the format has kinds of classes. */
+  readonly hierarchy?: 'expand' | undefined;
 }
 
 /** One tool's layout of pictures and annotations. */

@@ -12,10 +12,13 @@ const MAX_ATTRIBUTE_TEXTS = 10_000;
 /** Bytes that an HDF5 file begins with (HDF5 File Format Specification 3.0, II.A). */
 export const HDF5_SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a] as const;
 
+/** The layers of a model that Keras saved whole, as JSON. */
+export const MODEL_CONFIG = 'model_config';
+
 /** What a file holds, by path: `model_weights/conv1/conv1/kernel:0`. */
 export interface Hdf5Contents {
   readonly tensors: ReadonlyMap<string, TensorData>;
-  /** Lists of texts that are attributes, by path and name: `model_weights@layer_names`. */
+  /** Lists of texts that are attributes, by path and name: `model_weights@layer_names`, `@model_config`. */
   readonly texts: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -111,8 +114,9 @@ class Walk {
     for (const [name, attribute] of Object.entries(group.attrs)) {
       // Keras cuts a long list into `layer_names0`, `layer_names1` …
       const list = /^(layer_names|weight_names)(\d*)$/.exec(name)?.[1];
+      const value: unknown = list === undefined && name !== MODEL_CONFIG ? null : attribute.value;
+      if (name === MODEL_CONFIG && typeof value === 'string') this.texts.set(`${path}@${name}`, [value]);
       if (list === undefined) continue;
-      const value: unknown = attribute.value;
       const texts = Array.isArray(value) ? value : [];
       if (texts.length > MAX_ATTRIBUTE_TEXTS || !texts.every((text) => typeof text === 'string')) {
         throw malformed(this.where, `${path}@${name} is no list of names`, 'names');

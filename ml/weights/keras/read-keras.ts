@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { TensorData } from '../../../core/checkpoint/tensor-data.ts';
 import type { GraftError } from '../../../core/errors.ts';
 import { inputError, messageOf } from '../../../core/errors.ts';
-import { readHdf5 } from './hdf5.ts';
+import { MODEL_CONFIG, readHdf5 } from './hdf5.ts';
 
 /** Tensors by layer and variable: `conv1/kernel`, `bn_Conv1/moving_mean`. */
 export type KerasTensors = Map<string, TensorData>;
@@ -18,6 +18,7 @@ const MAX_NESTING = 8;
  */
 export async function readKerasH5(bytes: Uint8Array, where: string): Promise<KerasTensors> {
   const contents = await readHdf5(bytes, where);
+  for (const config of contents.texts.get(`@${MODEL_CONFIG}`) ?? []) refuseCode(jsonOf(config), where);
   const root = contents.texts.has('model_weights@layer_names') ? 'model_weights' : '';
   const layers = contents.texts.get(`${root}@layer_names`);
   if (layers === undefined) {
@@ -36,6 +37,32 @@ export async function readKerasH5(bytes: Uint8Array, where: string): Promise<Ker
     }
   }
   return tensors;
+}
+
+/**
+ * MODEL_LAYER for a network with a layer of Python code: nothing here runs it, and the weights around it would compute
+ * something else without.
+ */
+function refuseCode(config: unknown, where: string): void {
+  const found = /"class_name":"((?:TFOp|SlicingOp)?Lambda)"/.exec(JSON.stringify(config))?.[1];
+  if (found === undefined) return;
+  const seen = `a layer of class ${found}, which is Python code`;
+  throw inputError(
+    'MODEL_LAYER',
+    where,
+    seen,
+    'layers that are weights alone',
+    'save the part of the model without it',
+  );
+}
+
+/** Null for what is no JSON: names and weights stand without it. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Variables as Keras 3 calls them: Keras 2 wrote `depthwise_kernel:0`, Keras 1 `block1_conv1_W_1:0`. */
@@ -126,6 +153,7 @@ function parsed(config: Uint8Array, where: string): LayerConfig {
   } catch (error) {
     throw malformed(where, `config.json: ${messageOf(error)}`, 'JSON of Keras');
   }
+  refuseCode(json, where);
   const result = LayerConfig.safeParse(json);
   if (!result.success) throw malformed(where, 'config.json without layers', 'a Functional or Sequential model');
   return result.data;

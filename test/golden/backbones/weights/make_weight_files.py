@@ -73,8 +73,17 @@ def hostile():
     legacy("cycle.h5", cycle)
 
 
+def code():
+    """Networks with a layer of Python code."""
+    inputs = keras.Input((4,))
+    net = keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2, output_shape=(4,))(keras.layers.Dense(4)(inputs)))
+    net.save(HERE / "lambda.h5")
+    net.save(HERE / "lambda.keras")
+
+
 def main():
     net = model()
+    code()
     net.save(HERE / "small.h5")
     net.save(HERE / "small.keras")
     net.save_weights(HERE / "numbers.weights.h5")
