@@ -56,7 +56,7 @@ function madeUp(backbone: Backbone): Map<string, Float32Array> {
 function element(name: string, shape: readonly number[], value: number): number {
   // A depthwise kernel has one channel out; so has no other.
   const inputs = shape[3] === 1 ? shape.slice(0, 2) : shape.slice(0, -1);
-  if (name.endsWith('/kernel')) return value * Math.sqrt(6 / elementCount(inputs));
+  if (name.endsWith('/kernel')) return value * Math.sqrt((name.includes('project') ? 3 : 6) / elementCount(inputs));
   return /\/(gamma|moving_variance)$/.test(name) ? 1 + 0.5 * value : 0.1 * value;
 }
 

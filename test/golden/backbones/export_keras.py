@@ -4,7 +4,8 @@
     python export_keras.py OUT NAME SIZE…       # tensorflow-cpu 2.21, keras 3.15
 
 writes into the folder OUT `NAME.h5`, `NAME.keras`, `NAME.sm/` (a SavedModel) and, for each SIZE, `NAME-SIZE.f32`: the feature
-map of the made-up picture, float32, row-major, and its shape in `NAME-SIZE.json`. NAME is graft's.
+map of the made-up picture, row-major, and its shape in `NAME-SIZE.json`. NAME is graft's. The files hold float32; the features
+are computed in double precision with the same weights, so that one rounding is measured and not two.
 
     python export_keras.py golden
 
@@ -46,7 +47,8 @@ def made_up_value(layer, variable):
     value = uniform(f"{variable_path(layer)}/{variable.name}", shape)
     if variable.name == "kernel":
         inputs = np.prod(shape[:2]) if isinstance(layer, keras.layers.DepthwiseConv2D) else np.prod(shape[:-1])
-        return value * np.sqrt(6 / inputs)
+        # He's 2 makes up for the half that a ReLU takes; behind a projection there is none, and residuals would add up.
+        return value * np.sqrt((3 if "project" in layer.name else 6) / inputs)
     if variable.name in ("gamma", "moving_variance"):
         return 1 + 0.5 * value
     return 0.1 * value
@@ -75,7 +77,7 @@ def build(name, size, top):
     number(model)
     for layer in model.layers:
         for variable in layer.weights:
-            variable.assign(made_up_value(layer, variable))
+            variable.assign(made_up_value(layer, variable).astype(np.float32))
         if isinstance(layer, keras.layers.Normalization):
             # It keeps a copy of its variables.
             layer.finalize_state()
@@ -102,6 +104,7 @@ def main(out, name, sizes):
     model.save(out / f"{name}.h5")
     model.save(out / f"{name}.keras")
     model.export(out / f"{name}.sm", verbose=False)
+    keras.config.set_floatx("float64")
     for size in sizes:
         values = features(name, size).astype(np.float32)
         (out / f"{name}-{size}.f32").write_bytes(values.tobytes())
