@@ -19,6 +19,7 @@ describe('files in COCO’s form', () => {
       ok: true,
       value: {
         foreign: 0,
+        imageIds: [3, 20],
         set: {
           images: 2,
           categories: ['person', 'toothbrush'],
