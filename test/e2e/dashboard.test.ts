@@ -118,7 +118,7 @@ test('an image is tried', async () => {
 
 test('a run is followed as it trains, asks a person, and is approved by clicking; then rolled back and promoted', async () => {
   const { page, complaints } = watched;
-  await writeFile(join(dir, 'second.yaml'), pipeline(2, 60, 'approval: manual'));
+  await writeFile(join(dir, 'second.yaml'), pipeline(2, 240, 'approval: manual'));
   const { runId } = await cli.json<{ runId: string }>('run', 'second.yaml', '--detach');
   await visit(page, `${origin}/runs/${runId}`);
   const step = page.locator('.stats > div', { hasText: /^Step/ }).locator('dd').first();
@@ -150,7 +150,13 @@ test('a run is followed as it trains, asks a person, and is approved by clicking
   const { entries } = await cli.json<{ entries: { to: number; reason: string }[] }>('models', 'history', 'shapes');
   expect(entries.map(({ to }) => to).sort()).toEqual([1, 1, 2, 2]);
   expect(JSON.stringify(entries)).toContain('worse in the field');
-  expect(complaints).toEqual([]);
+  // The browser notes the refusal of the tab that came second, where it was refused.
+  expect(
+    complaints.filter(
+      (each) =>
+        !each.endsWith('/models/shapes: Failed to load resource: the server responded with a status of 409 (Conflict)'),
+    ),
+  ).toEqual([]);
 });
 
 async function act(page: Page, name: string, why: string): Promise<void> {

@@ -103,7 +103,7 @@ test('the dashboard shows its figures, its worst pictures, and what it finds in 
   expect((await ask(`images/${worst?.sha256 ?? ''}`)).headers.get('content-type')).toMatch(/^image\//);
   const curves = Curves.parse(await (await ask(`runs/${runId}/evaluation/curves?class=0`)).json());
   expect(curves).toMatchObject({ label: evaluation.classes[0], roc: null });
-  const body = await readFile(join(dir, 'shapes/coco/images/00000.jpg'));
+  const body = await readFile(join(dir, 'shapes/bdd/images/00000.jpg'));
   const tried = await ask('predict?model=shapes@1', {
     method: 'POST',
     body,
