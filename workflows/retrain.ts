@@ -66,6 +66,7 @@ async function pipeline(input: RetrainInput, progress: RunTracker, desk: Approva
       ...freshness(config, 'train'),
     }),
   );
+  progress.trainingEnded(trained.output);
   if (input.trialOf !== undefined) progress.trainedTo(trained);
   progress.weightsAre(trained.output.weights.sha256);
   progress.found(trained.output.findings ?? []);

@@ -35,6 +35,7 @@ export class RunTracker {
   private running: StageName | null = null;
   private readonly stages: StageSummary[] = [];
   private training: TrainingProgress | null = null;
+  private trainingIsOver = false;
   private readonly findings: Finding[] = [];
   private gate: readonly GateRule[] = [];
   private dataset: RunReport['dataset'] = null;
@@ -67,7 +68,15 @@ export class RunTracker {
   }
 
   trainingAt(update: TrainingProgress): void {
-    this.training = update;
+    // Told while it trained, heard when it is over.
+    if (!this.trainingIsOver) this.training = update;
+  }
+
+  /** What was told last may be ten seconds old, and what the heartbeats said is gone: the counter must not go back. */
+  trainingEnded({ steps, epochs }: { readonly steps: number; readonly epochs: number }): void {
+    this.trainingIsOver = true;
+    const { training } = this;
+    if (training) this.training = { ...training, phase: 'finishing', step: steps, epoch: epochs, etaSeconds: 0 };
   }
 
   found(findings: readonly Finding[]): void {

@@ -136,7 +136,9 @@ test('a run is followed as it trains, asks a person, and is approved by clicking
   await page.getByText('Completed').first().waitFor({ timeout: 120_000 });
 
   const late = await lateness(runId, await seen());
-  console.log(`steps were on the page ${late.median} ms after they were made (median; at most ${late.most} ms)`);
+  console.log(
+    `${late.within} of ${late.steps} steps were on the page within 2 s (median ${late.median} ms, at most ${late.most} ms)`,
+  );
   expect(late.steps).toBeGreaterThan(2);
 
   await visit(page, `${origin}/models/shapes`);
@@ -216,7 +218,8 @@ async function lateness(runId: string, seen: readonly (readonly [number, number]
   const late = seen
     .flatMap(([step, atMs]) => (made.has(step) ? [atMs - (made.get(step) ?? 0)] : []))
     .sort((a, b) => a - b);
-  return { steps: late.length, median: late[Math.floor(late.length / 2)] ?? NaN, most: late.at(-1) ?? NaN };
+  const within = late.filter((each) => each <= 2000).length;
+  return { steps: late.length, within, median: late[Math.floor(late.length / 2)] ?? NaN, most: late.at(-1) ?? NaN };
 }
 
 test('the report opens from disk with JavaScript off, asks for nothing, and has its pictures', async () => {

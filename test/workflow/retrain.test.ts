@@ -103,7 +103,10 @@ describe('a run', () => {
       expect(running.stages).toHaveLength(4);
       release();
       await handle.result();
-      expect(await handle.query(progressQuery)).toMatchObject({ status: 'completed', stage: null });
+      const over = await handle.query(progressQuery);
+      expect(over).toMatchObject({ status: 'completed', stage: null });
+      // What was told last may be old: its last step is the training's own.
+      expect(over.training).toMatchObject({ phase: 'finishing', step: 8, epoch: 1 });
     });
   });
 
