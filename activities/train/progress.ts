@@ -40,7 +40,9 @@ export class ProgressView {
     } else if (event.kind === 'epoch') {
       this.progress = { ...this.progress, lastEpoch: event.metrics };
     } else if (event.kind === 'trained') {
-      this.progress = { ...this.progress, phase: 'finishing' };
+      // Steps are told of twice a second: the last ones by this alone.
+      const { steps, epochs } = event.result;
+      this.progress = { ...this.progress, phase: 'finishing', step: steps, epoch: epochs, etaSeconds: 0 };
     } else if (event.kind === 'step') {
       const { step, totalSteps, epoch, loss, imagesPerSecond, residentMb } = event;
       this.progress = {

@@ -131,7 +131,9 @@ describe('progress', () => {
     expect(told.slice(0, 4)).toEqual([0, 11, 21, 31]);
     expect(told.length).toBeLessThan(20);
     expect(heartbeats.length).toBeGreaterThan(300);
-    expect(heartbeats.at(-1)).toMatchObject({ phase: 'finishing', step: 300, attempt: 1, totalEpochs: 5 });
+    expect(heartbeats.at(-2)).toMatchObject({ phase: 'training', step: 300, attempt: 1, totalEpochs: 5 });
+    // What the result says of itself, which here is another child's.
+    expect(heartbeats.at(-1)).toMatchObject({ phase: 'finishing', step: 50, etaSeconds: 0 });
   });
 
   it('does not begin anew with a retry: crashes can’t fill the history', async () => {
