@@ -128,7 +128,8 @@ export class ServedModel {
         if (value.kind === 'scored') this.open.get(value.id)?.resolve(value.probabilities);
         if (value.kind === 'failed') throw failureOf(value);
       }
-      if (this.state === 'live') throw lost('it ended unasked');
+      // Nothing is to wait for a child that is gone, asked or not.
+      if (this.state === 'live' || this.open.size > 0) throw lost('it ended unasked');
     } catch (error) {
       this.lose(error instanceof GraftError ? error : lost(String(error)));
     }
