@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Figures of a detector on one side: what an evaluation, a registered version and `graft eval --json` say. */
-const Interval = z.object({ value: z.number(), low: z.number(), high: z.number() });
+export const Interval = z.object({ value: z.number(), low: z.number(), high: z.number() });
 
 /** As pycocotools gives them; −1 where nothing contributes. */
 export const CocoFigures = z.object({

@@ -8,7 +8,6 @@ import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import { MEASURED } from '../../core/training/measured-normalization.ts';
 import { currentActivity } from '../lib/activity-context.ts';
-import { beating } from '../lib/beating.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { localSide } from '../lib/local-side.ts';
@@ -45,17 +44,12 @@ export function createAdviseActivities(ports: TrainPorts) {
         output: Settled,
         compute: () =>
           withScratch(ports, 'advise', async (workDir) => {
-            // A child that compiles or measures has nothing to say for long.
-            const rest = beating(activity, () => ({ stage: 'advise' }));
-            try {
-              const side = await localSide(ports, prepared.sides.train, activity);
-              const normalization = await normalizationFor(ports, config, prepared, activity);
-              const base = { ports, activity, prepared, normalization, side, workDir, limitMb };
-              const weightsPath = weights?.path ?? null;
-              return { output: await settle({ ...base, weightsPath, config }), parts: [] };
-            } finally {
-              rest();
-            }
+            activity.heartbeat({ stage: 'advise' });
+            const side = await localSide(ports, prepared.sides.train, activity);
+            const normalization = await normalizationFor(ports, config, prepared, activity);
+            const base = { ports, activity, prepared, normalization, side, workDir, limitMb };
+            const weightsPath = weights?.path ?? null;
+            return { output: await settle({ ...base, weightsPath, config }), parts: [] };
           }),
       });
       const settled = withSettled(config, answer.output);

@@ -3,6 +3,7 @@ import { GateConfig } from '../../contracts/gate-config.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { GateInput, GateResult } from '../../contracts/stages.ts';
 import { judge } from '../../core/promotion/gate.ts';
+import { sameClasses } from '../../core/promotion/same-classes.ts';
 import type { ChampionState, Scores } from '../../core/promotion/gate.ts';
 import { currentActivity } from '../lib/activity-context.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
@@ -104,8 +105,6 @@ function addressOf(met: Met) {
 function isItself({ weights, model }: ModelVersion, trained: TrainOutput): boolean {
   return weights.sha256 === trained.weights.sha256 && sameClasses(model.classes, trained.model.classes);
 }
-
-const sameClasses = (a: readonly string[], b: readonly string[]): boolean => a.join('\n') === b.join('\n');
 
 /** The decision that made this very model champion, if it was taken under the same rules: a rerun changes nothing. */
 async function standingDecision(

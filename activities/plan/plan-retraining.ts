@@ -6,7 +6,6 @@ import type { PlanRetrainingInput } from '../../contracts/retraining.ts';
 import { failedError } from '../../core/errors.ts';
 import { unwrap } from '../../core/result.ts';
 import { currentActivity } from '../lib/activity-context.ts';
-import { beating } from '../lib/beating.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { encodeLines, putPart } from '../lib/json-lines.ts';
 import { parseAs, readJson, writeJsonIfAbsent } from '../lib/json-object.ts';
@@ -28,19 +27,15 @@ export function createPlanActivities(ports: PlanPorts) {
 async function planRetraining(ports: PlanPorts, input: PlanRetrainingInput): Promise<RetrainingPlan> {
   const { store } = ports;
   const activity = currentActivity();
-  const rest = beating(activity, () => 'planning');
+  activity.heartbeat('planning');
   const key = `runs/${input.runId}/plan.json`;
   const stored = async (): Promise<RetrainingPlan | null> =>
     unwrap(await readJson(store, key, parseAs(RetrainingPlan)))?.value ?? null;
-  try {
-    const known = await stored();
-    if (known) return known;
-    await writeJsonIfAbsent(store, key, await freshPlan(ports, input, activity.signal));
-    const mine = await stored();
-    if (mine) return mine;
-  } finally {
-    rest();
-  }
+  const known = await stored();
+  if (known) return known;
+  await writeJsonIfAbsent(store, key, await freshPlan(ports, input, activity.signal));
+  const mine = await stored();
+  if (mine) return mine;
   throw failedError('PLAN_GONE', `${store.bucket}/${key}`, 'it is gone right after it was written', 'what was written');
 }
 

@@ -2,6 +2,7 @@ import type { AliasChangeInput, AliasChangePlan, AliasChangeResult } from '../..
 import { GateOutput } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import { failedError, inputError } from '../../core/errors.ts';
+import { sameClasses } from '../../core/promotion/same-classes.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { readAliases, readLedgerEntry, readRetired, readVersion } from '../lib/registry.ts';
@@ -51,16 +52,13 @@ async function plan({ store }: TrainPorts, input: AliasChangeInput): Promise<Ali
     throw inputError('VERSION_RETIRED', `${model} version ${to}`, seen, 'a version whose weights are kept', remedy);
   }
   const holder = from === null || from === to ? null : await readVersion(store, model, from).catch(() => null);
-  if (holder && !allowClassMapChange && !sameClasses(holder, wanted)) {
+  if (holder && !allowClassMapChange && !sameClasses(holder.model.classes, wanted.model.classes)) {
     const seen = `${wanted.model.classes.slice(0, 8).join(', ')} instead of ${holder.model.classes.slice(0, 8).join(', ')}`;
     const remedy = 'say --allow-class-map-change if whoever asks the model knows the other classes';
     throw inputError('CLASS_MAP', `${model} version ${to}`, `it knows other classes: ${seen}`, 'the same ones', remedy);
   }
   return { from, to };
 }
-
-const sameClasses = (a: ModelVersion, b: ModelVersion): boolean =>
-  a.model.classes.join('\n') === b.model.classes.join('\n');
 
 /** The version that the last move of the alias left; null where it never stood at another. */
 export async function standingBefore(

@@ -6,6 +6,7 @@ import { someOf } from '../../core/dataset/names.ts';
 import { compareText } from '../../core/dataset/order.ts';
 import { unitOf } from '../../core/dataset/split-units.ts';
 import { failedError, inputError } from '../../core/errors.ts';
+import { sameClasses } from '../../core/promotion/same-classes.ts';
 import { winsAndLosses } from '../../core/promotion/paired.ts';
 import { judgeWatch } from '../../core/promotion/watch.ts';
 import { evaluateOnTest } from '../evaluate/evaluate.ts';
@@ -81,12 +82,10 @@ async function contestants({ store }: TrainPorts, { model, alias }: ShadowInput)
   }
   const number = await standingBefore(store, model, alias, value.ledgerSeq);
   const found = number === null ? null : await readVersion(store, model, number);
-  const usable = found !== null && sameClasses(found, champion) && !(await readRetired(store, model, found.version));
+  const comparable = found !== null && sameClasses(found.model.classes, champion.model.classes);
+  const usable = comparable && !(await readRetired(store, model, found.version));
   return { champion, before: usable ? found : null };
 }
-
-const sameClasses = (a: ModelVersion, b: ModelVersion): boolean =>
-  a.model.classes.join('\n') === b.model.classes.join('\n');
 
 function fitting({ name, version, model }: ModelVersion, { classes, images }: DatasetManifest): void {
   const unknown = classes.filter((label) => !model.classes.includes(label));

@@ -6,7 +6,6 @@ import { decide } from '../../core/schedules/decide.ts';
 import type { DatasetChange } from '../../core/schedules/decide.ts';
 import { currentActivity } from '../lib/activity-context.ts';
 import type { RunningActivity } from '../lib/activity-context.ts';
-import { beating } from '../lib/beating.ts';
 import { datasetItems, requireDataset } from '../lib/dataset.ts';
 import { atActivityEdge } from '../lib/error-boundary.ts';
 import { sha256Of } from '../lib/hash.ts';
@@ -24,28 +23,24 @@ export function createScheduleActivities(ports: SchedulePorts) {
       const { input, runId, datasetVersion, datasetManifestKey } = given;
       const { scheduleId, trigger, config } = input;
       const activity = currentActivity();
-      const rest = beating(activity, () => 'comparing');
-      try {
-        // Who is told of a run changes nothing of its result.
-        const { notify: _, ...telling } = config;
-        const configSha256 = sha256Of(canonicalJson(telling));
-        const last = await readTrained(ports, scheduleId);
-        const isOther = last !== null && last.datasetVersion !== datasetVersion;
-        const change = isOther ? await changeSince(ports, last, datasetManifestKey, activity) : null;
-        const now = new Date(ports.clock.nowMs()).toISOString();
-        const decision: ScheduleDecision = {
-          kind: 'graft.schedule-decision/1',
-          ...{ scheduleId, runId, at: now, datasetVersion, datasetManifestKey, configSha256 },
-          ...decide(trigger, { datasetVersion, configSha256 }, last, change),
-          newImages: change?.newImages ?? null,
-          drift: change?.drift ?? null,
-        };
-        // One object a tick, however often it is tried: the run's id is the tick's own.
-        await writeJson(ports.store, `schedules/${scheduleId}/decisions/${runId}.json`, decision);
-        return decision;
-      } finally {
-        rest();
-      }
+      activity.heartbeat('comparing');
+      // Who is told of a run changes nothing of its result.
+      const { notify: _, ...telling } = config;
+      const configSha256 = sha256Of(canonicalJson(telling));
+      const last = await readTrained(ports, scheduleId);
+      const isOther = last !== null && last.datasetVersion !== datasetVersion;
+      const change = isOther ? await changeSince(ports, last, datasetManifestKey, activity) : null;
+      const now = new Date(ports.clock.nowMs()).toISOString();
+      const decision: ScheduleDecision = {
+        kind: 'graft.schedule-decision/1',
+        ...{ scheduleId, runId, at: now, datasetVersion, datasetManifestKey, configSha256 },
+        ...decide(trigger, { datasetVersion, configSha256 }, last, change),
+        newImages: change?.newImages ?? null,
+        drift: change?.drift ?? null,
+      };
+      // One object a tick, however often it is tried: the run's id is the tick's own.
+      await writeJson(ports.store, `schedules/${scheduleId}/decisions/${runId}.json`, decision);
+      return decision;
     }),
 
     /** After a training that completed: what the next tick is compared with. */

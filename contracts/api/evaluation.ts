@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CocoFigures, DetectionErrors } from '../detection-metrics.ts';
+import { ClassDetectionFigures, CocoFigures, DetectionErrors, Interval } from '../detection-metrics.ts';
 import { Finding } from '../manifests.ts';
 import { pageAnswer, pageQuery, Point } from './common.ts';
 
@@ -73,15 +73,9 @@ export const ClassEvaluation = z.object({
 });
 export type ClassEvaluation = z.infer<typeof ClassEvaluation>;
 
-const ClassPrecision = z.object({ AP: z.number(), AP50: z.number() });
-export const DetectedClassRow = ClassPrecision.extend({
+export const DetectedClassRow = ClassDetectionFigures.omit({ voc07: true, voc10: true, precisionAt50: true }).extend({
   index: z.int(),
-  label: z.string(),
-  objects: z.int(),
-  detections: z.int(),
-  AP75: z.number(),
-  AR100: z.number(),
-  champion: ClassPrecision.nullable(),
+  champion: ClassDetectionFigures.pick({ AP: true, AP50: true }).nullable(),
 });
 export type DetectedClassRow = z.infer<typeof DetectedClassRow>;
 
@@ -105,8 +99,6 @@ export const JudgedPicture = z.object({
 });
 export type JudgedPicture = z.infer<typeof JudgedPicture>;
 
-const Bounds = z.object({ value: z.number(), low: z.number(), high: z.number() });
-
 /** How good a detector is on its test pictures. Absent figures are −1, as in pycocotools. */
 export const DetectionEvaluation = z.object({
   task: z.literal('detection'),
@@ -117,7 +109,7 @@ export const DetectionEvaluation = z.object({
   coco: CocoFigures,
   voc07: z.number(),
   voc10: z.number(),
-  intervals: z.object({ AP: Bounds, AP50: Bounds }),
+  intervals: z.object({ AP: Interval, AP50: Interval }),
   perClass: z.array(DetectedClassRow),
   /** TIDE's: why precision is lost. */
   errors: DetectionErrors,
