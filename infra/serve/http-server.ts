@@ -90,8 +90,11 @@ function addPredict(app: FastifyInstance, { current, metrics, dir, maxInside }: 
       if (!query.success) throw inputProblem('SERVE_QUERY', 'top', z.prettifyError(query.error));
       const { body } = request;
       if (!Buffer.isBuffer(body) || body.length === 0) throw inputProblem('IMAGE_EMPTY', 'the request', '0 bytes');
-      const model = live(current());
-      const scores = await throughFile(dir, body, (path) => model.predict(path));
+      // Taken in the very turn in which it is asked: one that waits for a file meanwhile would not be known to be in use.
+      const { model, scores } = await throughFile(dir, body, async (path) => {
+        const taken = live(current());
+        return { model: taken, scores: await taken.predict(path) };
+      });
       const { name, version, model: description } = model.version;
       const ranked = description.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
       ranked.sort((a, b) => b.score - a.score);
