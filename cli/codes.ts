@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { BackboneName } from '../core/backbone-facts.ts';
 import { backboneFacts, backboneNames } from '../core/backbone-facts.ts';
 import { inputError } from '../core/errors.ts';
@@ -12,6 +12,7 @@ import { renderShards, withPictures } from './lib/scoring.ts';
 import type { BadPicture, Picture, Shard } from './lib/scoring.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
+import { positive } from './lib/positive.ts';
 
 interface CodesOptions {
   readonly backbone: BackboneName;
@@ -96,10 +97,4 @@ async function pixels(
   }
   refuseBad(bad, pictures.length, skipBad === true, output);
   return shards;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0 is needed.');
 }

@@ -14,6 +14,7 @@ import { withStore } from './lib/services.ts';
 import { figure, plural } from './lib/units.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
+import { positive } from './lib/positive.ts';
 
 interface PredictOptions {
   readonly top: number | undefined;
@@ -168,12 +169,6 @@ export function refuseBad(bad: readonly BadPicture[], total: number, skip: boole
   if (bad.length === 1 && total === 1 && first)
     throw new GraftError('INPUT_BAD', { kind: 'input', where: first.picture.name, seen, remedy });
   throw inputError('INPUT_BAD', 'pictures', seen, 'pictures', remedy);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0 is needed.');
 }
 
 function share(text: string): number {

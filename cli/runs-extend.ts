@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { PipelineConfig } from '../contracts/pipeline-config.ts';
 import { inputError } from '../core/errors.ts';
 import { extendedConfig } from '../infra/clients/extend-run.ts';
@@ -10,6 +10,7 @@ import { startServices, withServices } from './lib/services.ts';
 import { readRunRecord, readRunReport } from '../infra/clients/stored-run.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
+import { positive } from './lib/positive.ts';
 
 interface ExtendFlags {
   readonly epochs: number;
@@ -23,7 +24,7 @@ export function extendCommand(): Command {
     new Command('extend')
       .description('Go on with a run that has ended until more epochs are done, exactly as if it had not stopped.')
       .argument('<run>', 'a run id, the unambiguous beginning of one, or latest')
-      .requiredOption('--epochs <count>', 'how many epochs it shall have in all', wholeNumber)
+      .requiredOption('--epochs <count>', 'how many epochs it shall have in all', positive)
       .option('--detach', 'start it and leave it running')
       .option('--require-promotion', 'exit with 4 when the gate refuses the new model')
       .addHelpText('after', '\nExamples:\n  graft runs extend latest --epochs 40'),
@@ -63,10 +64,4 @@ export function extended(
   const { config: longer, warning } = extendedConfig(config, epochs, where);
   if (warning !== null) output.warn(`WARNING: ${warning}`);
   return longer;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0 is needed.');
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { inputError } from '../core/errors.ts';
 import { extendCommand } from './runs-extend.ts';
 import { reportCommand } from './runs-report.ts';
@@ -12,6 +12,7 @@ import { readRunRecord, readRunReport } from '../infra/clients/stored-run.ts';
 import { duration, figure, moment } from './lib/units.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import type { Output } from './output.ts';
+import { positive } from './lib/positive.ts';
 
 const RUN = 'a run id, the unambiguous beginning of one, or latest';
 
@@ -180,10 +181,4 @@ async function knownToTemporal(text: string, { runs, store }: Parameters<typeof 
   if (info) return { runId, info };
   const seen = 'Temporal no longer knows it; storage does';
   throw inputError('RUN_ENDED', `run ${runId}`, seen, 'a run of late', `graft runs show ${runId}`);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0 is needed.');
 }

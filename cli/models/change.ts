@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { AliasChangeInput } from '../../contracts/alias-change.ts';
 import { inputError } from '../../core/errors.ts';
 import { changeAlias } from '../../infra/clients/alias-client.ts';
@@ -8,6 +8,7 @@ import { requester } from '../../infra/clients/requester.ts';
 import { startServices, withServices } from '../lib/services.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 import type { Output } from '../output.ts';
+import { positive } from '../lib/positive.ts';
 
 interface ChangeFlags {
   readonly alias: string;
@@ -87,10 +88,4 @@ async function change(
     );
     output.result(moved);
   });
-}
-
-export function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0 is needed.');
 }

@@ -7,7 +7,7 @@ import { duration } from '../lib/schedule-options.ts';
 import { withStore } from '../lib/services.ts';
 import { plural, sizeOf } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
-import { positive } from './change.ts';
+import { positive } from '../lib/positive.ts';
 
 const DAY_MS = 86_400_000;
 

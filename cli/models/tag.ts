@@ -4,7 +4,7 @@ import { readModel } from '../../infra/clients/registry.ts';
 import { changeTags } from '../../infra/clients/version-notes.ts';
 import { withStore } from '../lib/services.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
-import { positive } from './change.ts';
+import { positive } from '../lib/positive.ts';
 
 const HELP = `
 Tags are notes; nothing reads them but people, graft models show and graft models prune, which leaves versions with the tag keep.
