@@ -71,7 +71,7 @@ export default tseslint.config(
   {
     ignores: [
       ...['node_modules', '.graft', 'coverage', 'test/replay/broken', 'bin', 'eslint.config.js'],
-      ...['web/page/dist', 'web/page/dist.*'],
+      ...['web/page/dist', 'web/page/dist.*', '.programs'],
     ],
   },
   ...tseslint.configs.strict,

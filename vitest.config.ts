@@ -4,11 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'forks',
+    globalSetup: 'test/setup/compile-programs.ts',
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{core,contracts,ml,activities,workflows,infra,cli,web}/**/*.test.ts'],
+          include: ['{core,contracts,ml,activities,workflows,infra,cli,web,programs}/**/*.test.ts'],
           exclude: ['**/*.native.test.ts'],
           // Nothing here asserts time: a property test of seconds must not fail because the machine has other work.
           testTimeout: 60_000,

@@ -2,8 +2,12 @@ import type { MlEvent, MlJob, StagedShard, TrainJob } from '../../contracts/ml-p
 import { childEnvironment } from '../../infra/config.ts';
 import { createMlRunner } from '../../infra/ml/ml-runner.ts';
 import type { MlSession } from '../../infra/ports/ml-runner.ts';
+import { compilePrograms } from '../../programs/compile.ts';
 import { codesJob, featuresJobOf } from '../../test/lib/codes-job.ts';
 import { peakMemoryMb } from './peak-memory.ts';
+
+// Children start as a worker's do.
+await compilePrograms();
 
 /** Which kernels compute a step where both can: graft's own, or TensorFlow's alone (GRAFT_KERNELS). */
 export type Kernels = 'own' | 'tensorflow';

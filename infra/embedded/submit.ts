@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { failedError } from '../../core/errors.ts';
+import { programOf } from '../../programs/start.ts';
 import { childEnvironment } from '../config.ts';
 import { send } from './process-identity.ts';
 import { logPath, readPlan, readStatus, writePlan } from './state-files.ts';
@@ -64,9 +64,9 @@ async function answered(paths: StatePaths, id: string, withinMs: number, startin
 
 function spawnSupervisor(paths: StatePaths): void {
   const log = openSync(logPath(paths, 'supervisor'), 'a', 0o600);
-  const script = fileURLToPath(new URL('supervisor-process.ts', import.meta.url));
+  const { path, execArgv } = programOf('supervisor-process');
   try {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, paths.root], {
+    const child = spawn(process.execPath, [...execArgv, path, paths.root], {
       detached: true,
       stdio: ['ignore', log, log],
       env: childEnvironment(),

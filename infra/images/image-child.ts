@@ -1,16 +1,13 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess, StdioNull, StdioOptions, StdioPipe } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf } from '../../core/errors.ts';
+import { fromSource, programOf } from '../../programs/start.ts';
 import { HandOver } from './hand-over.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
 import { HAND_OVER_FD, ImageReply } from './protocol.ts';
 import type { ImageRequest, PictureReply } from './protocol.ts';
 
-const ENTRY = fileURLToPath(new URL('../image-process.ts', import.meta.url));
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 /** What a decoder may see of the environment: where programs and libraries lie, and the language. */
 const PASSED_ON = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TMPDIR', 'TEMP', 'SystemRoot', 'LANG', 'TZ'];
 const STDERR_KEPT = 2000;
@@ -51,8 +48,9 @@ export class ImageChild {
 
   constructor(options: ImageChildOptions) {
     this.options = options;
-    this.process = fork(options.entry ?? ENTRY, [], {
-      execArgv: ['--import', TSX],
+    const { path, execArgv } = options.entry === undefined ? programOf('image-process') : fromSource(options.entry);
+    this.process = fork(path, [], {
+      execArgv: [...execArgv],
       env: environmentOf(options),
       stdio: stdioOf(this.handOver),
     });

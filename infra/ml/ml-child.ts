@@ -1,12 +1,9 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import type { MlCommand } from '../../contracts/ml-protocol.ts';
-import { tensorFlowEnv } from '../native/load-tensorflow.ts';
-
-export const ML_ENTRY = fileURLToPath(new URL('../ml-process.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+import { fromSource, programOf } from '../../programs/start.ts';
+import { tensorFlowEnv } from '../native/tensorflow-env.ts';
 
 /** What an ML process is started with; TensorFlow reads its threads from the environment, as it loads. */
 export interface MlChildOptions {
@@ -16,9 +13,10 @@ export interface MlChildOptions {
   readonly entry?: string | undefined;
 }
 
-export function forkMlChild(threads: number, { env, entry = ML_ENTRY }: MlChildOptions): ChildProcess {
-  return fork(entry, [], {
-    execArgv: ['--import', TSX],
+export function forkMlChild(threads: number, { env, entry }: MlChildOptions): ChildProcess {
+  const { path, execArgv } = entry === undefined ? programOf('ml-process') : fromSource(entry);
+  return fork(path, [], {
+    execArgv: [...execArgv],
     env: { ...env, ...tensorFlowEnv({ threads }) },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',

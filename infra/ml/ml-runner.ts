@@ -5,7 +5,7 @@ import { messageOf, transientError } from '../../core/errors.ts';
 import { MlEvent } from '../../contracts/ml-protocol.ts';
 import type { MlJob } from '../../contracts/ml-protocol.ts';
 import type { MlRunner, MlSession } from '../ports/ml-runner.ts';
-import { ML_ENTRY, SpareChild, forkMlChild } from './ml-child.ts';
+import { SpareChild, forkMlChild } from './ml-child.ts';
 import type { MlChildOptions } from './ml-child.ts';
 
 /** How much of what a dying child wrote to stderr goes into the error. */
@@ -60,7 +60,7 @@ function startSession(child: ChildProcess, job: MlJob, threads: number, onReady:
     queue.fail(
       transientError(
         'ML_START',
-        ML_ENTRY,
+        'ML process',
         messageOf(error),
         'a child process',
         'check memory and process limits',

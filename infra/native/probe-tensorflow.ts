@@ -1,7 +1,7 @@
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { failedError } from '../../core/errors.ts';
+import { programOf } from '../../programs/start.ts';
 import type { Settings } from '../config.ts';
 import type { LoadedTensorFlow } from './load-tensorflow.ts';
 import { tensorFlowEnv } from './tensorflow-env.ts';
@@ -24,8 +24,8 @@ const Failed = z.object({ failed: z.string() });
  * Nothing is fetched. Throws TENSORFLOW_LOAD (failed) with the child's last words.
  */
 export async function probeTensorFlow(settings: Settings): Promise<LoadedTensorFlow> {
-  const script = fileURLToPath(new URL('probe-process.ts', import.meta.url));
-  const answer = await runTool(process.execPath, ['--import', import.meta.resolve('tsx'), script], {
+  const { path, execArgv } = programOf('probe-process');
+  const answer = await runTool(process.execPath, [...execArgv, path], {
     // Everything the libraries have to say is kept, in case it is why they fail.
     env: { ...tensorFlowEnv(settings), TF_CPP_MIN_LOG_LEVEL: '0' },
     timeoutMs: 120_000,

@@ -1,7 +1,8 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { StagedCheckpoint } from '../../contracts/ml-protocol.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { messageOf, transientError } from '../../core/errors.ts';
+import { threadOf } from '../../programs/start.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import type { WriteReply, WriteRequest } from './checkpoint-thread.ts';
 
@@ -11,14 +12,6 @@ export interface CheckpointWriter {
   stage(dir: string, snapshot: Snapshot): Promise<StagedCheckpoint>;
   close(): Promise<void>;
 }
-
-const THREAD = new URL('./checkpoint-thread.ts', import.meta.url).href;
-
-/** A thread's first file is loaded without the hooks that understand TypeScript (Node 20): so they come first. */
-const BOOT = `
-const { workerData } = require('node:worker_threads');
-import(workerData.tsx).then(({ register }) => { register(); return import(workerData.entry); });
-`;
 
 /**
  * A thread of its own hashes and writes: native TensorFlow holds the main one during a step, so a hash there would come
@@ -50,11 +43,7 @@ export function threadedWriter(): CheckpointWriter {
 }
 
 function startThread(): Worker {
-  const worker = new Worker(BOOT, {
-    eval: true,
-    execArgv: [],
-    workerData: { tsx: import.meta.resolve('tsx/esm/api'), entry: THREAD },
-  });
+  const worker = threadOf('checkpoint-thread');
   // A thread that breaks before it is asked says so when it is.
   worker.on('error', (error) => broken.set(worker, error));
   return worker;
