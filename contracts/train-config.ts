@@ -103,7 +103,9 @@ export const TrainConfig = z.strictObject({
     .max(256)
     .nullable()
     .default(null)
-    .describe('TensorFlow’s threads; part of what exact resume means. The machine’s cores where absent.'),
+    .describe(
+      'TensorFlow’s threads; part of what exact resume means. Where absent the machine’s cores, or one for a small head on codes.',
+    ),
   memoryLimitMb: positiveInt
     .nullable()
     .default(null)

@@ -95,6 +95,18 @@ describe('training', () => {
     expect(JSON.stringify(job)).not.toContain('stages/');
   });
 
+  it('gives a small head on codes one thread, and the pass before it all, unless it is told how many', async () => {
+    const threadsOf = async (train: object): Promise<readonly number[]> => {
+      const { ml, result } = world.train([works, works], {
+        input: world.inputWith({ model: { strategy: 'head' }, train }),
+      });
+      await result;
+      return ml.threads;
+    };
+    expect(await threadsOf({})).toEqual([2, 1]);
+    expect(await threadsOf({ threads: 4 })).toEqual([4, 4]);
+  });
+
   it('is addressed by all that can change a bit of the result, and by nothing else', async () => {
     const keyOf = async (input: TrainInput): Promise<string> =>
       (await world.train([works, works], { input }).result).key;

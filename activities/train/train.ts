@@ -14,6 +14,7 @@ import { frozenFigures, frozenLine } from '../../core/training/frozen-figures.ts
 import type { KeptCodes } from '../../core/training/frozen-figures.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { describeModel } from '../../core/training/model-description.ts';
+import { stepThreads } from '../../core/training/step-threads.ts';
 import { progressIsDue } from '../../core/training/thinning.ts';
 import { runFiles } from '../../core/training/run-files.ts';
 import { currentActivity, tellWorkflow } from '../lib/activity-context.ts';
@@ -87,7 +88,10 @@ type TrainPlan = {
   readonly model: ModelDescription;
   readonly weightsPath: string | null;
   readonly weightsHold: TrainJob['weightsHold'];
+  /** Of the training's steps. */
   readonly threads: number;
+  /** Of the pass through the frozen part. */
+  readonly passThreads: number;
   /** The codes that it reads; null where it reads pixels. */
   readonly features: FeaturesPlan | null;
 } & LegPlan;
@@ -103,7 +107,7 @@ async function planTraining(
   const normalization = await normalizationFor(ports, config, prepared, activity);
   const weights = await startingWeights(ports, input);
   const { threads: wanted, featureType } = config.train;
-  const threads = wanted ?? ports.ml.defaultThreads;
+  const passThreads = wanted ?? ports.ml.defaultThreads;
   const { classes, image } = prepared;
   const model: ModelDescription = {
     ...describeModel(config.model, { classes, image, normalization }),
@@ -113,7 +117,9 @@ async function planTraining(
   const weightsSha256 = weights?.sha256 ?? null;
   const features = config.model.detector
     ? null
-    : planFeatures({ config, prepared, normalization, weightsSha256, threads, arch });
+    : planFeatures({ config, prepared, normalization, weightsSha256, threads: passThreads, arch });
+  const step = { onCodes: features !== null, batchSize: config.train.batchSize, classes: classes.length };
+  const threads = wanted ?? stepThreads(config.model, step, passThreads);
   const { cachedVariants: _, ...augment } = config.augment;
   const addressedBy = {
     prepared: preparedHash(prepared, ['train', 'validation']),
@@ -129,7 +135,7 @@ async function planTraining(
     arch,
   } satisfies Record<string, Json>;
   const weightsHold = input.start === undefined ? undefined : ('model' as const);
-  const whole = { model, weightsPath: weights?.path ?? null, weightsHold, threads, features };
+  const whole = { model, weightsPath: weights?.path ?? null, weightsHold, threads, passThreads, features };
   return { ...whole, ...(await planLeg(ports.store, input, { addressedBy, codeVersion: CODE_VERSION })) };
 }
 
@@ -251,9 +257,9 @@ async function bringSides(ports: TrainPorts, request: SidesRequest): Promise<Sid
   // Between two words of the child may lie a download or a slow pass.
   const rest = beating(activity, () => view.current);
   try {
-    const { model, weightsPath, weightsHold, threads, features } = plan;
+    const { model, weightsPath, weightsHold, passThreads, features } = plan;
     const codes = await frozenCodes({
-      ...{ ports, activity, runId, config, model, weightsPath, weightsHold, threads, plan: features },
+      ...{ ports, activity, runId, config, model, weightsPath, weightsHold, threads: passThreads, plan: features },
       onEvent: (event) => {
         view.take(event, config.train.batchSize);
         onProgress(view.current);

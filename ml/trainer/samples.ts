@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { LocalSide } from '../../contracts/ml-protocol.ts';
+import { halfToFloat32 } from '../../core/checkpoint/half.ts';
 import { asInt32, elementBytes, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import type { SafeDType } from '../../core/checkpoint/tensor-data.ts';
 import { inputError, transientError } from '../../core/errors.ts';
@@ -11,7 +12,7 @@ export interface SampleReader {
   readonly rows: number;
   /** Shape of one row: [height, width, channels] of images. */
   readonly shape: readonly number[];
-  /** Of its elements: U8 of images, F16 or F32 of codes. */
+  /** Of its elements as they are read: U8 of images, F16 or F32 of codes. */
   readonly dtype: SafeDType;
   readonly labels: Int32Array;
   /** The rows' bytes back to back, in the order asked for. */
@@ -53,30 +54,22 @@ export async function openSamples(
     labels.set(asInt32({ dtype: 'I32', shape: [shard.rows], data: bytes }), rows);
     rows += shard.rows;
   }
-  const find = (index: number): OpenShard => {
-    let low = 0;
-    let high = shards.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((shards[middle]?.start ?? 0) <= index) low = middle;
-      else high = middle - 1;
-    }
-    const shard = shards[low];
-    if (!shard || index < shard.start || index >= shard.start + shard.rows) throw new Error(`row ${index} of ${rows}`);
-    return shard;
-  };
   const rowBytes = elementBytes(dtype) * elementCount(shape);
   const whole = rows * rowBytes <= inMemoryBytes ? await readWhole(shards, tensor, rows * rowBytes) : null;
+  // Halves become floats once, and not in each epoch.
+  const isWidened = whole !== null && dtype === 'F16' && 2 * whole.length <= inMemoryBytes;
+  const held = isWidened ? widen(whole) : whole;
+  const heldBytes = isWidened ? 2 * rowBytes : rowBytes;
   return {
     rows,
     shape,
-    dtype,
+    dtype: isWidened ? 'F32' : dtype,
     labels,
     async read(indexes) {
-      if (whole) return gather(whole, indexes, rowBytes);
+      if (held) return gather(held, indexes, heldBytes);
       const parts = await Promise.all(
         indexes.map((index) => {
-          const shard = find(index);
+          const shard = shardOf(shards, index);
           return shard.file.readRows(tensor, index - shard.start, 1);
         }),
       );
@@ -90,6 +83,20 @@ export async function openSamples(
   };
 }
 
+/** The shard that holds a row. */
+function shardOf(shards: readonly OpenShard[], index: number): OpenShard {
+  let low = 0;
+  let high = shards.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((shards[middle]?.start ?? 0) <= index) low = middle;
+    else high = middle - 1;
+  }
+  const shard = shards[low];
+  if (!shard || index < shard.start || index >= shard.start + shard.rows) throw new Error(`row ${index}`);
+  return shard;
+}
+
 async function readWhole(shards: readonly OpenShard[], tensor: string, sizeBytes: number): Promise<Uint8Array> {
   const whole = new Uint8Array(sizeBytes);
   let at = 0;
@@ -99,6 +106,11 @@ async function readWhole(shards: readonly OpenShard[], tensor: string, sizeBytes
     at += bytes.length;
   }
   return whole;
+}
+
+/** Halves as floats: every half is one. */
+function widen(halves: Uint8Array): Uint8Array {
+  return new Uint8Array(halfToFloat32(new Uint16Array(halves.buffer, halves.byteOffset, halves.length / 2)).buffer);
 }
 
 /** Rows of `rowBytes` each, back to back in the order asked for. */

@@ -19,6 +19,8 @@ export type Script = (host: ScriptHost) => Promise<void> | void;
 export interface ScriptedMlRunner extends MlRunner {
   /** The jobs that were started, in order. */
   readonly jobs: readonly MlJob[];
+  /** How many threads each was given. */
+  readonly threads: readonly number[];
   /** How the sessions were ended by the worker, in order. */
   readonly endings: readonly ('stop' | 'kill')[];
 }
@@ -26,15 +28,18 @@ export interface ScriptedMlRunner extends MlRunner {
 /** Plays one script a job, in order; one more job than scripts is an error. */
 export function createScriptedMlRunner(scripts: readonly Script[], defaultThreads = 2): ScriptedMlRunner {
   const jobs: MlJob[] = [];
+  const threads: number[] = [];
   const endings: ('stop' | 'kill')[] = [];
   return {
     defaultThreads,
     jobs,
+    threads,
     endings,
-    start(job) {
+    start(job, given) {
       const script = scripts[jobs.length];
       if (!script) throw new Error(`no script for job ${jobs.length + 1}`);
       jobs.push(job);
+      threads.push(given.threads);
       return startSession(job, script, endings);
     },
   };

@@ -96,23 +96,27 @@ export function gather(tensor: TorchTensor, storage: Uint8Array): TensorData {
   const step = elementBytes(dtype);
   const count = elementCount(shape);
   if (isDense(shape, stride)) return { dtype, shape, data: storage.subarray(offset * step, (offset + count) * step) };
-  const data = new Uint8Array(count * step);
-  const index = shape.map(() => 0);
-  let from = offset;
-  for (let to = 0; to < count; to++) {
-    for (let byte = 0; byte < step; byte++) data[to * step + byte] = storage[from * step + byte] ?? 0;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const [size = 1, jump = 0, position = 0] = [shape[axis], stride[axis], index[axis]];
-      if (position + 1 < size) {
-        index[axis] = position + 1;
-        from += jump;
-        break;
-      }
-      index[axis] = 0;
-      from -= jump * position;
+  const words = wordsOf(storage, step);
+  const width = step / words.BYTES_PER_ELEMENT;
+  const out = wordsOf(new Uint8Array(count * step), step);
+  const axes = shape.map((size, axis) => ({ size, jump: stride[axis] ?? 0 })).filter(({ size }) => size !== 1);
+  let to = 0;
+  const walk = (depth: number, from: number): void => {
+    const { size = 1, jump = 0 } = axes[depth] ?? {};
+    for (let i = 0, at = from; i < size; i++, at += jump) {
+      if (depth < axes.length - 1) walk(depth + 1, at);
+      else for (let word = 0; word < width; word++) out[to++] = words[at * width + word] ?? 0;
     }
-  }
-  return { dtype, shape, data };
+  };
+  walk(0, offset);
+  return { dtype, shape, data: new Uint8Array(out.buffer) };
+}
+
+/** Bytes as the largest whole numbers that an element is made of: what they mean does not matter, and few are moved. */
+function wordsOf(bytes: Uint8Array, step: number): Uint8Array | Uint16Array | Uint32Array {
+  const { buffer, byteOffset, length } = bytes.byteOffset % step === 0 ? bytes : bytes.slice();
+  if (step % 4 === 0) return new Uint32Array(buffer, byteOffset, Math.floor(length / 4));
+  return step === 2 ? new Uint16Array(buffer, byteOffset, Math.floor(length / 2)) : bytes;
 }
 
 function isDense(shape: readonly number[], stride: readonly number[]): boolean {
@@ -130,11 +134,17 @@ export function checkFinite(tensors: ReadonlyMap<string, TensorData>, where: str
   const bad: string[] = [];
   for (const [name, tensor] of tensors) {
     if (!FLOATS.has(tensor.dtype)) continue;
-    if (!toFloat32(tensor).every((value) => Number.isFinite(value))) bad.push(name);
+    if (!areFinite(toFloat32(tensor))) bad.push(name);
   }
   if (bad.length === 0) return;
   const seen = `NaN or infinity in ${bad.length} tensors: ${bad.slice(0, 5).join(', ')}`;
   throw inputError('MODEL_WEIGHTS', where, seen, 'finite weights', 'download or export the weights again');
+}
+
+/** A loop, as 100 million values are looked at. */
+function areFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }
 
 const FLOATS: ReadonlySet<SafeDType> = new Set(['F16', 'BF16', 'F32', 'F64']);
