@@ -56,7 +56,7 @@ export interface WorkerOptions {
 }
 
 /** How often progress reaches the server, and so the dashboard: the SDK would hold heartbeats back for most of their timeout. */
-const HEARTBEAT_EVERY = '1 second';
+const HEARTBEAT_EVERY = '500 ms';
 /** For how long an ML process waits for a next job: between stages and trials, not through a night. */
 const SPARE_ML_MS = 60_000;
 /** Training has this long for its last checkpoint when the worker must go (activities/train/training-session.ts). */

@@ -5,7 +5,7 @@ import { messageOf } from '../../../core/errors.ts';
 import type { RunId } from '../../../core/ids.ts';
 import { newestTraining } from '../../../infra/clients/observation.ts';
 import { isUnderWay } from '../../../infra/clients/runs-client.ts';
-import type { RunsClient } from '../../../infra/clients/runs-client.ts';
+import type { Observation, RunsClient } from '../../../infra/clients/runs-client.ts';
 import { readRunReport } from '../../../infra/clients/stored-run.ts';
 import type { ObjectStore } from '../../../infra/ports/object-store.ts';
 import { runLive } from './run-live.ts';
@@ -21,7 +21,7 @@ export interface FollowRunOptions {
   readonly everyMs?: number;
 }
 
-/** How often Temporal is asked: heartbeats come once a second. */
+/** How often Temporal is asked: heartbeats come as often. */
 const EVERY_MS = 500;
 /** The workflow itself is asked, and the log looked at, every so many looks: that costs a worker's time. */
 const DEEP_EVERY = 4;
@@ -29,12 +29,14 @@ const DEEP_EVERY = 4;
 /** Events of a run until it has ended or nobody listens. What is away is told, and waited for. */
 export async function* followRun(options: FollowRunOptions): AsyncGenerator<RunEvent> {
   const { signal, everyMs = EVERY_MS } = options;
-  const seen: Seen = { training: null, progress: null, notice: null, etag: '', told: '', away: '' };
+  const seen: Seen = { training: null, etag: '', told: '', away: '' };
+  const workflow = new AskedWorkflow(options);
   for (let look = 0; !signal.aborted; look++) {
     try {
-      const live = await lookAt(options, seen, look % DEEP_EVERY === 0);
+      const isDeep = look % DEEP_EVERY === 0;
+      const live = await lookAt(options, seen, workflow, isDeep);
       seen.away = '';
-      if (look % DEEP_EVERY === 0) yield* metricsEvent(options, seen);
+      if (isDeep) yield* metricsEvent(options, seen);
       if (!isUnderWay(live.status)) {
         yield* metricsEvent(options, seen);
         yield { kind: 'end', live };
@@ -56,14 +58,17 @@ export async function* followRun(options: FollowRunOptions): AsyncGenerator<RunE
 
 interface Seen {
   training: TrainingProgress | null;
-  progress: RunProgress | null;
-  notice: string | null;
   etag: string;
   told: string;
   away: string;
 }
 
-async function lookAt({ runId, runs, store }: FollowRunOptions, seen: Seen, deep: boolean): Promise<RunLive> {
+async function lookAt(
+  { runId, runs, store }: FollowRunOptions,
+  seen: Seen,
+  workflow: AskedWorkflow,
+  isDeep: boolean,
+): Promise<RunLive> {
   const client = await runs();
   const info = await client.describe(runId);
   if (!info || !isUnderWay(info.status)) {
@@ -72,18 +77,58 @@ async function lookAt({ runId, runs, store }: FollowRunOptions, seen: Seen, deep
     if (!report) throw runNotFound(runId);
     return runLive({ runId, status: report.status, observation: null, report, error: null, notice: null });
   }
-  const observation = await client.observe(runId, { progress: deep });
-  if (deep) {
-    seen.progress = observation.progress ?? seen.progress;
-    seen.notice = await noticeOf(client, observation);
-  }
+  const observation = await client.observe(runId, { progress: false });
+  const { progress, notice } = await workflow.said(client, observation, isDeep);
   const live = runLive({
-    ...{ runId, status: info.status, report: null, error: null, notice: seen.notice },
-    observation: { ...observation, progress: seen.progress },
+    ...{ runId, status: info.status, report: null, error: null, notice },
+    observation: { ...observation, progress },
   });
   // What the workflow tells of a training that is over is older than its last heartbeat.
   seen.training = newestTraining(seen.training ?? undefined, live.training);
   return { ...live, training: seen.training };
+}
+
+interface Said {
+  readonly progress: RunProgress | null;
+  readonly notice: string | null;
+}
+
+/**
+ * What the workflow says of itself. A worker answers, which may have its hands full for seconds: it is asked beside the
+ * looks, and at once where other work is pending than before, as what was training says nothing more then.
+ */
+class AskedWorkflow {
+  private readonly runId: RunId;
+  private answer: Said = { progress: null, notice: null };
+  private asking: Promise<void> | null = null;
+  /** What was pending when it was asked last. */
+  private work: string | null = null;
+
+  constructor({ runId }: Pick<FollowRunOptions, 'runId'>) {
+    this.runId = runId;
+  }
+
+  /** The newest answer; asks anew where it is due. Waits for the first one alone. */
+  async said(client: RunsClient, { pending }: Observation, isDue: boolean): Promise<Said> {
+    const isFirst = this.work === null;
+    const work = pending.map(({ activity, attempt }) => `${activity} ${attempt}`).join();
+    if (this.asking === null && (isDue || work !== this.work)) {
+      this.work = work;
+      this.asking = this.ask(client)
+        .catch(() => undefined)
+        .finally(() => {
+          this.asking = null;
+        });
+    }
+    if (isFirst) await this.asking;
+    return this.answer;
+  }
+
+  private async ask(client: RunsClient): Promise<void> {
+    const observation = await client.observe(this.runId);
+    const progress = observation.progress ?? this.answer.progress;
+    this.answer = { progress, notice: await noticeOf(client, observation) };
+  }
 }
 
 async function* metricsEvent({ store, runId }: FollowRunOptions, seen: Seen): AsyncGenerator<RunEvent> {
