@@ -223,6 +223,8 @@ export const TrainEnvironment = z.object({
   engine: z.enum(['compiled', 'eager']).default('eager'),
   /** For which processors graft's own kernels were compiled (`x86-64-v4`); null where TensorFlow's computed alone. */
   kernels: z.string().nullable().default(null),
+  /** In how many parts a batch went through its graph, each on a thread; 1 where threads were within operations. */
+  parts: z.int().positive().default(1),
   arch: z.string(),
 });
 export type TrainEnvironment = z.infer<typeof TrainEnvironment>;

@@ -267,11 +267,14 @@ export const ScoreBatch = z.object({
 });
 export type ScoreBatch = z.infer<typeof ScoreBatch>;
 
+/** Threads, and in how many parts a batch goes through a program, each on one of them (ml/engine/split-batch.ts). */
+const Parallelism = { threads: z.int().positive(), parts: z.int().positive() };
+
 /** Worker → child. `stop` asks for a checkpoint at the next step boundary, then an orderly exit. */
 export const MlCommand = z.discriminatedUnion('kind', [
   // What the next job will need is loaded before there is one.
-  z.object({ kind: z.literal('warm'), threads: z.int().positive() }),
-  z.object({ kind: z.literal('run'), job: MlJob, threads: z.int().positive() }),
+  z.object({ kind: z.literal('warm'), ...Parallelism }),
+  z.object({ kind: z.literal('run'), job: MlJob, ...Parallelism }),
   z.object({ kind: z.literal('stop') }),
   ScoreBatch,
 ]);

@@ -65,8 +65,8 @@ export interface Settings {
   /** Of the dashboard, at an OpenID provider. */
   readonly oidcClientSecret: string | null;
   readonly device: DeviceRequest;
-  /** Whether training uses graft's own kernels where they can be had; false: TensorFlow's alone. */
-  readonly ownKernels: boolean;
+  /** Whose kernels train: graft's own where a batch goes through in parts (`auto`) or everywhere, or TensorFlow's alone. */
+  readonly kernels: 'auto' | 'own' | 'tensorflow';
   /** A file that a worker makes once it works: for supervisors. Absolute. */
   readonly readyFile: string | null;
   /** Threads that TensorFlow may use, ≥ 1. Results are bit-identical for a fixed number. */
@@ -127,7 +127,7 @@ const Environment = z.object({
   GRAFT_OIDC_CLIENT_SECRET: Text.optional(),
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
-  GRAFT_KERNELS: z.enum(['own', 'tensorflow']).optional(),
+  GRAFT_KERNELS: z.enum(['auto', 'own', 'tensorflow']).optional(),
   GRAFT_URL_ALLOW: Text.optional(),
   GRAFT_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PATH: z.string().optional(),
@@ -160,7 +160,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     webToken: env.GRAFT_WEB_TOKEN ?? null,
     oidcClientSecret: env.GRAFT_OIDC_CLIENT_SECRET ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
-    ownKernels: env.GRAFT_KERNELS === 'own',
+    kernels: env.GRAFT_KERNELS ?? 'auto',
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',
@@ -231,6 +231,11 @@ export function notifyVariable(name: string): string | undefined {
 /** Sets what is unset in this process's own environment: for native libraries, which read it when they load. */
 export function defaultEnvironment(values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values)) process.env[name] ??= value;
+}
+
+/** Sets variables of this process, whatever they are: for a native library that is about to read them. */
+export function replaceEnvironment(values: Readonly<Record<string, string>>): void {
+  Object.assign(process.env, values);
 }
 
 function parseEnvironment(source: EnvironmentSource): Environment {

@@ -7,6 +7,7 @@ import type { MlEvent, MlJob } from '../contracts/ml-protocol.ts';
 import { GraftError, messageOf } from '../core/errors.ts';
 import { BatchQueue } from './ml/batch-queue.ts';
 import { loadTensorFlow } from './native/load-tensorflow.ts';
+import type { Parallelism } from './native/tensorflow-env.ts';
 
 let stopRequested = false;
 const batches = new BatchQueue();
@@ -31,14 +32,14 @@ async function allSent(): Promise<void> {
   }
 }
 
-async function load(threads: number) {
-  const native = await loadTensorFlow({ threads });
+async function load(parallelism: Parallelism) {
+  const native = await loadTensorFlow(parallelism);
   // After TensorFlow: ml imports tfjs, which must find the native backend registered.
   return { native, ...(await import('../ml/trainer/run-job.ts')) };
 }
 
-async function run(job: MlJob, threads: number): Promise<void> {
-  const { native, runJob } = await load(threads);
+async function run(job: MlJob, parallelism: Parallelism): Promise<void> {
+  const { native, runJob } = await load(parallelism);
   emit({
     kind: 'ready',
     environment: {
@@ -49,6 +50,7 @@ async function run(job: MlJob, threads: number): Promise<void> {
       oneDnn: native.backend !== 'cpu-js',
       engine: native.backend === 'cpu-js' ? 'eager' : 'compiled',
       kernels: native.kernels,
+      parts: native.parts,
       arch: process.arch,
     },
   });
@@ -99,10 +101,10 @@ process.on('message', (message) => {
   }
   if (command.kind === 'warm') {
     // What fails here fails again, and is told of, as a job comes.
-    void load(command.threads).catch(() => undefined);
+    void load(command).catch(() => undefined);
     return;
   }
-  void run(command.job, command.threads)
+  void run(command.job, command)
     .catch(fail)
     .then(allSent)
     .finally(() => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { stepThreads } from './step-threads.ts';
+import { batchParts, stepThreads } from './step-threads.ts';
 
 const model = { backbone: 'efficientnet-lite0', lastN: 1 } as const;
 
@@ -17,5 +17,19 @@ describe('stepThreads', () => {
     for (const strategy of ['last-n', 'full', 'gradual', 'svm', 'linear-probe'] as const) {
       expect(stepThreads({ ...model, strategy }, { onCodes: true, batchSize: 32, classes: 2 }, 8)).toBe(8);
     }
+  });
+});
+
+describe('batchParts', () => {
+  it.each([
+    [32, 1, 1],
+    [32, 2, 2],
+    [32, 4, 4],
+    [30, 4, 1],
+    [33, 2, 1],
+    // Not measured.
+    [32, 8, 1],
+  ])('puts a batch of %i on %i threads in %i', (batchSize, threads, parts) => {
+    expect(batchParts(batchSize, threads)).toBe(parts);
   });
 });

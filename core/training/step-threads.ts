@@ -18,3 +18,11 @@ export function stepThreads(
   const channels = blockCosts(model.backbone).at(-1)?.channels ?? Number.POSITIVE_INFINITY;
   return step.batchSize * channels * step.classes <= ALONE_AT_MOST ? 1 : threads;
 }
+
+/** More threads than that have not been measured: they are left within operations. */
+const MEASURED_THREADS = 4;
+
+/** In how many equal parts a batch goes through a step, each along one thread; 1 where it does not divide among them. */
+export function batchParts(batchSize: number, threads: number): number {
+  return threads <= MEASURED_THREADS && batchSize % threads === 0 ? threads : 1;
+}

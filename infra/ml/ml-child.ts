@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { MlCommand } from '../../contracts/ml-protocol.ts';
 import { fromSource, programOf } from '../../programs/start.ts';
 import { tensorFlowEnv } from '../native/tensorflow-env.ts';
+import type { Parallelism } from '../native/tensorflow-env.ts';
 
 /** What an ML process is started with; TensorFlow reads its threads from the environment, as it loads. */
 export interface MlChildOptions {
@@ -13,11 +14,11 @@ export interface MlChildOptions {
   readonly entry?: string | undefined;
 }
 
-export function forkMlChild(threads: number, { env, entry }: MlChildOptions): ChildProcess {
+export function forkMlChild(parallelism: Parallelism, { env, entry }: MlChildOptions): ChildProcess {
   const { path, execArgv } = entry === undefined ? programOf('ml-process') : fromSource(entry);
   return fork(path, [], {
     execArgv: [...execArgv],
-    env: { ...env, ...tensorFlowEnv({ threads }) },
+    env: { ...env, ...tensorFlowEnv(parallelism) },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',
   });
@@ -28,8 +29,11 @@ export function forkMlChild(threads: number, { env, entry }: MlChildOptions): Ch
  * was a third of the time. It is never used twice, so a job finds a process as fresh as any; one that waits too long goes.
  */
 export class SpareChild {
-  private waiting: { readonly child: ChildProcess; readonly threads: number; readonly timer: NodeJS.Timeout } | null =
-    null;
+  private waiting: {
+    readonly child: ChildProcess;
+    readonly parallelism: Required<Parallelism>;
+    readonly timer: NodeJS.Timeout;
+  } | null = null;
 
   private readonly options: MlChildOptions;
   private readonly keptMs: number;
@@ -39,33 +43,38 @@ export class SpareChild {
     this.keptMs = keptMs;
   }
 
-  /** Starts one, unless one waits for as many threads. */
-  prepare(threads: number): void {
-    if (this.waiting?.threads === threads) return;
+  /** Starts one, unless one waits that was started likewise. */
+  prepare(parallelism: Required<Parallelism>): void {
+    if (this.waits(parallelism)) return;
     this.drop();
-    const child = forkMlChild(threads, this.options);
+    const child = forkMlChild(parallelism, this.options);
     const timer = setTimeout(() => {
       if (this.waiting?.child === child) this.drop();
     }, this.keptMs);
     timer.unref();
-    this.waiting = { child, threads, timer };
+    this.waiting = { child, parallelism, timer };
     // Killed from outside, or unable to start: the next job starts its own and tells why.
     const forget = (): void => {
       if (this.waiting?.child === child) this.forget();
     };
     child.once('exit', forget).once('error', forget);
     hold(child, false);
-    child.send({ kind: 'warm', threads } satisfies MlCommand, () => undefined);
+    child.send({ kind: 'warm', ...parallelism } satisfies MlCommand, () => undefined);
   }
 
-  /** The one that waits, if it was started for as many threads. */
-  take(threads: number): ChildProcess | null {
+  /** The one that waits, if TensorFlow spreads its work in it as is wanted. */
+  take(parallelism: Required<Parallelism>): ChildProcess | null {
     const { waiting } = this;
-    if (waiting?.threads !== threads) return null;
+    if (waiting === null || !this.waits(parallelism)) return null;
     this.forget();
     if (!waiting.child.connected || waiting.child.exitCode !== null || waiting.child.signalCode !== null) return null;
     hold(waiting.child, true);
     return waiting.child;
+  }
+
+  private waits({ threads, parts }: Required<Parallelism>): boolean {
+    const { parallelism } = this.waiting ?? {};
+    return parallelism?.threads === threads && parallelism.parts === parts;
   }
 
   private drop(): void {

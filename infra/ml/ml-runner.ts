@@ -2,11 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { GraftError } from '../../core/errors.ts';
 import { messageOf, transientError } from '../../core/errors.ts';
+import { batchParts } from '../../core/training/step-threads.ts';
 import { MlEvent } from '../../contracts/ml-protocol.ts';
-import type { MlJob } from '../../contracts/ml-protocol.ts';
+import type { MlJob, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { MlRunner, MlSession } from '../ports/ml-runner.ts';
 import { SpareChild, forkMlChild } from './ml-child.ts';
 import type { MlChildOptions } from './ml-child.ts';
+import type { Parallelism } from '../native/tensorflow-env.ts';
 
 /** How much of what a dying child wrote to stderr goes into the error. */
 const STDERR_KEPT = 4000;
@@ -23,13 +25,33 @@ export function createMlRunner({ defaultThreads, spareMs = 0, ...options }: MlRu
   return {
     defaultThreads: defaultThreads ?? availableParallelism(),
     start: (job, { threads }) => {
-      const child = spare?.take(threads) ?? forkMlChild(threads, options);
-      return startSession(child, job, threads, () => spare?.prepare(threads));
+      const parallelism = { threads, parts: batchPartsOf(job, threads) };
+      const child = spare?.take(parallelism) ?? forkMlChild(parallelism, options);
+      return startSession(child, job, parallelism, () => spare?.prepare(parallelism));
     },
   };
 }
 
-function startSession(child: ChildProcess, job: MlJob, threads: number, onReady: () => void): MlSession {
+/** A classifier's steps from pixels go through in parts; what other jobs ask is not of batches, or not of pictures. */
+function batchPartsOf(job: MlJob, threads: number): number {
+  const train = trainingOf(job);
+  if (train === null || train.model.detector !== undefined || train.reads.kind !== 'pixels') return 1;
+  return batchParts(train.config.batchSize, threads);
+}
+
+/** The training whose steps a job makes, from pixels or not. */
+function trainingOf(job: MlJob): TrainJob | null {
+  if (job.kind === 'train') return job;
+  if (job.kind === 'range-test') return job.train;
+  return job.kind === 'measure' && !job.keepsCodes ? job.train : null;
+}
+
+function startSession(
+  child: ChildProcess,
+  job: MlJob,
+  parallelism: Required<Parallelism>,
+  onReady: () => void,
+): MlSession {
   const queue = new EventQueue();
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -68,7 +90,7 @@ function startSession(child: ChildProcess, job: MlJob, threads: number, onReady:
       ),
     );
   });
-  child.send({ kind: 'run', job, threads });
+  child.send({ kind: 'run', job, ...parallelism });
   return {
     pid: child.pid ?? -1,
     events: queue,

@@ -5,17 +5,18 @@ import util from 'node:util';
 import type * as Tfjs from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { GraftError, failedError, messageOf } from '../../core/errors.ts';
-import { defaultEnvironment, settings as currentSettings } from '../config.ts';
+import { defaultEnvironment, replaceEnvironment, settings as currentSettings } from '../config.ts';
 import type { Settings } from '../config.ts';
 import { nodePackageOf, packageFolder } from './addon.ts';
 import { hushed } from './hush.ts';
 import { chooseDevice, lookAtMachine } from './devices.ts';
 import type { DeviceChoice } from './devices.ts';
 import { findKernels, loadKernels } from './kernels.ts';
+import type { KernelsAddon } from './kernels.ts';
 import type { OnProvision } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findTensorFlow } from './tensorflow-cache.ts';
-import { tensorFlowEnv } from './tensorflow-env.ts';
+import { tensorFlowEnv, threadsEnv } from './tensorflow-env.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
 
 export { tensorFlowEnv } from './tensorflow-env.ts';
@@ -33,6 +34,8 @@ export interface LoadedTensorFlow {
   readonly dir: string | null;
   /** For which processors graft's own kernels were compiled; null where TensorFlow's compute alone. */
   readonly kernels: string | null;
+  /** In how many parts a batch goes through a program; 1 where threads are within operations. */
+  readonly parts: number;
 }
 
 export interface LoadOptions {
@@ -41,6 +44,8 @@ export interface LoadOptions {
   /** False: take only what is ready; the default fetches and compiles what is missing. */
   readonly provision?: boolean;
   readonly threads?: number;
+  /** In how many parts a batch is to go through a program, where graft's own kernels can be had; 1 by default. */
+  readonly parts?: number;
   /** Where the one loud line about the JavaScript backend goes: stderr by default. */
   readonly warn?: (line: string) => void;
 }
@@ -85,13 +90,18 @@ async function loadNative(
   if (install === null) {
     throw failedError('TENSORFLOW_MISSING', variant, 'not in the cache', 'native TensorFlow', 'run graft doctor --fix');
   }
+  const wantsKernels = known.kernels === 'own' || (known.kernels === 'auto' && (options.parts ?? 1) > 1);
+  const addon =
+    variant === 'cpu' && wantsKernels ? await findKernels(install, known, options.provision !== false) : null;
+  const parts = addon === null ? 1 : (options.parts ?? 1);
   // For a process that was started without them; the memory settings come too late here.
-  defaultEnvironment(tensorFlowEnv({ threads }));
+  defaultEnvironment(tensorFlowEnv({ threads, parts }));
+  if ((options.parts ?? 1) > 1) replaceEnvironment(threadsEnv({ threads, parts }));
   // Loaded here and not above, so that a process which only asks for the environment stays light.
   const tf = await import('@tensorflow/tfjs');
   const facts = requireBinding(tf, install, known.verboseNative ? unhushed : hushed);
   const device = facts.usesGpu ? 'gpu' : 'cpu';
-  const kernels = device === 'cpu' && known.ownKernels ? await addKernels(tf, install, known, options) : null;
+  const kernels = device === 'cpu' && addon !== null && addKernels(tf, addon, parts) ? addon.processor : null;
   const unused =
     variant === 'gpu' && device === 'cpu' ? ', but TensorFlow can’t use it (CUDA 12 libraries missing?)' : '';
   return {
@@ -102,21 +112,18 @@ async function loadNative(
     threads,
     dir: install.dir,
     kernels,
+    parts: kernels === null ? 1 : parts,
   };
 }
 
 /** graft's own kernels (kernels/), for ml/native/kernels.ts to find; without them training is slower and else the same. */
-async function addKernels(
-  tf: typeof Tfjs,
-  install: TensorFlowInstall,
-  known: Settings,
-  options: LoadOptions,
-): Promise<string | null> {
-  const kernels = await findKernels(install, known, options.provision !== false);
-  if (kernels === null || !loadKernels(kernels)) return null;
-  tf.env().registerFlag('GRAFT_KERNELS', () => true);
-  tf.env().set('GRAFT_KERNELS', true);
-  return kernels.processor;
+function addKernels(tf: typeof Tfjs, addon: KernelsAddon, parts: number): boolean {
+  if (!loadKernels(addon)) return false;
+  for (const [flag, value] of Object.entries({ GRAFT_KERNELS: true, GRAFT_PARTS: parts })) {
+    tf.env().registerFlag(flag, () => value);
+    tf.env().set(flag, value);
+  }
+  return true;
 }
 
 const Binding = z.object({ TF_Version: z.string() });
@@ -185,6 +192,7 @@ async function useJavaScript(why: string, options: LoadOptions): Promise<LoadedT
     threads: 1,
     dir: null,
     kernels: null,
+    parts: 1,
   };
 }
 

@@ -15,6 +15,7 @@ const Loaded: z.ZodType<LoadedTensorFlow> = z.object({
   threads: z.number(),
   dir: z.string().nullable(),
   kernels: z.string().nullable(),
+  parts: z.number(),
 });
 
 const Failed = z.object({ failed: z.string() });

@@ -4,6 +4,7 @@ import { provideS3Server, provideTemporal } from './binaries.ts';
 import type { FoundBinary, S3Binary } from './binaries.ts';
 import { chooseDevice, lookAtMachine } from './devices.ts';
 import type { OnProvision, ProvisionItem } from './progress.ts';
+import { findKernels } from './kernels.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
 
@@ -46,7 +47,12 @@ async function provisionChosen(
   options: ProvisionAllOptions & { readonly settings: Settings },
 ): Promise<TensorFlowInstall | null> {
   const choice = chooseDevice(options.settings.device, await lookAtMachine(options.settings));
-  return choice.kind === 'js' ? null : provisionTensorFlow({ ...options, variant: choice.variant });
+  if (choice.kind === 'js') return null;
+  const install = await provisionTensorFlow({ ...options, variant: choice.variant });
+  // Here rather than in the first training; without them it is slower and else the same.
+  const { settings } = options;
+  if (choice.variant === 'cpu' && settings.kernels !== 'tensorflow') await findKernels(install, settings, true);
+  return install;
 }
 
 async function outcomeOf<T>(work: () => Promise<T | null>): Promise<Outcome<T>> {

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { GraftError, messageOf } from '../../core/errors.ts';
 import { nativeBackend } from '../native/backend.ts';
 import type { Binding, TensorHandle, TypedArray } from '../native/backend.ts';
+import { batchParts } from '../native/kernels.ts';
 import { difference } from './difference.ts';
 import { buildGraph, nodeNames } from './graph.ts';
 import { record } from './recorder.ts';
 import type { Recording } from './recorder.ts';
 import { TAG, withSavedModel } from './saved-model.ts';
 import { NotFinite } from './spec.ts';
+import { splitBatch } from './split-batch.ts';
 import type { Engine, EngineSpec, InputSpec, InputValues, Output, Program, StateShapes } from './spec.ts';
 
 /**
@@ -20,10 +22,16 @@ export async function compileEngine(spec: EngineSpec, scratchDir: string): Promi
   const recordings = Object.fromEntries(
     Object.entries(spec.programs).map(([name, program]) => [name, recordTwice(name, program, spec.state)]),
   );
-  const nodes = buildGraph(spec.state, recordings, binding);
+  const parts = batchParts();
+  const split = mapValues(recordings, (recording) => splitBatch(recording, parts, binding));
+  const nodes = buildGraph(spec.state, split, binding);
   const folder = join(scratchDir, `graph-${randomUUID()}`);
   const session = await withSavedModel(nodes, folder, (at) => binding.loadSavedModel(at, TAG));
   return new CompiledEngine(binding, session, spec.state, recordings);
+}
+
+function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
 /** What the second recording does not repeat would have been frozen into the graph by the first. */

@@ -24,9 +24,9 @@ afterAll(() => {
 const script = new URL('../../test/lib/training-process.ts', import.meta.url).pathname;
 
 /** MobileNetV2, all layers by Adam, in a process of its own: its hash of all variables and its losses. `what`: its arguments. */
-async function trainApart(what: readonly string[], env: Record<string, string>): Promise<string> {
-  const args = ['--import', 'tsx', script, ...what, String(THREADS)];
-  const own = { ...process.env, ...tensorFlowEnv({ threads: THREADS }), ...env };
+async function trainApart(what: readonly string[], env: Record<string, string>, parts = 1): Promise<string> {
+  const args = ['--import', 'tsx', script, ...what, String(THREADS), String(parts)];
+  const own = { ...process.env, ...tensorFlowEnv({ threads: THREADS, parts }), ...env };
   return (await promisify(execFile)(process.execPath, args, { env: own })).stdout.trim();
 }
 
@@ -36,6 +36,13 @@ describe('a compiled training has the same bits', () => {
     for (let i = 0; i < 3; i++)
       outputs.push(await trainApart(['fused', 'native', '64', '8', '6'], { TF_ENABLE_ONEDNN_OPTS: oneDnn }));
     expect(outputs[0]).toMatch(/^{"kind":"compiled","backend":"tensorflow","sha256":"[0-9a-f]{64}","losses":\[\d/);
+    expect(new Set(outputs).size).toBe(1);
+  });
+
+  it('in three processes with its batch in parts', async () => {
+    const outputs: string[] = [];
+    for (let i = 0; i < 3; i++) outputs.push(await trainApart(['fused', 'native', '64', '8', '6'], {}, THREADS));
+    expect(outputs[0]).toMatch(/"losses":\[\d/);
     expect(new Set(outputs).size).toBe(1);
   });
 

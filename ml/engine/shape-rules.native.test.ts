@@ -8,7 +8,7 @@ import { shapeRules } from './shape-rules.ts';
 
 let binding: Binding;
 beforeAll(async () => {
-  await loadTensorFlow({ threads: 2, settings: { ...settings(), ownKernels: true } });
+  await loadTensorFlow({ threads: 2, settings: { ...settings(), kernels: 'own' } });
   binding = nativeBackend().binding;
 });
 

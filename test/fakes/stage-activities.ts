@@ -132,6 +132,7 @@ export function fakeActivities(overrides: Partial<AllActivities> = {}): AllActiv
           threads: 2,
           oneDnn: true,
           kernels: null,
+          parts: 1,
           engine: 'compiled',
           arch: 'x64',
         },

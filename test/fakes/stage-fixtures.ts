@@ -151,6 +151,7 @@ export async function putTrained(
       threads: 2,
       oneDnn: true,
       kernels: null,
+      parts: 1,
       engine: 'compiled',
       arch: 'x64',
     },

@@ -80,7 +80,10 @@ export const jobOf = (job: MlJob | undefined): TrainJob => TrainJob.parse(job);
 
 export function ready({ emit }: ScriptHost): void {
   const versions = { backend: 'tensorflow', tensorflow: '2.21.0', device: 'cpu', arch: 'x64' };
-  emit({ kind: 'ready', environment: { ...versions, threads: 2, oneDnn: true, engine: 'compiled', kernels: null } });
+  emit({
+    kind: 'ready',
+    environment: { ...versions, threads: 2, oneDnn: true, engine: 'compiled', kernels: null, parts: 1 },
+  });
 }
 
 export async function checkpoint(host: ScriptHost, step: number): Promise<StagedCheckpoint> {

@@ -12,12 +12,14 @@ import { startValues, stepInputs, stepOptions, stepState } from './step-network.
 import { stepProgram } from '../../ml/trainer/programs.ts';
 
 // Trains MobileNetV2 for some steps in a process of its own; prints the SHA-256 of all variables and every step's loss.
-// Arguments: batch-norm (fused | plain), update (native | plain), side, batch, steps, threads.
-const [, , batchNorm, update, side, batch, steps, threads] = process.argv;
+// Arguments: batch-norm (fused | plain), update (native | plain), side, batch, steps, threads, parts of a batch.
+const [, , batchNorm, update, side, batch, steps, threads, parts = '1'] = process.argv;
 const options = stepOptions({ kind: 'adam', learningRate: 0.001 }, { seed: 3 });
 const rows = { kind: 'pixels', shape: [Number(side), Number(side), 3] } as const;
 
-await loadTensorFlow({ threads: Number(threads), provision: false });
+// Kernels for parts may have to be compiled; all else is there.
+const native = await loadTensorFlow({ threads: Number(threads), parts: Number(parts), provision: Number(parts) > 1 });
+if (native.parts !== Number(parts)) throw new Error(`${native.parts} parts`);
 const model = buildModel({ backbone: 'mobilenet-v2', strategy: 'full', classes: ['a', 'b', 'c'], dropout: 0.2 }, 0);
 const state = stepState(model, options);
 const plain = { batchNorm: batchNorm === 'plain', update: update === 'plain' };

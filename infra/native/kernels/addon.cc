@@ -8,7 +8,7 @@ extern "C" {
 
 static napi_value init(napi_env env, napi_value exports) {
   napi_value ready;
-  napi_get_boolean(env, graft::addBatchNorm() && graft::addDepthwise(), &ready);
+  napi_get_boolean(env, graft::addBatchNorm() && graft::addBatchNormParts() && graft::addDepthwise(), &ready);
   napi_set_named_property(env, exports, "ready", ready);
   return exports;
 }

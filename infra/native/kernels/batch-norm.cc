@@ -2,19 +2,17 @@
 // Both are bound by memory: one pass for sums and one for values, where FusedBatchNormV3, Relu6 and their gradients take
 // nine passes over tensors of the same size.
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
 
+#include "batch-norm-math.h"
 #include "kernel.h"
 #include "operations.h"
 #include "pool.h"
 
 namespace graft {
 namespace {
-
-enum class Activation : int { kLinear = 0, kRelu = 1, kRelu6 = 2 };
 
 struct Settings {
   float epsilon = 0;
@@ -40,65 +38,6 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void remove(void* settings) { delete static_cast<Settings*>(settings); }
 
-// The rows that are summed in single precision before they are added up in double: a function of the shape alone.
-struct Blocks {
-  int64_t rows, channels, size;
-  int count;
-  Blocks(int64_t all, int64_t width) : rows(all), channels(width) {
-    size = std::clamp<int64_t>(32768 / std::max<int64_t>(width, 1), 16, 2048);
-    count = static_cast<int>((all + size - 1) / size);
-  }
-  int64_t begin(int block) const { return block * size; }
-  int64_t end(int block) const { return std::min(rows, (block + 1) * size); }
-};
-
-// Sums of x − x₀ and of its square: x₀, the first row, keeps the variance from cancelling out.
-void sumRows(const float* __restrict x, const float* __restrict first, int64_t rows, int64_t channels,
-             float* __restrict sum, float* __restrict square) {
-  std::fill(sum, sum + channels, 0.f);
-  std::fill(square, square + channels, 0.f);
-  int64_t row = 0;
-  for (; row + 4 <= rows; row += 4, x += 4 * channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - first[c], b = x[c + channels] - first[c];
-      const float d = x[c + 2 * channels] - first[c], e = x[c + 3 * channels] - first[c];
-      sum[c] += (a + b) + (d + e);
-      square[c] += (a * a + b * b) + (d * d + e * e);
-    }
-  }
-  for (; row < rows; ++row, x += channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - first[c];
-      sum[c] += a;
-      square[c] += a * a;
-    }
-  }
-}
-
-template <Activation A>
-inline float activated(float z) {
-  if (A == Activation::kLinear) return z;
-  // Written so that what is no number stays none.
-  const float positive = z < 0.f ? 0.f : z;
-  if (A == Activation::kRelu) return positive;
-  return positive > 6.f ? 6.f : positive;
-}
-
-template <Activation A>
-inline float passed(float z, float dy) {
-  if (A == Activation::kLinear) return dy;
-  if (A == Activation::kRelu) return z > 0.f ? dy : 0.f;
-  return (z > 0.f) & (z < 6.f) ? dy : 0.f;
-}
-
-template <Activation A>
-void normalizeRows(const float* __restrict x, int64_t rows, int64_t channels, const float* __restrict mean,
-                   const float* __restrict scale, const float* __restrict beta, float* __restrict y) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-    for (int64_t c = 0; c < channels; ++c) y[c] = activated<A>((x[c] - mean[c]) * scale[c] + beta[c]);
-  }
-}
-
 template <Activation A>
 void forwardBlocks(const Blocks& blocks, const float* x, const float* mean, const float* scale, const float* beta,
                    float* y) {
@@ -106,58 +45,6 @@ void forwardBlocks(const Blocks& blocks, const float* x, const float* mean, cons
     const int64_t begin = blocks.begin(block), at = begin * blocks.channels;
     normalizeRows<A>(x + at, blocks.end(block) - begin, blocks.channels, mean, scale, beta, y + at);
   });
-}
-
-// Sums over the batch of the gradient behind the activation, and of it times x − mean.
-template <Activation A>
-void sumGradients(const float* __restrict dy, const float* __restrict x, int64_t rows, int64_t channels,
-                  const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
-                  float* __restrict sum, float* __restrict product) {
-  std::fill(sum, sum + channels, 0.f);
-  std::fill(product, product + channels, 0.f);
-  int64_t row = 0;
-  for (; row + 2 <= rows; row += 2, x += 2 * channels, dy += 2 * channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c], b = x[c + channels] - mean[c];
-      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
-      const float db = passed<A>(b * scale[c] + beta[c], dy[c + channels]);
-      sum[c] += da + db;
-      product[c] += da * a + db * b;
-    }
-  }
-  for (; row < rows; ++row, x += channels, dy += channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c];
-      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
-      sum[c] += da;
-      product[c] += da * a;
-    }
-  }
-}
-
-// dx = scale · dz − offset − (x − mean) · slope. `dx` may be `dy`.
-template <Activation A>
-void inputGradient(const float* dy, const float* __restrict x, int64_t rows, int64_t channels,
-                   const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
-                   const float* __restrict offset, const float* __restrict slope, float* dx) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, dy += channels, dx += channels) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c];
-      const float dz = passed<A>(a * scale[c] + beta[c], dy[c]);
-      dx[c] = scale[c] * dz - offset[c] - a * slope[c];
-    }
-  }
-}
-
-// The blocks' sums, added up in double and in order.
-std::vector<double> total(const std::vector<float>& partial, const Blocks& blocks) {
-  std::vector<double> sums(blocks.channels, 0.0);
-  for (int block = 0; block < blocks.count; ++block) {
-    const float* row = partial.data() + block * blocks.channels;
-    for (int64_t c = 0; c < blocks.channels; ++c) sums[c] += row[c];
-  }
-  return sums;
 }
 
 // Inputs x, gamma, beta, moving_mean, moving_variance → y, the two averages after it, and mean and 1/√(variance + ε).
@@ -201,14 +88,9 @@ void forward(void* data, TF_OpKernelContext* context) {
     newVariance.floats()[c] = static_cast<float>((1.0 - factor) * movingVariance.floats()[c] + factor * unbiased);
   }
   const float *in = x.floats(), *middle = mean.floats(), *shift = beta.floats();
-  switch (settings.activation) {
-    case Activation::kLinear:
-      return forwardBlocks<Activation::kLinear>(blocks, in, middle, scale.data(), shift, y.floats());
-    case Activation::kRelu:
-      return forwardBlocks<Activation::kRelu>(blocks, in, middle, scale.data(), shift, y.floats());
-    case Activation::kRelu6:
-      return forwardBlocks<Activation::kRelu6>(blocks, in, middle, scale.data(), shift, y.floats());
-  }
+  withActivation(settings.activation, [&](auto activation) {
+    forwardBlocks<activation.value>(blocks, in, middle, scale.data(), shift, y.floats());
+  });
 }
 
 struct GradientTensors {
@@ -260,14 +142,7 @@ void backward(void* data, TF_OpKernelContext* context) {
   const GradientTensors tensors{dy.floats(),      x.floats(),  gamma.floats(),  beta.floats(), mean.floats(),
                                 inverse.floats(), dx.floats(), dGamma.floats(), dBeta.floats()};
   const Blocks blocks(x.size() / channels, channels);
-  switch (settings.activation) {
-    case Activation::kLinear:
-      return backwardBlocks<Activation::kLinear>(blocks, tensors);
-    case Activation::kRelu:
-      return backwardBlocks<Activation::kRelu>(blocks, tensors);
-    case Activation::kRelu6:
-      return backwardBlocks<Activation::kRelu6>(blocks, tensors);
-  }
+  withActivation(settings.activation, [&](auto activation) { backwardBlocks<activation.value>(blocks, tensors); });
 }
 
 void forwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {

@@ -5,6 +5,7 @@
 namespace graft {
 
 bool addBatchNorm();
+bool addBatchNormParts();
 bool addDepthwise();
 
 }  // namespace graft

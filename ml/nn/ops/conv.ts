@@ -95,11 +95,16 @@ function isPointwise(
   return operations === DENSE && kernel.shape[0] === 1 && kernel.shape[1] === 1 && attrs['stride'] === 1;
 }
 
-/** dy · kernelᵀ over all pixels: up to twice as fast as Conv2DBackpropInput, which builds patches of one pixel. */
+/**
+ * dy · kernelᵀ over all pixels: up to twice as fast as Conv2DBackpropInput, which builds patches of one pixel. By MatMul, as
+ * the batch is not the first side of what tfjs's own product takes (ml/engine/split-rules.ts).
+ */
 function pointwiseInputGradient(x: tf.Tensor, kernel: tf.Tensor, dy: tf.Tensor): tf.Tensor {
   const [inChannels = 1, outChannels = 1] = kernel.shape.slice(2);
   const rows = dy.reshape([-1, outChannels]);
-  return tf.matMul(rows, kernel.reshape([inChannels, outChannels]), false, true).reshape(x.shape);
+  const flat = kernel.reshape([inChannels, outChannels]);
+  const bools = { transpose_a: false, transpose_b: true };
+  return runNativeOne('MatMul', [rows, flat], { bools }).reshape(x.shape);
 }
 
 function given(inputs: { readonly [name: string]: tf.TensorInfo | undefined }): tf.TensorInfo[] {

@@ -10,7 +10,7 @@ import { conv } from './conv.ts';
 import { distance, gradientsOf, normalValues } from '../testing/compare.ts';
 
 beforeAll(async () => {
-  const { kernels } = await loadTensorFlow({ settings: { ...settings(), ownKernels: true } });
+  const { kernels } = await loadTensorFlow({ settings: { ...settings(), kernels: 'own' } });
   // A Linux machine with AVX2, an arm64 one: where they can't be had, the other tests hold for what computes instead.
   expect(kernels).not.toBeNull();
   expect(hasOwnKernels()).toBe(true);

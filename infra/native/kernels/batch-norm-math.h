@@ -1,0 +1,140 @@
+// The arithmetic of BatchNorm with the activation behind it, on rows of channels (Ioffe and Szegedy 1502.03167, algorithm 1).
+#ifndef GRAFT_KERNELS_BATCH_NORM_MATH_H_
+#define GRAFT_KERNELS_BATCH_NORM_MATH_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+namespace graft {
+
+enum class Activation : int { kLinear = 0, kRelu = 1, kRelu6 = 2 };
+
+// The rows that are summed in single precision before they are added up in double: a function of the shape alone.
+struct Blocks {
+  int64_t rows, channels, size;
+  int count;
+  Blocks(int64_t all, int64_t width) : rows(all), channels(width) {
+    size = std::clamp<int64_t>(32768 / std::max<int64_t>(width, 1), 16, 2048);
+    count = static_cast<int>((all + size - 1) / size);
+  }
+  int64_t begin(int block) const { return block * size; }
+  int64_t end(int block) const { return std::min(rows, (block + 1) * size); }
+};
+
+// Sums of x − x₀ and of its square: x₀, the first row, keeps the variance from cancelling out.
+inline void sumRows(const float* __restrict x, const float* __restrict first, int64_t rows, int64_t channels,
+             float* __restrict sum, float* __restrict square) {
+  std::fill(sum, sum + channels, 0.f);
+  std::fill(square, square + channels, 0.f);
+  int64_t row = 0;
+  for (; row + 4 <= rows; row += 4, x += 4 * channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float a = x[c] - first[c], b = x[c + channels] - first[c];
+      const float d = x[c + 2 * channels] - first[c], e = x[c + 3 * channels] - first[c];
+      sum[c] += (a + b) + (d + e);
+      square[c] += (a * a + b * b) + (d * d + e * e);
+    }
+  }
+  for (; row < rows; ++row, x += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float a = x[c] - first[c];
+      sum[c] += a;
+      square[c] += a * a;
+    }
+  }
+}
+
+template <Activation A>
+inline float activated(float z) {
+  if (A == Activation::kLinear) return z;
+  // Written so that what is no number stays none.
+  const float positive = z < 0.f ? 0.f : z;
+  if (A == Activation::kRelu) return positive;
+  return positive > 6.f ? 6.f : positive;
+}
+
+template <Activation A>
+inline float passed(float z, float dy) {
+  if (A == Activation::kLinear) return dy;
+  if (A == Activation::kRelu) return z > 0.f ? dy : 0.f;
+  return (z > 0.f) & (z < 6.f) ? dy : 0.f;
+}
+
+template <Activation A>
+void normalizeRows(const float* __restrict x, int64_t rows, int64_t channels, const float* __restrict mean,
+                   const float* __restrict scale, const float* __restrict beta, float* __restrict y) {
+  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+    for (int64_t c = 0; c < channels; ++c) y[c] = activated<A>((x[c] - mean[c]) * scale[c] + beta[c]);
+  }
+}
+
+// Sums over the batch of the gradient behind the activation, and of it times x − mean.
+template <Activation A>
+void sumGradients(const float* __restrict dy, const float* __restrict x, int64_t rows, int64_t channels,
+                  const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
+                  float* __restrict sum, float* __restrict product) {
+  std::fill(sum, sum + channels, 0.f);
+  std::fill(product, product + channels, 0.f);
+  int64_t row = 0;
+  for (; row + 2 <= rows; row += 2, x += 2 * channels, dy += 2 * channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float a = x[c] - mean[c], b = x[c + channels] - mean[c];
+      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
+      const float db = passed<A>(b * scale[c] + beta[c], dy[c + channels]);
+      sum[c] += da + db;
+      product[c] += da * a + db * b;
+    }
+  }
+  for (; row < rows; ++row, x += channels, dy += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float a = x[c] - mean[c];
+      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
+      sum[c] += da;
+      product[c] += da * a;
+    }
+  }
+}
+
+// dx = scale · dz − offset − (x − mean) · slope. `dx` may be `dy`.
+template <Activation A>
+void inputGradient(const float* dy, const float* __restrict x, int64_t rows, int64_t channels,
+                   const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
+                   const float* __restrict offset, const float* __restrict slope, float* dx) {
+  for (int64_t row = 0; row < rows; ++row, x += channels, dy += channels, dx += channels) {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < channels; ++c) {
+      const float a = x[c] - mean[c];
+      const float dz = passed<A>(a * scale[c] + beta[c], dy[c]);
+      dx[c] = scale[c] * dz - offset[c] - a * slope[c];
+    }
+  }
+}
+
+// The blocks' sums, added up in double and in order.
+inline std::vector<double> total(const std::vector<float>& partial, const Blocks& blocks) {
+  std::vector<double> sums(blocks.channels, 0.0);
+  for (int block = 0; block < blocks.count; ++block) {
+    const float* row = partial.data() + block * blocks.channels;
+    for (int64_t c = 0; c < blocks.channels; ++c) sums[c] += row[c];
+  }
+  return sums;
+}
+
+// Calls `work` with the activation as a template argument.
+template <class Work>
+void withActivation(Activation activation, const Work& work) {
+  switch (activation) {
+    case Activation::kLinear:
+      return work(std::integral_constant<Activation, Activation::kLinear>());
+    case Activation::kRelu:
+      return work(std::integral_constant<Activation, Activation::kRelu>());
+    case Activation::kRelu6:
+      return work(std::integral_constant<Activation, Activation::kRelu6>());
+  }
+}
+
+}  // namespace graft
+
+#endif  // GRAFT_KERNELS_BATCH_NORM_MATH_H_
