@@ -81,7 +81,7 @@ export class Splitter {
 
   whole(value: Value): Ref {
     if (value.whole === null) {
-      const { parts = [] } = { parts: value.parts ?? [] };
+      const parts = value.parts ?? [];
       const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = this.types;
       const attributes = [
         { name: 'N', type: TF_ATTR_INT, value: parts.length },
