@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { compiledFolder } from '../programs/locate.mjs';
+import { IN_USE, compiledFolder } from '../programs/locate.mjs';
 
 let folder = compiledFolder();
 if (folder === null) {
@@ -16,7 +16,7 @@ if (folder === null) {
 }
 if (folder !== null) {
   // Modules load when they are needed, for as long as this runs: until then the folder must stay (programs/compile.ts).
-  const mark = join(folder, 'in-use', String(process.pid));
+  const mark = join(folder, IN_USE, String(process.pid));
   try {
     writeFileSync(mark, '');
     process.on('exit', () => rmSync(mark, { force: true }));

@@ -2,11 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
-import { MARKER, folderOfSources, packageFolder, programs } from './locate.mjs';
+import { IN_USE, MARKER, folderOfSources, packageFolder, programs } from './locate.mjs';
 import type { Plugin } from 'esbuild';
 
-/** Processes that run from a folder of compiled programs, as files named by their process ids. */
-export const IN_USE = 'in-use';
 /** A folder that nobody uses is kept for so long: another process may be about to. */
 const KEPT_MS = 3_600_000;
 

@@ -27,6 +27,8 @@ const SOURCES = ['activities', 'cli', 'contracts', 'core', 'infra', 'ml', 'progr
 const FILES = ['package.json', 'web/page-build.ts', 'web/page-build-process.ts'];
 /** Written last: what lacks it is not whole. */
 export const MARKER = 'complete';
+/** Processes that run from a folder of compiled programs, as files named by their process ids. */
+export const IN_USE = 'in-use';
 const COMPILED = join(packageFolder, '.programs');
 
 /** @type {string | null | undefined} */

@@ -90,13 +90,14 @@ async function loadNative(
   if (install === null) {
     throw failedError('TENSORFLOW_MISSING', variant, 'not in the cache', 'native TensorFlow', 'run graft doctor --fix');
   }
-  const wantsKernels = known.kernels === 'own' || (known.kernels === 'auto' && (options.parts ?? 1) > 1);
+  const wanted = options.parts ?? 1;
+  const wantsKernels = known.kernels === 'own' || (known.kernels === 'auto' && wanted > 1);
   const addon =
     variant === 'cpu' && wantsKernels ? await findKernels(install, known, options.provision !== false) : null;
-  const parts = addon === null ? 1 : (options.parts ?? 1);
+  const parts = addon === null ? 1 : wanted;
   // For a process that was started without them; the memory settings come too late here.
   defaultEnvironment(tensorFlowEnv({ threads, parts }));
-  if ((options.parts ?? 1) > 1) replaceEnvironment(threadsEnv({ threads, parts }));
+  if (wanted > 1) replaceEnvironment(threadsEnv({ threads, parts }));
   // Loaded here and not above, so that a process which only asks for the environment stays light.
   const tf = await import('@tensorflow/tfjs');
   const facts = requireBinding(tf, install, known.verboseNative ? unhushed : hushed);

@@ -1,11 +1,10 @@
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import { augmentationInputs } from '../../core/augment/inputs.ts';
 import { isAugmenting } from '../../core/augment/settings.ts';
-import { halfToFloat32 } from '../../core/checkpoint/half.ts';
 import { asFloat32 } from '../../core/checkpoint/tensor-data.ts';
 import type { Batch } from './learner.ts';
 import type { RowSpec } from './programs.ts';
-import { labelsOf, openSamples } from './samples.ts';
+import { labelsOf, openSamples, widened } from './samples.ts';
 import type { SampleReader } from './samples.ts';
 
 /** A batch on its way: bytes are read ahead of the step, tensors are made when it is due. */
@@ -74,7 +73,7 @@ function codeSource(samples: SampleReader, variants: number): Source {
 
 /** `bytes` begin where their buffer begins, so both views are aligned. */
 function floatsOf(bytes: Uint8Array, dtype: SampleReader['dtype']): Float32Array {
-  if (dtype === 'F16') return halfToFloat32(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2));
+  if (dtype === 'F16') return widened(bytes);
   return asFloat32({ dtype, shape: [], data: bytes });
 }
 

@@ -58,7 +58,7 @@ export async function openSamples(
   const whole = rows * rowBytes <= inMemoryBytes ? await readWhole(shards, tensor, rows * rowBytes) : null;
   // Halves become floats once, and not in each epoch.
   const isWidened = whole !== null && dtype === 'F16' && 2 * whole.length <= inMemoryBytes;
-  const held = isWidened ? widen(whole) : whole;
+  const held = isWidened ? new Uint8Array(widened(whole).buffer) : whole;
   const heldBytes = isWidened ? 2 * rowBytes : rowBytes;
   return {
     rows,
@@ -108,9 +108,9 @@ async function readWhole(shards: readonly OpenShard[], tensor: string, sizeBytes
   return whole;
 }
 
-/** Halves as floats: every half is one. */
-function widen(halves: Uint8Array): Uint8Array {
-  return new Uint8Array(halfToFloat32(new Uint16Array(halves.buffer, halves.byteOffset, halves.length / 2)).buffer);
+/** Halves, back to back from an even place of their buffer, as floats: every half is one. */
+export function widened({ buffer, byteOffset, length }: Uint8Array): Float32Array {
+  return halfToFloat32(new Uint16Array(buffer, byteOffset, length / 2));
 }
 
 /** Rows of `rowBytes` each, back to back in the order asked for. */

@@ -4,12 +4,32 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <vector>
+
+#include "kernel.h"
+#include "pool.h"
 
 namespace graft {
 
 enum class Activation : int { kLinear = 0, kRelu = 1, kRelu6 = 2 };
+
+// Attributes that all its operations have.
+struct NormSettings {
+  float epsilon = 0;
+  float factor = 0;
+  Activation activation = Activation::kLinear;
+};
+
+inline void readSettings(TF_OpKernelConstruction* construction, NormSettings& settings, Status& status) {
+  int32_t activation = 0;
+  TF_OpKernelConstruction_GetAttrFloat(construction, "epsilon", &settings.epsilon, status.get());
+  if (status.ok()) TF_OpKernelConstruction_GetAttrFloat(construction, "factor", &settings.factor, status.get());
+  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "activation", &activation, status.get());
+  if (status.ok() && (activation < 0 || activation > 2)) status.invalid("activation is 0, 1 or 2");
+  settings.activation = static_cast<Activation>(activation);
+}
 
 // The rows that are summed in single precision before they are added up in double: a function of the shape alone.
 struct Blocks {
@@ -25,7 +45,7 @@ struct Blocks {
 
 // Sums of x − x₀ and of its square: x₀, the first row, keeps the variance from cancelling out.
 inline void sumRows(const float* __restrict x, const float* __restrict first, int64_t rows, int64_t channels,
-             float* __restrict sum, float* __restrict square) {
+                    float* __restrict sum, float* __restrict square) {
   std::fill(sum, sum + channels, 0.f);
   std::fill(square, square + channels, 0.f);
   int64_t row = 0;
@@ -120,6 +140,43 @@ inline std::vector<double> total(const std::vector<float>& partial, const Blocks
     for (int64_t c = 0; c < blocks.channels; ++c) sums[c] += row[c];
   }
   return sums;
+}
+
+// Two sums a channel, over all rows.
+struct Sums {
+  std::vector<double> first, second;
+};
+
+// Calls `sum(block's begin, its rows, two rows of sums)` for every block, and adds up what they gave.
+template <class Sum>
+Sums blockSums(const Blocks& blocks, const Sum& sum) {
+  std::vector<float> first(blocks.count * blocks.channels), second(blocks.count * blocks.channels);
+  Pool::get().run(blocks.count, [&](int block) {
+    const int64_t begin = blocks.begin(block), at = block * blocks.channels;
+    sum(begin, blocks.end(block) - begin, first.data() + at, second.data() + at);
+  });
+  return {total(first, blocks), total(second, blocks)};
+}
+
+inline Sums momentSums(const Blocks& blocks, const float* x) {
+  return blockSums(blocks, [&](int64_t begin, int64_t rows, float* sum, float* square) {
+    sumRows(x + begin * blocks.channels, x, rows, blocks.channels, sum, square);
+  });
+}
+
+template <Activation A>
+Sums gradientSums(const Blocks& blocks, const float* dy, const float* x, const float* mean, const float* scale,
+                  const float* beta) {
+  return blockSums(blocks, [&](int64_t begin, int64_t rows, float* sum, float* product) {
+    const int64_t at = begin * blocks.channels;
+    sumGradients<A>(dy + at, x + at, rows, blocks.channels, mean, scale, beta, sum, product);
+  });
+}
+
+inline std::vector<float> scaleOf(const float* gamma, const float* inverse, int64_t channels) {
+  std::vector<float> scale(channels);
+  for (int64_t c = 0; c < channels; ++c) scale[c] = gamma[c] * inverse[c];
+  return scale;
 }
 
 // Calls `work` with the activation as a template argument.

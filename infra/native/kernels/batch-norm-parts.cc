@@ -14,10 +14,7 @@
 namespace graft {
 namespace {
 
-struct Settings {
-  float epsilon = 0;
-  float factor = 0;
-  Activation activation = Activation::kLinear;
+struct Settings : NormSettings {
   // Rows of one part.
   int64_t rows = 0;
 };
@@ -25,19 +22,14 @@ struct Settings {
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
   auto settings = std::make_unique<Settings>();
-  int32_t activation = 0, rows = 0;
-  TF_OpKernelConstruction_GetAttrFloat(construction, "epsilon", &settings->epsilon, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrFloat(construction, "factor", &settings->factor, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "activation", &activation, status.get());
+  int32_t rows = 0;
+  readSettings(construction, *settings, status);
   if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "rows", &rows, status.get());
-  if (status.ok() && (activation < 0 || activation > 2 || rows < 1)) status.invalid("activation is 0, 1 or 2; rows ≥ 1");
-  if (!status.ok()) {
-    TF_OpKernelConstruction_Failure(construction, status.get());
-    return nullptr;
-  }
-  settings->activation = static_cast<Activation>(activation);
+  if (status.ok() && rows < 1) status.invalid("a part has rows");
   settings->rows = rows;
-  return settings.release();
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
 }
 
 void remove(void* settings) { delete static_cast<Settings*>(settings); }
@@ -74,13 +66,7 @@ void moments(void*, TF_OpKernelContext* context) {
   const Tensor mean = output(context, 0, {channels}, status), spread = output(context, 1, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Blocks blocks(x.size() / channels, channels);
-  std::vector<float> sums(blocks.count * channels), squares(blocks.count * channels);
-  for (int block = 0; block < blocks.count; ++block) {
-    const int64_t begin = blocks.begin(block);
-    sumRows(x.floats() + begin * channels, x.floats(), blocks.end(block) - begin, channels,
-            sums.data() + block * channels, squares.data() + block * channels);
-  }
-  const std::vector<double> sum = total(sums, blocks), square = total(squares, blocks);
+  const auto [sum, square] = momentSums(blocks, x.floats());
   const double count = static_cast<double>(blocks.rows);
   for (int64_t c = 0; c < channels; ++c) {
     const double shifted = sum[c] / count;
@@ -123,9 +109,7 @@ void merge(void* data, TF_OpKernelContext* context) {
 }
 
 std::vector<float> scaleOf(const Tensor& gamma, const Tensor& inverse) {
-  std::vector<float> scale(gamma.size());
-  for (size_t c = 0; c < scale.size(); ++c) scale[c] = gamma.floats()[c] * inverse.floats()[c];
-  return scale;
+  return graft::scaleOf(gamma.floats(), inverse.floats(), gamma.size());
 }
 
 // x, gamma, beta, mean, inverse → y, behind the activation.
@@ -147,7 +131,7 @@ void normalize(void* data, TF_OpKernelContext* context) {
 }
 
 // dy, x, gamma, beta, mean, inverse → sums of the gradient behind the activation, and of it times x − mean.
-void gradientSums(void* data, TF_OpKernelContext* context) {
+void sumGradient(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
   const std::vector<Tensor> all = inputs(context, status);
@@ -158,19 +142,13 @@ void gradientSums(void* data, TF_OpKernelContext* context) {
   const float *dy = all[0].floats(), *x = all[1].floats(), *beta = all[3].floats(), *mean = all[4].floats();
   const std::vector<float> scale = scaleOf(all[2], all[5]);
   const Blocks blocks(all[1].size() / channels, channels);
-  std::vector<float> sums(blocks.count * channels), products(blocks.count * channels);
   withActivation(settings.activation, [&](auto activation) {
-    for (int block = 0; block < blocks.count; ++block) {
-      const int64_t begin = blocks.begin(block), at = begin * channels;
-      sumGradients<activation.value>(dy + at, x + at, blocks.end(block) - begin, channels, mean, scale.data(), beta,
-                                     sums.data() + block * channels, products.data() + block * channels);
+    const auto [sums, products] = gradientSums<activation.value>(blocks, dy, x, mean, scale.data(), beta);
+    for (int64_t c = 0; c < channels; ++c) {
+      sum.floats()[c] = static_cast<float>(sums[c]);
+      product.floats()[c] = static_cast<float>(products[c]);
     }
   });
-  const std::vector<double> first = total(sums, blocks), second = total(products, blocks);
-  for (int64_t c = 0; c < channels; ++c) {
-    sum.floats()[c] = static_cast<float>(first[c]);
-    product.floats()[c] = static_cast<float>(second[c]);
-  }
 }
 
 // Sums and products of all parts, gamma, inverse → dgamma, dbeta, and what `gradient` takes off for each row.
@@ -247,7 +225,7 @@ bool addBatchNormParts() {
          add({"GraftBatchNormGradSums",
               {"dy: float", "x: float", "gamma: float", "beta: float", "mean: float", "inverse: float"},
               {"sum: float", "product: float"},
-              attributes, create, gradientSums, remove, vectorShapes<2, 2>}) &&
+              attributes, create, sumGradient, remove, vectorShapes<2, 2>}) &&
          add({"GraftBatchNormGradMerge",
               {"sums: parts * float", "products: parts * float", "gamma: float", "inverse: float"},
               {"dgamma: float", "dbeta: float", "offset: float", "slope: float"},

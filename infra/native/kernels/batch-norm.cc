@@ -14,29 +14,16 @@
 namespace graft {
 namespace {
 
-struct Settings {
-  float epsilon = 0;
-  float factor = 0;
-  Activation activation = Activation::kLinear;
-};
-
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
-  auto settings = std::make_unique<Settings>();
-  int32_t activation = 0;
-  TF_OpKernelConstruction_GetAttrFloat(construction, "epsilon", &settings->epsilon, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrFloat(construction, "factor", &settings->factor, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "activation", &activation, status.get());
-  if (status.ok() && (activation < 0 || activation > 2)) status.invalid("activation is 0, 1 or 2");
-  if (!status.ok()) {
-    TF_OpKernelConstruction_Failure(construction, status.get());
-    return nullptr;
-  }
-  settings->activation = static_cast<Activation>(activation);
-  return settings.release();
+  auto settings = std::make_unique<NormSettings>();
+  readSettings(construction, *settings, status);
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
 }
 
-void remove(void* settings) { delete static_cast<Settings*>(settings); }
+void remove(void* settings) { delete static_cast<NormSettings*>(settings); }
 
 template <Activation A>
 void forwardBlocks(const Blocks& blocks, const float* x, const float* mean, const float* scale, const float* beta,
@@ -49,7 +36,7 @@ void forwardBlocks(const Blocks& blocks, const float* x, const float* mean, cons
 
 // Inputs x, gamma, beta, moving_mean, moving_variance → y, the two averages after it, and mean and 1/√(variance + ε).
 void forward(void* data, TF_OpKernelContext* context) {
-  const Settings& settings = *static_cast<const Settings*>(data);
+  const NormSettings& settings = *static_cast<const NormSettings*>(data);
   Status status;
   const Tensor x = input(context, 0, status), gamma = input(context, 1, status), beta = input(context, 2, status);
   const Tensor movingMean = input(context, 3, status), movingVariance = input(context, 4, status);
@@ -65,13 +52,8 @@ void forward(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
 
   const Blocks blocks(x.size() / channels, channels);
-  std::vector<float> sums(blocks.count * channels), squares(blocks.count * channels), scale(channels);
-  Pool::get().run(blocks.count, [&](int block) {
-    const int64_t begin = blocks.begin(block);
-    sumRows(x.floats() + begin * channels, x.floats(), blocks.end(block) - begin, channels,
-            sums.data() + block * channels, squares.data() + block * channels);
-  });
-  const std::vector<double> sum = total(sums, blocks), square = total(squares, blocks);
+  std::vector<float> scale(channels);
+  const auto [sum, square] = momentSums(blocks, x.floats());
   const double count = static_cast<double>(blocks.rows);
   for (int64_t c = 0; c < channels; ++c) {
     const double shifted = sum[c] / count;
@@ -101,15 +83,9 @@ struct GradientTensors {
 template <Activation A>
 void backwardBlocks(const Blocks& blocks, const GradientTensors& t) {
   const int64_t channels = blocks.channels;
-  std::vector<float> scale(channels), offset(channels), slope(channels);
-  std::vector<float> sums(blocks.count * channels), products(blocks.count * channels);
-  for (int64_t c = 0; c < channels; ++c) scale[c] = t.gamma[c] * t.inverse[c];
-  Pool::get().run(blocks.count, [&](int block) {
-    const int64_t begin = blocks.begin(block), at = begin * channels;
-    sumGradients<A>(t.dy + at, t.x + at, blocks.end(block) - begin, channels, t.mean, scale.data(), t.beta,
-                    sums.data() + block * channels, products.data() + block * channels);
-  });
-  const std::vector<double> sum = total(sums, blocks), product = total(products, blocks);
+  const std::vector<float> scale = scaleOf(t.gamma, t.inverse, channels);
+  std::vector<float> offset(channels), slope(channels);
+  const auto [sum, product] = gradientSums<A>(blocks, t.dy, t.x, t.mean, scale.data(), t.beta);
   const double count = static_cast<double>(blocks.rows);
   for (int64_t c = 0; c < channels; ++c) {
     t.dBeta[c] = static_cast<float>(sum[c]);
@@ -126,7 +102,7 @@ void backwardBlocks(const Blocks& blocks, const GradientTensors& t) {
 
 // Inputs dy, x, gamma, beta, mean, inverse → dx, dgamma, dbeta.
 void backward(void* data, TF_OpKernelContext* context) {
-  const Settings& settings = *static_cast<const Settings*>(data);
+  const NormSettings& settings = *static_cast<const NormSettings*>(data);
   Status status;
   const Tensor dy = input(context, 0, status), x = input(context, 1, status), gamma = input(context, 2, status);
   const Tensor beta = input(context, 3, status), mean = input(context, 4, status), inverse = input(context, 5, status);
