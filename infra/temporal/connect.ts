@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { inputError, messageOf } from '../../core/errors.ts';
 import type { TemporalConnection } from '../config.ts';
+import { callsUntilClosed } from './calls-until-closed.ts';
 import { isLoopback, isTemporalAway, temporalFault, unreachable } from './faults.ts';
 import { whyUnreachable } from './reach.ts';
 
@@ -38,29 +39,29 @@ export async function connectTemporal(
   const closed = isLoopback(address) ? await whyUnreachable(address, timeoutMs) : null;
   if (closed !== null) throw unreachable(closed, undefined, options);
   let connection: Connection | undefined;
+  const calls = callsUntilClosed();
+  const close = async (): Promise<void> => {
+    calls.close();
+    await connection?.close();
+  };
   try {
     connection = await Connection.connect({
       address,
       tls: tls ?? null,
       connectTimeout: timeoutMs,
+      interceptors: calls.interceptors,
       ...(apiKey === undefined ? {} : { apiKey }),
     });
     const known = connection;
     await known.withDeadline(Date.now() + timeoutMs, () => known.workflowService.describeNamespace({ namespace }));
   } catch (error) {
-    await connection?.close();
+    await close();
     const fault = temporalFault(error, options) ?? error;
     if (!isTemporalAway(fault)) throw fault;
     const why = await whyUnreachable(address, PROBE_TIMEOUT_MS);
     throw unreachable(why ?? 'the port answers, but not as Temporal does', error, options);
   }
-  const opened = connection;
-  return {
-    client: new Client({ connection: opened, namespace }),
-    address,
-    namespace,
-    close: () => opened.close(),
-  };
+  return { client: new Client({ connection, namespace }), address, namespace, close };
 }
 
 /** Reads the PEM files of a TLS connection. Throws TEMPORAL_TLS_FILE (input). */

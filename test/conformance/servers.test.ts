@@ -5,6 +5,7 @@ import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { expect, it } from 'vitest';
 import { errnoOf } from '../../core/errors.ts';
+import { connectTemporal } from '../../infra/temporal/connect.ts';
 import { startTcpProxy } from '../faults/tcp-proxy.ts';
 import { startTemporal, temporaryDir } from '../servers.ts';
 import type { TemporalServer } from '../servers.ts';
@@ -44,6 +45,19 @@ it('a Temporal server keeps its state over kill -9, and answers through a proxy 
     await rm(folder, { recursive: true });
   }
 });
+
+it('a call that is being repeated when its connection is closed ends then, with an error that can be caught', async () => {
+  const server = await startTemporal();
+  const { client, namespace, close } = await connectTemporal({ address: server.address, namespace: 'default' });
+  await server.kill();
+  const calls = Array.from({ length: 20 }, () => client.workflowService.describeNamespace({ namespace }));
+  // By then the first attempts have failed, and the next ones wait for their turn.
+  const ended = Promise.allSettled(calls);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await close();
+  for (const call of await ended) expect(call).toMatchObject({ status: 'rejected', reason: { code: 1 } });
+  await expect(client.workflowService.describeNamespace({ namespace })).rejects.toMatchObject({ code: 1 });
+}, 60_000);
 
 it('a TCP proxy cuts, refuses, stalls and lets flow again', async () => {
   const echo = net.createServer((socket) => void socket.pipe(socket).on('error', () => undefined));
