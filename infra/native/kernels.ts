@@ -23,7 +23,7 @@ export interface KernelsAddon {
 const SOURCES = fileURLToPath(new URL('kernels', import.meta.url));
 
 /** Raise when the compiler's arguments change. */
-const RECIPE = 1;
+const RECIPE = 2;
 
 /**
  * The kernels for this machine's processor, compiled from `kernels/` where they are not there yet and `mayCompile`; null
@@ -72,7 +72,15 @@ export function loadKernels({ path }: KernelsAddon): boolean {
 }
 
 /** Sums are vectors of channels, so their order stands as it is written: nothing here lets the compiler change it. */
-const OPTIMIZED = ['-O3', '-pthread', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-Wno-psabi'];
+const OPTIMIZED = [
+  '-std=c++17',
+  '-O3',
+  '-pthread',
+  '-ffp-contract=fast',
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-Wno-psabi',
+];
 
 function machineArguments(processor: string): string[] {
   return processor.startsWith('x86') ? [`-march=${processor}`, '-mprefer-vector-width=512'] : [];

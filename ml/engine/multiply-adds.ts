@@ -16,6 +16,7 @@ function ofOperation({ name, attributes, inputShapes, outputShapes }: RecordedOp
   const [a = [], b = []] = inputShapes;
   switch (name) {
     case 'Conv2D':
+    case 'GraftPointwise':
       return outputs * elementCount(b.slice(0, 3));
     case 'DepthwiseConv2dNative':
     case 'GraftDepthwise':

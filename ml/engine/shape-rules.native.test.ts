@@ -262,6 +262,11 @@ describe('shapes by rule are those of TensorFlow', () => {
       });
       expectReal({ name: 'GraftDepthwiseInputGrad', ...depthwise, inputs: [dy, weights, { shape: x }] });
       expectReal({ name: 'GraftDepthwiseKernelGrad', ...depthwise, inputs: [{ shape: x }, dy, weights] });
+      const [pixel, out] = [{ shape: [1, 1, x[3], length] }, { shape: [x[0], height, width, length] }];
+      const pointwise = { types: [], ints: { stride } };
+      expectReal({ name: 'GraftPointwise', ...pointwise, inputs: [{ shape: x }, pixel] });
+      expectReal({ name: 'GraftPointwiseInputGrad', ...pointwise, inputs: [out, pixel, { shape: x }] });
+      expectReal({ name: 'GraftPointwiseKernelGrad', ...pointwise, inputs: [{ shape: x }, out, pixel] });
     });
   });
 

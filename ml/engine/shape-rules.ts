@@ -70,6 +70,13 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   },
   GraftDepthwiseInputGrad: sameAs(2),
   GraftDepthwiseKernelGrad: sameAs(2),
+  GraftPointwise: ({ inputs, attributes }) => {
+    const [[batch = 1, height = 1, width = 1] = [], kernel] = inputs.map(({ shape }) => shape);
+    const stride = Number(attributes.find(({ name }) => name === 'stride')?.value);
+    return [[batch, Math.ceil(height / stride), Math.ceil(width / stride), kernel?.[3] ?? 1]];
+  },
+  GraftPointwiseInputGrad: sameAs(2),
+  GraftPointwiseKernelGrad: sameAs(2),
   FusedBatchNormGradV3: ({ inputs }) => {
     const x = inputs[1]?.shape ?? [];
     const channels = [x.at(-1) ?? 1];

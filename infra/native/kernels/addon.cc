@@ -8,7 +8,9 @@ extern "C" {
 
 static napi_value init(napi_env env, napi_value exports) {
   napi_value ready;
-  napi_get_boolean(env, graft::addBatchNorm() && graft::addBatchNormParts() && graft::addDepthwise(), &ready);
+  const bool added =
+      graft::addBatchNorm() && graft::addBatchNormParts() && graft::addDepthwise() && graft::addPointwise();
+  napi_get_boolean(env, added, &ready);
   napi_set_named_property(env, exports, "ready", ready);
   return exports;
 }

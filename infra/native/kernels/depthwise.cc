@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel.h"
+#include "lanes.h"
 #include "operations.h"
 #include "pool.h"
 
@@ -36,28 +37,7 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void remove(void* settings) { delete static_cast<Settings*>(settings); }
 
-// Sixteen channels at once, then eight, then one: compilers split a vector where the processor's are shorter.
-template <int Width>
-struct Vector {
-  typedef float type __attribute__((vector_size(Width * sizeof(float)), aligned(sizeof(float)), may_alias));
-};
-template <>
-struct Vector<1> {
-  typedef float type;
-};
-template <int Width>
-using Lanes = typename Vector<Width>::type;
-
-template <int Width>
-inline const Lanes<Width>& at(const float* memory) {
-  return *reinterpret_cast<const Lanes<Width>*>(memory);
-}
-template <int Width>
-inline Lanes<Width>& at(float* memory) {
-  return *reinterpret_cast<Lanes<Width>*>(memory);
-}
-
-// Calls `body` with a width and the channel it begins at, until all channels are done.
+// Calls `body` with a width and the channel it begins at: sixteen channels at once, then eight, then one.
 template <class Body>
 inline void overChannels(int64_t channels, const Body& body) {
   int64_t c = 0;

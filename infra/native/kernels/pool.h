@@ -21,6 +21,9 @@ class Pool {
     return *pool;
   }
 
+  // How many work at once, the caller among them.
+  int threads() const { return helpers_ + 1; }
+
   // Calls `work(i)` once for every i in [0, count), in any order, and returns when all are done.
   template <class Work>
   void run(int count, const Work& work) {

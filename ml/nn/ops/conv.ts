@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
 import { fitsOwnDepthwise, ownDepthwise } from './own-depthwise.ts';
+import { fitsOwnPointwise, ownPointwise } from './own-pointwise.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
 import type { Padding } from './padding.ts';
 import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
@@ -24,7 +25,10 @@ export interface ConvOptions {
 export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.Tensor {
   const { stride, padding, depthwise, padApart = false } = options;
   if (!isRank4(x) || !isRank4(kernel)) throw new Error(`[${x.shape.join(', ')}] by [${kernel.shape.join(', ')}]`);
-  if (depthwise && options.inTraining === true && fitsOwnDepthwise(kernel)) return ownDepthwise(x, kernel, options);
+  if (options.inTraining === true) {
+    if (depthwise && fitsOwnDepthwise(kernel)) return ownDepthwise(x, kernel, options);
+    if (!depthwise && fitsOwnPointwise(kernel)) return ownPointwise(x, kernel, stride);
+  }
   const [windowHeight, windowWidth] = kernel.shape;
   const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowHeight, windowWidth], stride);
   if (isNative()) {

@@ -108,6 +108,40 @@ describe('BatchNorm with its activation', () => {
   });
 });
 
+describe('convolution of one pixel in a training step', () => {
+  const cases: [Padding, number, number, number, number][] = [];
+  // Widths around those of a vector, of a tile and of what is turned; more pixels than go through in one block.
+  for (const [sidePx, inside, outside] of [
+    ...([[5, 1, 1], [6, 3, 16], [9, 8, 24], [40, 24, 8], [24, 16, 96], [7, 33, 47], [12, 50, 130], [33, 144, 24]] as const), // prettier-ignore
+    ...([
+      [3, 1100, 70],
+      [2, 65, 1030],
+    ] as const),
+  ]) {
+    for (const stride of [1, 2, 3]) {
+      for (const padding of ['same', 'symmetric', 'valid'] as const)
+        cases.push([padding, stride, sidePx, inside, outside]);
+    }
+  }
+
+  it.each(cases)('%s, stride %i, side %i, %i to %i channels: as TensorFlow’s', (...args) => {
+    const [padding, stride, sidePx, inside, outside] = args;
+    const x = values('x', [2, sidePx, sidePx + 2, inside]);
+    const kernel = values('k', [1, 1, inside, outside], 0.3);
+    const through =
+      (inTraining: boolean) =>
+      (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+        conv(a, b, { stride, padding, depthwise: false, inTraining });
+    const [own, theirs] = [through(true), through(false)];
+    expect(own(x, kernel).shape).toEqual(theirs(x, kernel).shape);
+    expect(distance(own(x, kernel), theirs(x, kernel))).toBeLessThan(1e-5);
+    const wanted = gradients((a, b) => theirs(a!, b!), [x, kernel]);
+    const seen = gradients((a, b) => own(a!, b!), [x, kernel]);
+    expect(distance(seen[0]!, wanted[0]!)).toBeLessThan(1e-5);
+    expect(distance(seen[1]!, wanted[1]!)).toBeLessThan(1e-5);
+  });
+});
+
 describe('depthwise convolution of a training step', () => {
   const cases: [Padding, number, number, number, number][] = [];
   for (const padding of ['same', 'symmetric', 'valid', 'after'] as const) {

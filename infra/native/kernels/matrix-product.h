@@ -1,0 +1,208 @@
+// Products of matrices whose rows lie one behind the other, as convolutions of one pixel need them. A tile of the result
+// stays in registers while all that it is summed from goes by (Goto and van de Geijn, "Anatomy of high-performance matrix
+// multiplication", 2008). Every number is summed in the same order whatever the threads.
+#ifndef GRAFT_KERNELS_MATRIX_PRODUCT_H_
+#define GRAFT_KERNELS_MATRIX_PRODUCT_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "lanes.h"
+#include "pool.h"
+
+namespace graft {
+
+// A register's floats, and the shape of a tile: its sums, the vectors beside them and one value fit into the registers.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16, kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
+constexpr int tileRows(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : vectors == 2 ? 12 : 14; }
+#elif defined(__AVX2__)
+constexpr int kLanes = 8, kMaxVectors = 2, kStripRows = 6, kStripVectors = 2;
+constexpr int tileRows(int vectors) { return vectors == 2 ? 6 : 10; }
+#else
+constexpr int kLanes = 4, kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
+constexpr int tileRows(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : vectors == 2 ? 12 : 14; }
+#endif
+using Register = Lanes<kLanes>;
+
+// Neighbouring columns that a tile is as wide as: `vectors` registers, of which the last may be used in part.
+struct Panel {
+  int64_t begin;
+  int width, vectors;
+  int64_t padded() const { return vectors * kLanes; }
+};
+
+inline std::vector<Panel> panelsOf(int64_t columns, int mostVectors) {
+  const int64_t all = (columns + kLanes - 1) / kLanes, count = (all + mostVectors - 1) / mostVectors;
+  std::vector<Panel> panels;
+  for (int64_t panel = 0, done = 0; panel < count; ++panel) {
+    const int64_t vectors = (all - done + count - panel - 1) / (count - panel), begin = done * kLanes;
+    panels.push_back({begin, static_cast<int>(std::min(vectors * kLanes, columns - begin)), static_cast<int>(vectors)});
+    done += vectors;
+  }
+  return panels;
+}
+
+inline std::unique_ptr<float[]> floats(int64_t count) { return std::unique_ptr<float[]>(new float[count]); }
+
+// Where the rows of the left matrix are: its value [row, k] is `at[row * stride + k]`, turned `at[k * stride + row]`.
+struct Left {
+  const float* at;
+  int64_t stride;
+};
+
+// Sums over k in [0, inner) of left[row, k] · right[k], right's rows being `rightStride` apart.
+template <int Rows, int Vectors, bool Turned>
+inline __attribute__((always_inline)) void sumTile(int64_t inner, Left left, const float* right, int64_t rightStride,
+                                                   Register (&sums)[Rows][Vectors]) {
+  const float* following = left.at + Rows * left.stride;
+  for (int64_t k = 0; k < inner; ++k) {
+    // The next tile's rows, which lie behind these: as many lines as steps, or fewer.
+    if (!Turned) __builtin_prefetch(following + k * Rows);
+    Register columns[Vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) columns[v] = at<kLanes>(right + k * rightStride + v * kLanes);
+#pragma GCC unroll 32
+    for (int row = 0; row < Rows; ++row) {
+      const float value = Turned ? left.at[k * left.stride + row] : left.at[row * left.stride + k];
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) sums[row][v] += value * columns[v];
+    }
+  }
+}
+
+// The first `rows` rows and `width` columns of a tile, written to `to` or, with Add, added to it.
+template <int Rows, int Vectors, bool Add>
+inline void keepPart(const Register (&sums)[Rows][Vectors], float* to, int64_t stride, int64_t rows, int width) {
+  float row[Vectors * kLanes];
+  for (int64_t r = 0; r < rows; ++r, to += stride) {
+    std::memcpy(row, sums[r], sizeof(row));
+    for (int c = 0; c < width; ++c) to[c] = Add ? to[c] + row[c] : row[c];
+  }
+}
+
+template <int Rows, int Vectors, bool Add>
+inline __attribute__((always_inline)) void keepTile(const Register (&sums)[Rows][Vectors], float* to, int64_t stride) {
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      Register& kept = at<kLanes>(to + r * stride + v * kLanes);
+      kept = Add ? kept + sums[r][v] : sums[r][v];
+    }
+  }
+}
+
+// A tile of `Rows` rows of `panel`, whose packed columns are at `right`.
+template <int Rows, int Vectors>
+inline void rowsTile(int64_t inner, Left left, const float* right, const Panel& panel, float* to, int64_t stride) {
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) __builtin_prefetch(to + r * stride + v * kLanes, 1);
+  }
+  Register sums[Rows][Vectors] = {};
+  sumTile<Rows, Vectors, false>(inner, left, right, Vectors * kLanes, sums);
+  if (panel.width == Vectors * kLanes) return keepTile<Rows, Vectors, false>(sums, to, stride);
+  keepPart<Rows, Vectors, false>(sums, to, stride, Rows, panel.width);
+}
+
+// The last rows, which are fewer than a tile's.
+template <int Rows, int Vectors>
+inline void lastTile(int64_t rows, int64_t inner, Left left, const float* right, const Panel& panel, float* to,
+                     int64_t stride) {
+  if (rows == Rows) return rowsTile<Rows, Vectors>(inner, left, right, panel, to, stride);
+  if constexpr (Rows > 1) lastTile<Rows - 1, Vectors>(rows, inner, left, right, panel, to, stride);
+}
+
+template <int Vectors>
+void rowsTimesPanel(int64_t rows, int64_t inner, const float* left, const float* right, const Panel& panel, float* to,
+                    int64_t stride) {
+  constexpr int Rows = tileRows(Vectors);
+  int64_t row = 0;
+  for (; row + Rows <= rows; row += Rows) {
+    rowsTile<Rows, Vectors>(inner, {left + row * inner, inner}, right, panel, to + row * stride, stride);
+  }
+  if (row == rows) return;
+  lastTile<Rows - 1, Vectors>(rows - row, inner, {left + row * inner, inner}, right, panel, to + row * stride, stride);
+}
+
+// Calls `work` with a panel's vectors as a template argument.
+template <int Most, class Work>
+inline void withVectors(int vectors, const Work& work) {
+  if (vectors == Most) return work(std::integral_constant<int, Most>());
+  if constexpr (Most > 1) withVectors<Most - 1>(vectors, work);
+}
+
+// The right matrix [inner, columns], panel by panel, ends filled with zeros; `turned`: it is there as [columns, inner].
+inline std::unique_ptr<float[]> packed(const float* right, int64_t inner, int64_t columns, bool turned,
+                                       const std::vector<Panel>& panels) {
+  constexpr int64_t kBlock = 16;
+  int64_t size = 0;
+  for (const Panel& panel : panels) size += panel.padded();
+  auto all = floats(size * inner);
+  float* to = all.get();
+  for (const Panel& panel : panels) {
+    const int64_t wide = panel.padded(), missing = wide - panel.width;
+    for (int64_t k = 0; k < inner && !turned; ++k) {
+      std::memcpy(to + k * wide, right + k * columns + panel.begin, panel.width * sizeof(float));
+    }
+    for (int64_t block = 0; block < inner && turned; block += kBlock) {
+      const int64_t end = std::min(inner, block + kBlock);
+      for (int c = 0; c < panel.width; ++c) {
+        const float* from = right + (panel.begin + c) * inner;
+        for (int64_t k = block; k < end; ++k) to[k * wide + c] = from[k];
+      }
+    }
+    for (int64_t k = 0; k < inner && missing > 0; ++k) std::fill_n(to + k * wide + panel.width, missing, 0.f);
+    to += wide * inner;
+  }
+  return all;
+}
+
+// Products with one right matrix [inner, columns] (`turned`: there as [columns, inner]), which is packed once.
+class Product {
+ public:
+  Product(const float* right, int64_t inner, int64_t columns, bool turned)
+      : inner_(inner),
+        columns_(columns),
+        panels_(panelsOf(columns, kMaxVectors)),
+        packed_(packed(right, inner, columns, turned, panels_)) {}
+
+  // Rows that stay in a core's cache for all panels: 256 KiB, in whole tiles of any height.
+  int64_t block() const { return std::clamp<int64_t>(65536 / inner_ / 24 * 24, 24, 480); }
+
+  // out [rows, columns] = left [rows, inner] · right.
+  void multiply(const float* left, int64_t rows, float* out) const {
+    const float* from = packed_.get();
+    for (const Panel& panel : panels_) {
+      withVectors<kMaxVectors>(panel.vectors, [&](auto vectors) {
+        rowsTimesPanel<vectors.value>(rows, inner_, left, from, panel, out + panel.begin, columns_);
+      });
+      from += panel.padded() * inner_;
+    }
+  }
+
+ private:
+  int64_t inner_, columns_;
+  std::vector<Panel> panels_;
+  std::unique_ptr<float[]> packed_;
+};
+
+// out [rows, columns] = left [rows, inner] · right [inner, columns], or `turned`, right as [columns, inner].
+inline void multiply(const float* left, int64_t rows, int64_t inner, const float* right, int64_t columns, bool turned,
+                     float* out) {
+  const Product product(right, inner, columns, turned);
+  const int64_t block = product.block();
+  Pool::get().run(static_cast<int>((rows + block - 1) / block), [&](int task) {
+    const int64_t begin = task * block;
+    product.multiply(left + begin * inner, std::min(block, rows - begin), out + begin * columns);
+  });
+}
+
+}  // namespace graft
+
+#endif  // GRAFT_KERNELS_MATRIX_PRODUCT_H_
