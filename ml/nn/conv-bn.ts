@@ -64,14 +64,30 @@ export function convBn(options: ConvBnOptions): Layer {
         const z = conv(x, folded, { stride, padding, depthwise, padApart: depthwise });
         return activate(biasAdd(z, offset), activation);
       }
-      const product = conv(x, weights, { stride, padding, depthwise, inTraining: true });
-      const z = bias ? biasAdd(product, ctx.param(bias.name)) : product;
+      const z = conv(x, weights, { stride, padding, depthwise, inTraining: true });
       const normalized = batchNormTraining(z, p, { ...batchNorm, activation });
-      ctx.setStatistic(movingMean.name, normalized.movingMean);
       ctx.setStatistic(movingVariance.name, normalized.movingVariance);
-      return normalized.y;
+      if (!bias) {
+        ctx.setStatistic(movingMean.name, normalized.movingMean);
+        return normalized.y;
+      }
+      // A batch's own mean takes a bias out again: it moves the mean that is kept, and nothing else.
+      const moved = tf.mul(ctx.param(bias.name), 1 - batchNorm.momentum);
+      ctx.setStatistic(movingMean.name, tf.add(normalized.movingMean, moved));
+      return withoutEffect(normalized.y, ctx.param(bias.name));
     },
   };
+}
+
+/** y, on which `param` has no influence: its gradient is zero. */
+function withoutEffect(y: tf.Tensor, param: tf.Tensor): tf.Tensor {
+  const identity = tf.customGrad((...inputs) => {
+    const [value] = inputs;
+    if (!(value instanceof tf.Tensor)) throw new Error('no value');
+    // A tensor of its own: tfjs would add its gradient to that of the same tensor, and so double it.
+    return { value: value.clone(), gradFunc: (dy: tf.Tensor) => [dy, tf.zeros(param.shape)] };
+  });
+  return identity(y, param);
 }
 
 function convBnParams({ name, inChannels, outChannels, kernelPx, depthwise, bias, ...options }: ConvBnOptions) {
