@@ -75,6 +75,8 @@ struct Correlation {
   float* out;
   int64_t inHeight, inWidth, outHeight, outWidth, channels;
   int side, stride, top, left;
+  // As many zeros as there are channels.
+  const float* zeros;
 };
 
 // The rows of a window that lie inside the picture.
@@ -85,9 +87,17 @@ struct Rows {
         end(static_cast<int>(std::min<int64_t>(p.side, p.inHeight - first))) {}
 };
 
-// `Pixels` neighbours in a row, all columns of whose windows lie inside the picture.
-template <int Side, int Stride, int Pixels>
-inline void innerPixels(const Correlation& p, const Rows& rows, const float* corner, float* out) {
+// What lies beyond the picture's columns.
+struct Columns {
+  // Columns of the picture from the windows' first one on.
+  int64_t begin, end;
+  const float* zeros;
+  Columns(const Correlation& p, int64_t first) : begin(-first), end(p.inWidth - first), zeros(p.zeros) {}
+};
+
+// `Pixels` neighbours in a row; `Inner`: all columns of their windows lie inside the picture.
+template <int Side, int Stride, int Pixels, bool Inner>
+inline void sumPixels(const Correlation& p, const Rows& rows, const Columns& columns, const float* corner, float* out) {
   const int64_t row = p.inWidth * p.channels;
   overChannels(p.channels, [&](auto width, int64_t c) {
     constexpr int W = decltype(width)::value;
@@ -98,7 +108,8 @@ inline void innerPixels(const Correlation& p, const Rows& rows, const float* cor
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(p.kernel + (i * Side + j) * p.channels + c);
 #pragma GCC unroll 32
       for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
-        const Lanes<W> value = at<W>(corner + i * row + x * p.channels + c);
+        const bool inside = Inner || (x >= columns.begin && x < columns.end);
+        const Lanes<W> value = at<W>((inside ? corner + i * row + x * p.channels : columns.zeros) + c);
 #pragma GCC unroll 8
         for (int t = 0; t < Pixels; ++t) {
           const int j = x - t * Stride;
@@ -137,16 +148,17 @@ void correlateRow(const Correlation& p, const float* in, int64_t y, float* out) 
   const int64_t firstRow = y * Stride - p.top;
   const Rows rows(p, firstRow);
   for (int64_t x = 0; x < p.outWidth;) {
-    const float* corner = in + (firstRow * p.inWidth + x * Stride - p.left) * p.channels;
+    const Columns columns(p, x * Stride - p.left);
+    const float* corner = in + (firstRow * p.inWidth - columns.begin) * p.channels;
     float* to = out + x * p.channels;
     if (isInner<Side, Stride>(p, x, 4)) {
-      innerPixels<Side, Stride, 4>(p, rows, corner, to);
+      sumPixels<Side, Stride, 4, true>(p, rows, columns, corner, to);
       x += 4;
-    } else if (isInner<Side, Stride>(p, x, 2)) {
-      innerPixels<Side, Stride, 2>(p, rows, corner, to);
-      x += 2;
+    } else if (x + 4 <= p.outWidth) {
+      sumPixels<Side, Stride, 4, false>(p, rows, columns, corner, to);
+      x += 4;
     } else {
-      edgePixel(p, in, y, x, to);
+      sumPixels<Side, Stride, 1, false>(p, rows, columns, corner, to);
       ++x;
     }
   }
@@ -166,7 +178,9 @@ Row rowOf(int side, int stride) {
   return correlateAnyRow;
 }
 
-void correlate(const Correlation& p, int64_t batch) {
+void correlate(Correlation p, int64_t batch) {
+  const std::vector<float> zeros(p.channels, 0.f);
+  p.zeros = zeros.data();
   const Row row = rowOf(p.side, p.stride);
   constexpr int64_t kRows = 8;
   const int64_t bands = (p.outHeight + kRows - 1) / kRows;
@@ -205,8 +219,9 @@ void gather(const Correlation& p, int64_t batch) {
 }
 
 // Adds to sums [side, side, channels] what `Pixels` neighbouring outputs give.
-template <int Side, int Stride, int Pixels>
-inline void addInner(const Correlation& p, const Rows& rows, const float* corner, const float* dy, float* sums) {
+template <int Side, int Stride, int Pixels, bool Inner>
+inline void addPixels(const Correlation& p, const Rows& rows, const Columns& columns, const float* corner,
+                      const float* dy, float* sums) {
   const int64_t row = p.inWidth * p.channels;
   overChannels(p.channels, [&](auto width, int64_t c) {
     constexpr int W = decltype(width)::value;
@@ -219,7 +234,8 @@ inline void addInner(const Correlation& p, const Rows& rows, const float* corner
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(sums + (i * Side + j) * p.channels + c);
 #pragma GCC unroll 32
       for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
-        const Lanes<W> value = at<W>(corner + i * row + x * p.channels + c);
+        const bool inside = Inner || (x >= columns.begin && x < columns.end);
+        const Lanes<W> value = at<W>((inside ? corner + i * row + x * p.channels : columns.zeros) + c);
 #pragma GCC unroll 8
         for (int t = 0; t < Pixels; ++t) {
           const int j = x - t * Stride;
@@ -254,16 +270,17 @@ void addRow(const Correlation& p, const float* in, int64_t y, const float* dy, f
   const int64_t firstRow = y * Stride - p.top;
   const Rows rows(p, firstRow);
   for (int64_t x = 0; x < p.outWidth;) {
-    const float* corner = in + (firstRow * p.inWidth + x * Stride - p.left) * p.channels;
+    const Columns columns(p, x * Stride - p.left);
+    const float* corner = in + (firstRow * p.inWidth - columns.begin) * p.channels;
     const float* from = dy + x * p.channels;
     if (isInner<Side, Stride>(p, x, 4)) {
-      addInner<Side, Stride, 4>(p, rows, corner, from, sums);
+      addPixels<Side, Stride, 4, true>(p, rows, columns, corner, from, sums);
       x += 4;
-    } else if (isInner<Side, Stride>(p, x, 2)) {
-      addInner<Side, Stride, 2>(p, rows, corner, from, sums);
-      x += 2;
+    } else if (x + 4 <= p.outWidth) {
+      addPixels<Side, Stride, 4, false>(p, rows, columns, corner, from, sums);
+      x += 4;
     } else {
-      addEdge(p, in, y, x, from, sums);
+      addPixels<Side, Stride, 1, false>(p, rows, columns, corner, from, sums);
       ++x;
     }
   }
@@ -284,7 +301,9 @@ SumRow sumRowOf(int side, int stride) {
 }
 
 // The gradient to the kernel, into `p.out`: sums a picture, then over the pictures in double and in order.
-void sumKernel(const Correlation& p, const float* dy, int64_t batch) {
+void sumKernel(Correlation p, const float* dy, int64_t batch) {
+  const std::vector<float> zeros(p.channels, 0.f);
+  p.zeros = zeros.data();
   const SumRow row = sumRowOf(p.side, p.stride);
   const int64_t size = p.side * p.side * p.channels;
   std::vector<float> partial(batch * size, 0.f);
