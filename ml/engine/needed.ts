@@ -23,7 +23,8 @@ export function readVariables(recording: Recording, needed: readonly number[]): 
   return names;
 }
 
-function rootsOf({ writes, guards, outputs }: Recording): Ref[] {
+/** What a recording is run for. */
+export function rootsOf({ writes, guards, outputs }: Recording): Ref[] {
   return [...writes.flatMap(writtenRefs), ...guards, ...[...outputs.values()].map(({ ref }) => ref)];
 }
 

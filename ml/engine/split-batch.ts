@@ -1,7 +1,8 @@
 import type { Attribute } from '../native/backend.ts';
 import type { TypeNumbers } from './graph.ts';
 import { neededOperations } from './needed.ts';
-import type { RecordedConstant, RecordedOperation, RecordedWrite, Recording, Ref } from './recorder.ts';
+import type { RecordedConstant, RecordedOperation, Recording, Ref } from './recorder.ts';
+import { remapped } from './remap.ts';
 import { splitRules } from './split-rules.ts';
 
 /** A value of the recording: whole, as equal parts along its first axis, or both. */
@@ -55,15 +56,8 @@ export class Splitter {
       const operation = this.recording.operations[index];
       if (operation) this.values.set(index, this.rewritten(operation));
     }
-    const { outputs, writes, guards } = this.recording;
-    return {
-      ...this.recording,
-      outputs: new Map([...outputs].map(([name, output]) => [name, { ...output, ref: this.mapped(output.ref) }])),
-      writes: writes.map((write) => this.write(write)),
-      guards: guards.map((guard) => this.mapped(guard)),
-      operations: this.operations,
-      constants: this.constants,
-    };
+    const { operations, constants } = this;
+    return { ...this.recording, ...remapped(this.recording, (ref) => this.mapped(ref)), operations, constants };
   }
 
   /** One new operation; its outputs in order. */
@@ -183,24 +177,5 @@ export class Splitter {
 
   private mapped(ref: Ref): Ref {
     return this.whole(this.valueOf(ref, []));
-  }
-
-  private write(write: RecordedWrite): RecordedWrite {
-    switch (write.kind) {
-      case 'assign':
-        return { ...write, value: this.mapped(write.value) };
-      case 'average':
-        return { ...write, decay: this.mapped(write.decay) };
-      case 'apply': {
-        const { gradient, rate, shrink, momentum } = write;
-        return {
-          ...write,
-          gradient: this.mapped(gradient),
-          rate: this.mapped(rate),
-          shrink: shrink && this.mapped(shrink),
-          ...(momentum ? { momentum: this.mapped(momentum) } : {}),
-        };
-      }
-    }
   }
 }

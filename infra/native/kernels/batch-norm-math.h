@@ -164,6 +164,18 @@ inline Sums momentSums(const Blocks& blocks, const float* x) {
   });
 }
 
+// Means, and sums of squares of what differs from them, of sums that were taken around the first row.
+inline void keepMoments(const std::vector<double>& sum, const std::vector<double>& square, int64_t rows,
+                        const float* first, float* mean, float* spread) {
+  for (size_t c = 0; c < sum.size(); ++c) {
+    const double shifted = sum[c] / static_cast<double>(rows);
+    mean[c] = static_cast<float>(first[c] + shifted);
+    // What is no number must stay none.
+    const double squared = square[c] - shifted * sum[c];
+    spread[c] = static_cast<float>(squared < 0.0 ? 0.0 : squared);
+  }
+}
+
 template <Activation A>
 Sums gradientSums(const Blocks& blocks, const float* dy, const float* x, const float* mean, const float* scale,
                   const float* beta) {

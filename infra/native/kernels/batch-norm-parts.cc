@@ -67,14 +67,7 @@ void moments(void*, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Blocks blocks(x.size() / channels, channels);
   const auto [sum, square] = momentSums(blocks, x.floats());
-  const double count = static_cast<double>(blocks.rows);
-  for (int64_t c = 0; c < channels; ++c) {
-    const double shifted = sum[c] / count;
-    mean.floats()[c] = static_cast<float>(x.floats()[c] + shifted);
-    // What is no number must stay none.
-    const double squared = square[c] - shifted * sum[c];
-    spread.floats()[c] = static_cast<float>(squared < 0.0 ? 0.0 : squared);
-  }
+  keepMoments(sum, square, blocks.rows, x.floats(), mean.floats(), spread.floats());
 }
 
 // Means and spreads of all parts, the two averages → mean, 1/√(variance + ε), the two averages after it.

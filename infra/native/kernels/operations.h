@@ -8,6 +8,7 @@ bool addBatchNorm();
 bool addBatchNormParts();
 bool addDepthwise();
 bool addPointwise();
+bool addPointwiseParts();
 
 }  // namespace graft
 
