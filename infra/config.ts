@@ -67,6 +67,8 @@ export interface Settings {
   readonly device: DeviceRequest;
   /** Whose kernels train: graft's own where a batch goes through in parts (`auto`) or everywhere, or TensorFlow's alone. */
   readonly kernels: 'auto' | 'own' | 'tensorflow';
+  /** The newest instructions that may be used, as a level of the x86-64 ABI; null: what this machine's processor has. */
+  readonly processor: ProcessorLevel | null;
   /** A file that a worker makes once it works: for supervisors. Absolute. */
   readonly readyFile: string | null;
   /** Threads that TensorFlow may use, ≥ 1. Results are bit-identical for a fixed number. */
@@ -85,6 +87,10 @@ export interface Settings {
 const Text = z.string().min(1);
 const Port = z.coerce.number().int().min(1).max(65_535);
 const Flag = z.stringbool({ truthy: ['1', 'true', 'yes', 'on'], falsy: ['0', 'false', 'no', 'off'] });
+
+/** Newest first: with AVX-512, with AVX2. */
+const processorLevels = ['x86-64-v4', 'x86-64-v3'] as const;
+export type ProcessorLevel = (typeof processorLevels)[number];
 
 const Environment = z.object({
   TEMPORAL_ADDRESS: z
@@ -128,6 +134,7 @@ const Environment = z.object({
   GRAFT_READY_FILE: Text.optional(),
   GRAFT_DEVICE: z.enum(['auto', 'cpu', 'gpu', 'js']).optional(),
   GRAFT_KERNELS: z.enum(['auto', 'own', 'tensorflow']).optional(),
+  GRAFT_PROCESSOR: z.enum(processorLevels).optional(),
   GRAFT_URL_ALLOW: Text.optional(),
   GRAFT_THREADS: z.coerce.number().int().min(1).max(1024).optional(),
   PATH: z.string().optional(),
@@ -161,6 +168,7 @@ export function settings(source: EnvironmentSource = process.env, cwd: string = 
     oidcClientSecret: env.GRAFT_OIDC_CLIENT_SECRET ?? null,
     device: env.GRAFT_DEVICE ?? 'auto',
     kernels: env.GRAFT_KERNELS ?? 'auto',
+    processor: env.GRAFT_PROCESSOR ?? null,
     readyFile: env.GRAFT_READY_FILE === undefined ? null : resolve(cwd, env.GRAFT_READY_FILE),
     threads: env.GRAFT_THREADS ?? availableParallelism(),
     verboseNative: source['TF_CPP_MIN_LOG_LEVEL'] === '0',

@@ -2,8 +2,8 @@ import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { childEnvironment } from '../../infra/config.ts';
-import { tensorFlowEnv } from '../../infra/native/tensorflow-env.ts';
+import { childEnvironment, settings } from '../../infra/config.ts';
+import { processorEnv, tensorFlowEnv } from '../../infra/native/tensorflow-env.ts';
 import { threads } from './graft-child.ts';
 import { median } from './statistics.ts';
 import type { Measured, Timing } from './timing.ts';
@@ -77,7 +77,8 @@ export function versionNotes(versions: Versions): string[] {
   const named = Object.entries(versions).map(
     ([name, { version, why }]) => `${name}: ${version ?? `not measured: ${why}`}`,
   );
-  return [`threads: ${threads} on every side; load average before: ${loadBefore.toFixed(1)}`, ...named];
+  const limited = Object.keys(withoutAvx512).length > 0 ? ['no AVX-512 on any side (GRAFT_PROCESSOR=x86-64-v3)'] : [];
+  return [`threads: ${threads} on every side; load average before: ${loadBefore.toFixed(1)}`, ...limited, ...named];
 }
 
 /** The environment of a process without anything that sets TensorFlow or its threads: what a user has. */
@@ -86,8 +87,15 @@ function plainEnv(): Record<string, string> {
   return childEnvironment(Object.fromEntries(set.map((name) => [name, undefined])), { secrets: false });
 }
 
+/** GRAFT_PROCESSOR=x86-64-v3: what TensorFlow and PyTorch do by default on a processor without AVX-512. */
+const withoutAvx512 =
+  settings().processor === 'x86-64-v3'
+    ? { TF_ENABLE_ONEDNN_OPTS: '0', ...processorEnv('x86-64-v3'), ATEN_CPU_CAPABILITY: 'avx2' }
+    : {};
+
 const peerEnv = (peer: Pick<Peer, 'tuned'>): Record<string, string> => ({
   ...plainEnv(),
+  ...withoutAvx512,
   // Fewer words on stderr, no other effect.
   TF_CPP_MIN_LOG_LEVEL: '2',
   ...(peer.tuned ? tensorFlowEnv({ threads }) : {}),

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { GraftError } from '../../core/errors.ts';
-import type { Settings } from '../config.ts';
+import type { ProcessorLevel, Settings } from '../config.ts';
 import { compile, findCompiler, linking } from './addon.ts';
 import { sizeOf } from './files.ts';
 import { withLock } from './lock.ts';
@@ -35,7 +35,7 @@ export async function findKernels(
   known: Settings,
   mayCompile: boolean,
 ): Promise<KernelsAddon | null> {
-  const processor = processorLevel();
+  const processor = processorOf(known.processor);
   if (processor === null) return null;
   const sources = readdirSync(SOURCES).sort();
   const hash = createHash('sha256').update(`recipe ${String(RECIPE)} ${processor}\n`);
@@ -86,15 +86,24 @@ function machineArguments(processor: string): string[] {
   return processor.startsWith('x86') ? [`-march=${processor}`, '-mprefer-vector-width=512'] : [];
 }
 
-const LEVELS: readonly (readonly [name: string, flags: readonly string[]])[] = [
+const LEVELS: readonly (readonly [level: ProcessorLevel, flags: readonly string[]])[] = [
   ['x86-64-v4', ['avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl', 'avx2', 'fma', 'bmi2']],
   ['x86-64-v3', ['avx2', 'fma', 'bmi1', 'bmi2', 'f16c', 'movbe']],
 ];
 
-/** The level of the x86-64 ABI whose instructions this processor has, or its architecture; null: none to compile for. */
-function processorLevel(): string | null {
+/**
+ * The level of the x86-64 ABI whose instructions this processor has, none above `newest`, or its architecture; null: none to
+ * compile for.
+ */
+function processorOf(newest: ProcessorLevel | null): string | null {
   if (process.arch === 'arm64') return 'arm64';
   if (process.arch !== 'x64' || process.platform !== 'linux') return null;
   const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
-  return LEVELS.find(([, needed]) => needed.every((flag) => flags.has(flag)))?.[0] ?? null;
+  const allowed = LEVELS.slice(
+    Math.max(
+      0,
+      LEVELS.findIndex(([level]) => level === newest),
+    ),
+  );
+  return allowed.find(([, needed]) => needed.every((flag) => flags.has(flag)))?.[0] ?? null;
 }

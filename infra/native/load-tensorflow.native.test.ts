@@ -53,6 +53,12 @@ describe('loadTensorFlow', () => {
     expect(snapshot()).toBe(before);
   });
 
+  it.runIf(process.arch === 'x64' && process.platform === 'linux')('keeps to the instructions that are named', () => {
+    const { loaded } = load({ GRAFT_DEVICE: 'cpu', GRAFT_KERNELS: 'own', GRAFT_PROCESSOR: 'x86-64-v3' });
+    expect(loaded.facts).toMatchObject({ kernels: 'x86-64-v3' });
+    expect(loaded.product).toEqual([19, 22, 43, 50]);
+  });
+
   it('falls back to JavaScript with one loud line where native TensorFlow is not to be had', () => {
     const { loaded, stderr } = load({ GRAFT_TENSORFLOW_DIR: '/nowhere', GRAFT_DEVICE: 'auto' });
     expect(loaded.facts).toMatchObject({ backend: 'cpu-js', threads: 1 });

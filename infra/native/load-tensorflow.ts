@@ -16,7 +16,7 @@ import type { KernelsAddon } from './kernels.ts';
 import type { OnProvision } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findTensorFlow } from './tensorflow-cache.ts';
-import { tensorFlowEnv, threadsEnv } from './tensorflow-env.ts';
+import { processorEnv, tensorFlowEnv, threadsEnv } from './tensorflow-env.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
 
 export { tensorFlowEnv } from './tensorflow-env.ts';
@@ -96,7 +96,7 @@ async function loadNative(
     variant === 'cpu' && wantsKernels ? await findKernels(install, known, options.provision !== false) : null;
   const parts = addon === null ? 1 : wanted;
   // For a process that was started without them; the memory settings come too late here.
-  defaultEnvironment(tensorFlowEnv({ threads, parts }));
+  defaultEnvironment({ ...tensorFlowEnv({ threads, parts }), ...processorEnv(known.processor) });
   if (wanted > 1) replaceEnvironment(threadsEnv({ threads, parts }));
   // Loaded here and not above, so that a process which only asks for the environment stays light.
   const tf = await import('@tensorflow/tfjs');

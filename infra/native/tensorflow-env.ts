@@ -1,3 +1,5 @@
+import type { ProcessorLevel } from '../config.ts';
+
 /**
  * The environment in which a child that loads TensorFlow is to be started: TensorFlow reads it as it loads, malloc before.
  * oneDNN nearly doubles compiled graphs (off by default without AVX-512); with a fixed number of threads results are bit-identical.
@@ -25,6 +27,11 @@ export interface Parallelism {
   readonly threads: number;
   /** In how many parts a batch goes through the graph (ml/engine/split-batch.ts); 1 by default. */
   readonly parts?: number;
+}
+
+/** What keeps oneDNN to the instructions of this level; it reads it as it first computes. */
+export function processorEnv(newest: ProcessorLevel | null): Record<string, string> {
+  return newest === 'x86-64-v3' ? { ONEDNN_MAX_CPU_ISA: 'AVX2' } : {};
 }
 
 /** TensorFlow reads these as it loads. */

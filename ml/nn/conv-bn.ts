@@ -66,15 +66,12 @@ export function convBn(options: ConvBnOptions): Layer {
       }
       const z = conv(x, weights, { stride, padding, depthwise, inTraining: true });
       const normalized = batchNormTraining(z, p, { ...batchNorm, activation });
-      ctx.setStatistic(movingVariance.name, normalized.movingVariance);
-      if (!bias) {
-        ctx.setStatistic(movingMean.name, normalized.movingMean);
-        return normalized.y;
-      }
       // A batch's own mean takes a bias out again: it moves the mean that is kept, and nothing else.
-      const moved = tf.mul(ctx.param(bias.name), 1 - batchNorm.momentum);
-      ctx.setStatistic(movingMean.name, tf.add(normalized.movingMean, moved));
-      return withoutEffect(normalized.y, ctx.param(bias.name));
+      const offset = bias && ctx.param(bias.name);
+      const moved = offset && tf.add(normalized.movingMean, tf.mul(offset, 1 - batchNorm.momentum));
+      ctx.setStatistic(movingMean.name, moved ?? normalized.movingMean);
+      ctx.setStatistic(movingVariance.name, normalized.movingVariance);
+      return offset ? withoutEffect(normalized.y, offset) : normalized.y;
     },
   };
 }

