@@ -11,6 +11,8 @@ export function fusePointwise(recording: Recording): Recording {
   return new Fuser(recording).run();
 }
 
+type OperationRef = Extract<Ref, { readonly kind: 'operation' }>;
+
 interface Reader {
   readonly index: number;
   readonly operation: RecordedOperation;
@@ -111,12 +113,13 @@ class Fuser {
   }
 
   private addReader(ref: Ref, reader: Reader | null): void {
+    if (ref.kind !== 'operation') return;
     const readers = this.readers.get(keyOf(ref)) ?? [];
     readers.push(reader);
     this.readers.set(keyOf(ref), readers);
   }
 
-  private readersOf(ref: Ref): readonly (Reader | null)[] {
+  private readersOf(ref: OperationRef): readonly (Reader | null)[] {
     return this.readers.get(keyOf(ref)) ?? [];
   }
 }
@@ -124,6 +127,4 @@ class Fuser {
 const strideOf = ({ attributes }: RecordedOperation): number =>
   Number(attributes.find(({ name }) => name === 'stride')?.value);
 
-function keyOf(ref: Ref): string {
-  return ref.kind === 'operation' ? `operation ${ref.index} ${ref.output}` : `${ref.kind} ${JSON.stringify(ref)}`;
-}
+const keyOf = ({ index, output }: OperationRef): string => `${index} ${output}`;

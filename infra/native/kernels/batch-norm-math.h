@@ -31,6 +31,17 @@ inline void readSettings(TF_OpKernelConstruction* construction, NormSettings& se
   settings.activation = static_cast<Activation>(activation);
 }
 
+inline void* createNorm(TF_OpKernelConstruction* construction) {
+  Status status;
+  auto settings = std::make_unique<NormSettings>();
+  readSettings(construction, *settings, status);
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
+}
+
+inline void removeNorm(void* settings) { delete static_cast<NormSettings*>(settings); }
+
 // The rows that are summed in single precision before they are added up in double: a function of the shape alone.
 struct Blocks {
   int64_t rows, channels, size;

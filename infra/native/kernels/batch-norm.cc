@@ -14,17 +14,6 @@
 namespace graft {
 namespace {
 
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto settings = std::make_unique<NormSettings>();
-  readSettings(construction, *settings, status);
-  if (status.ok()) return settings.release();
-  TF_OpKernelConstruction_Failure(construction, status.get());
-  return nullptr;
-}
-
-void remove(void* settings) { delete static_cast<NormSettings*>(settings); }
-
 template <Activation A>
 void forwardBlocks(const Blocks& blocks, const float* x, const float* mean, const float* scale, const float* beta,
                    float* y) {
@@ -139,11 +128,11 @@ bool addBatchNorm() {
   return add({"GraftBatchNorm",
               {"x: float", "gamma: float", "beta: float", "moving_mean: float", "moving_variance: float"},
               {"y: float", "new_mean: float", "new_variance: float", "mean: float", "inverse: float"},
-              attributes, create, forward, remove, forwardShapes}) &&
+              attributes, createNorm, forward, removeNorm, forwardShapes}) &&
          add({"GraftBatchNormGrad",
               {"dy: float", "x: float", "gamma: float", "beta: float", "mean: float", "inverse: float"},
               {"dx: float", "dgamma: float", "dbeta: float"},
-              attributes, create, backward, remove, backwardShapes});
+              attributes, createNorm, backward, removeNorm, backwardShapes});
 }
 
 }  // namespace graft

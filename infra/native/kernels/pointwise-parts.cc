@@ -15,21 +15,6 @@
 namespace graft {
 namespace {
 
-struct Settings : NormSettings {};
-
-void* createPlain(TF_OpKernelConstruction*) { return new Settings(); }
-
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto settings = std::make_unique<Settings>();
-  readSettings(construction, *settings, status);
-  if (status.ok()) return settings.release();
-  TF_OpKernelConstruction_Failure(construction, status.get());
-  return nullptr;
-}
-
-void remove(void* settings) { delete static_cast<Settings*>(settings); }
-
 constexpr const char* kShapes = "pictures [n, h, w, in], a kernel [1, 1, in, out], and vectors of what comes out";
 
 bool isOnePixel(const Tensor& x, const Tensor& kernel) {
@@ -63,7 +48,7 @@ void forward(void*, TF_OpKernelContext* context) {
 
 // The inputs of GraftBatchNormGradPart, then x and kernel of the convolution before it → dx, dkernel.
 void gradient(void* data, TF_OpKernelContext* context) {
-  const Settings& settings = *static_cast<const Settings*>(data);
+  const NormSettings& settings = *static_cast<const NormSettings*>(data);
   Status status;
   const Tensor dy = input(context, 0, status), y = input(context, 1, status), gamma = input(context, 2, status);
   const Tensor beta = input(context, 3, status), mean = input(context, 4, status), inverse = input(context, 5, status);
@@ -109,12 +94,12 @@ void gradientShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 
 bool addPointwiseParts() {
   return add({"GraftPointwiseMoments", {"x: float", "kernel: float"}, {"y: float", "mean: float", "spread: float"},
-              {}, createPlain, forward, remove, forwardShapes}) &&
+              {}, nullptr, forward, nullptr, forwardShapes}) &&
          add({"GraftPointwiseNormGrad",
               {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
                "offset: float", "slope: float", "x: float", "kernel: float"},
               {"dx: float", "dkernel: float"},
-              {"epsilon: float", "factor: float", "activation: int"}, create, gradient, remove, gradientShapes});
+              {"epsilon: float", "factor: float", "activation: int"}, createNorm, gradient, removeNorm, gradientShapes});
 }
 
 }  // namespace graft

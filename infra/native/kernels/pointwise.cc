@@ -85,15 +85,19 @@ void forward(void* data, TF_OpKernelContext* context) {
            y.floats());
 }
 
+Sides gradientSides(const void* data, const Tensor& x, const Tensor& kernel, const Tensor& dy, Status& status) {
+  Sides sides{};
+  if (!status.ok()) return sides;
+  const bool fits = sidesOf(*static_cast<const Settings*>(data), x.shape(), kernel.shape(), sides);
+  if (!fits || dy.shape() != sides.outShape()) status.invalid(kShapes);
+  return sides;
+}
+
 // Inputs dy, kernel, x (for its shape) → dx.
 void inputGradient(void* data, TF_OpKernelContext* context) {
   Status status;
   const Tensor dy = input(context, 0, status), kernel = input(context, 1, status), x = input(context, 2, status);
-  Sides sides{};
-  if (status.ok() && (!sidesOf(*static_cast<Settings*>(data), x.shape(), kernel.shape(), sides) ||
-                      dy.shape() != sides.outShape())) {
-    status.invalid(kShapes);
-  }
+  const Sides sides = gradientSides(data, x, kernel, dy, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dx = output(context, 0, sides.inShape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
@@ -112,11 +116,7 @@ void inputGradient(void* data, TF_OpKernelContext* context) {
 void kernelGradient(void* data, TF_OpKernelContext* context) {
   Status status;
   const Tensor x = input(context, 0, status), dy = input(context, 1, status), kernel = input(context, 2, status);
-  Sides sides{};
-  if (status.ok() && (!sidesOf(*static_cast<Settings*>(data), x.shape(), kernel.shape(), sides) ||
-                      dy.shape() != sides.outShape())) {
-    status.invalid(kShapes);
-  }
+  const Sides sides = gradientSides(data, x, kernel, dy, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dKernel = output(context, 0, kernel.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());

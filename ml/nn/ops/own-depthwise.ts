@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { hasOwnKernels } from '../../native/kernels.ts';
 import type { NativeAttributes } from './native.ts';
 import { NATIVE_BACKEND, runNativeOne } from './native.ts';
+import type { KernelAttributes } from './own-convolution.ts';
+import { registerOwnGradients } from './own-convolution.ts';
 import type { Padding } from './padding.ts';
 import { edgesAround } from './padding.ts';
 
@@ -29,11 +31,7 @@ export function ownDepthwise(
 
 const OWN = 'GraftOwnDepthwise';
 
-interface Attributes {
-  readonly [name: string]: unknown;
-}
-
-function attributesOf(attrs: Attributes | undefined): NativeAttributes {
+function attributesOf(attrs: KernelAttributes | undefined): NativeAttributes {
   const [stride, top, left] = [attrs?.['stride'], attrs?.['top'], attrs?.['left']].map(Number);
   return { ints: { stride: stride ?? 1, top: top ?? 0, left: left ?? 0 }, floatTypes: [] };
 }
@@ -48,15 +46,4 @@ tf.registerKernel({
   },
 });
 
-tf.registerGradient({
-  kernelName: OWN,
-  inputsToSave: ['x', 'kernel'],
-  gradFunc: (dy, saved, attrs) => {
-    const [x, kernel] = saved;
-    if (x === undefined || kernel === undefined || Array.isArray(dy)) throw new Error(`${OWN}: saved tensors`);
-    return {
-      x: () => runNativeOne('GraftDepthwiseInputGrad', [dy, kernel, x], attributesOf(attrs)),
-      kernel: () => runNativeOne('GraftDepthwiseKernelGrad', [x, dy, kernel], attributesOf(attrs)),
-    };
-  },
-});
+registerOwnGradients(OWN, 'GraftDepthwise', attributesOf);

@@ -2,6 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { hasOwnKernels } from '../../native/kernels.ts';
 import type { NativeAttributes } from './native.ts';
 import { NATIVE_BACKEND, runNativeOne } from './native.ts';
+import type { KernelAttributes } from './own-convolution.ts';
+import { registerOwnGradients } from './own-convolution.ts';
 
 /** Whether graft's own kernel is there and takes a kernel [height, width, in, out] of a dense convolution. */
 export function fitsOwnPointwise({ shape: [height, width] }: tf.Tensor): boolean {
@@ -18,11 +20,7 @@ export function ownPointwise(x: tf.Tensor4D, kernel: tf.Tensor4D, stride: number
 
 const OWN = 'GraftOwnPointwise';
 
-interface Attributes {
-  readonly [name: string]: unknown;
-}
-
-function attributesOf(attrs: Attributes | undefined): NativeAttributes {
+function attributesOf(attrs: KernelAttributes | undefined): NativeAttributes {
   return { ints: { stride: Number(attrs?.['stride']) }, floatTypes: [] };
 }
 
@@ -35,15 +33,4 @@ tf.registerKernel({
   },
 });
 
-tf.registerGradient({
-  kernelName: OWN,
-  inputsToSave: ['x', 'kernel'],
-  gradFunc: (dy, saved, attrs) => {
-    const [x, kernel] = saved;
-    if (x === undefined || kernel === undefined || Array.isArray(dy)) throw new Error(`${OWN}: saved tensors`);
-    return {
-      x: () => runNativeOne('GraftPointwiseInputGrad', [dy, kernel, x], attributesOf(attrs)),
-      kernel: () => runNativeOne('GraftPointwiseKernelGrad', [x, dy, kernel], attributesOf(attrs)),
-    };
-  },
-});
+registerOwnGradients(OWN, 'GraftPointwise', attributesOf);
