@@ -37,12 +37,12 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void remove(void* settings) { delete static_cast<Settings*>(settings); }
 
-// Calls `body` with a width and the channel it begins at: sixteen channels at once, then eight, then one.
+// Calls `body` with a width and the channel it begins at: a register of channels at once, then eight, then one.
 template <class Body>
 inline void overChannels(int64_t channels, const Body& body) {
   int64_t c = 0;
-  for (; c + 16 <= channels; c += 16) body(std::integral_constant<int, 16>(), c);
-  for (; c + 8 <= channels; c += 8) body(std::integral_constant<int, 8>(), c);
+  for (; c + kLanes <= channels; c += kLanes) body(std::integral_constant<int, kLanes>(), c);
+  for (; kLanes > 8 && c + 8 <= channels; c += 8) body(std::integral_constant<int, 8>(), c);
   for (; c < channels; ++c) body(std::integral_constant<int, 1>(), c);
 }
 

@@ -16,6 +16,16 @@ struct Vector<1> {
 template <int Width>
 using Lanes = typename Vector<Width>::type;
 
+// The floats of one of the processor's registers.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+using Register = Lanes<kLanes>;
+
 template <int Width>
 inline const Lanes<Width>& at(const float* memory) {
   return *reinterpret_cast<const Lanes<Width>*>(memory);

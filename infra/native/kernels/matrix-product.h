@@ -15,19 +15,17 @@
 
 namespace graft {
 
-// A register's floats, and the shape of a tile: its sums, the vectors beside them and one value fit into the registers.
+// The shape of a tile: its sums, the vectors beside them and one value fit into the registers.
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
+constexpr int kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
 constexpr int tileRows(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : vectors == 2 ? 12 : 14; }
 #elif defined(__AVX2__)
-constexpr int kLanes = 8, kMaxVectors = 2, kStripRows = 6, kStripVectors = 2;
+constexpr int kMaxVectors = 2, kStripRows = 6, kStripVectors = 2;
 constexpr int tileRows(int vectors) { return vectors == 2 ? 6 : 10; }
 #else
-constexpr int kLanes = 4, kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
+constexpr int kMaxVectors = 4, kStripRows = 8, kStripVectors = 3;
 constexpr int tileRows(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : vectors == 2 ? 12 : 14; }
 #endif
-using Register = Lanes<kLanes>;
-
 // Neighbouring columns that a tile is as wide as: `vectors` registers, of which the last may be used in part.
 struct Panel {
   int64_t begin;
