@@ -5,7 +5,7 @@ import { nativeBackend } from '../native/backend.ts';
 import type { Binding, TensorHandle, TypedArray } from '../native/backend.ts';
 import { batchParts } from '../native/kernels.ts';
 import { difference } from './difference.ts';
-import { fusePointwise } from './fuse-pointwise.ts';
+import { fuseBatchNorm } from './fuse-batch-norm.ts';
 import { buildGraph, nodeNames } from './graph.ts';
 import { record } from './recorder.ts';
 import type { Recording } from './recorder.ts';
@@ -24,7 +24,7 @@ export async function compileEngine(spec: EngineSpec, scratchDir: string): Promi
     Object.entries(spec.programs).map(([name, program]) => [name, recordTwice(name, program, spec.state)]),
   );
   const parts = batchParts();
-  const split = mapValues(recordings, (recording) => fusePointwise(splitBatch(recording, parts, binding)));
+  const split = mapValues(recordings, (recording) => fuseBatchNorm(splitBatch(recording, parts, binding)));
   const nodes = buildGraph(spec.state, split, binding);
   const folder = join(scratchDir, `graph-${randomUUID()}`);
   const session = await withSavedModel(nodes, folder, (at) => binding.loadSavedModel(at, TAG));

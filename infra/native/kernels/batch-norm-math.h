@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel.h"
+#include "lanes.h"
 #include "pool.h"
 
 namespace graft {
@@ -77,70 +78,92 @@ inline void sumRows(const float* __restrict x, const float* __restrict first, in
   }
 }
 
-template <Activation A>
-inline float activated(float z) {
+// Of floats, or of vectors of them.
+template <Activation A, class V>
+inline V activated(V z) {
   if (A == Activation::kLinear) return z;
   // Written so that what is no number stays none.
-  const float positive = z < 0.f ? 0.f : z;
+  const V positive = z < 0.f ? V{} : z;
   if (A == Activation::kRelu) return positive;
-  return positive > 6.f ? 6.f : positive;
+  return positive > 6.f ? V{} + 6.f : positive;
 }
 
-template <Activation A>
-inline float passed(float z, float dy) {
+template <Activation A, class V>
+inline V passed(V z, V dy) {
   if (A == Activation::kLinear) return dy;
-  if (A == Activation::kRelu) return z > 0.f ? dy : 0.f;
-  return (z > 0.f) & (z < 6.f) ? dy : 0.f;
+  if (A == Activation::kRelu) return z > 0.f ? dy : V{};
+  return (z > 0.f) & (z < 6.f) ? dy : V{};
+}
+
+// Calls `body` with how many rows, a width, and the row and channel they begin at: two rows share what they have in common.
+template <class Body>
+inline void overRows(int64_t rows, int64_t channels, const Body& body) {
+  int64_t row = 0;
+  for (; row + 2 <= rows; row += 2) {
+    overChannels(channels, [&](auto width, int64_t c) { body(std::integral_constant<int, 2>(), width, row, c); });
+  }
+  if (row == rows) return;
+  overChannels(channels, [&](auto width, int64_t c) { body(std::integral_constant<int, 1>(), width, row, c); });
 }
 
 template <Activation A>
-void normalizeRows(const float* __restrict x, int64_t rows, int64_t channels, const float* __restrict mean,
-                   const float* __restrict scale, const float* __restrict beta, float* __restrict y) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-    for (int64_t c = 0; c < channels; ++c) y[c] = activated<A>((x[c] - mean[c]) * scale[c] + beta[c]);
-  }
+void normalizeRows(const float* x, int64_t rows, int64_t channels, const float* mean, const float* scale,
+                   const float* beta, float* y) {
+  overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
+    constexpr int W = decltype(width)::value;
+    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < count.value; ++r) {
+      const float* from = x + (row + r) * channels + c;
+      fetchAhead(from);
+      at<W>(y + (row + r) * channels + c) = activated<A, Lanes<W>>((at<W>(from) - middle) * factor + shift);
+    }
+  });
 }
 
 // Sums over the batch of the gradient behind the activation, and of it times x − mean.
 template <Activation A>
-void sumGradients(const float* __restrict dy, const float* __restrict x, int64_t rows, int64_t channels,
-                  const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
-                  float* __restrict sum, float* __restrict product) {
+void sumGradients(const float* dy, const float* x, int64_t rows, int64_t channels, const float* mean,
+                  const float* scale, const float* beta, float* sum, float* product) {
   std::fill(sum, sum + channels, 0.f);
   std::fill(product, product + channels, 0.f);
-  int64_t row = 0;
-  for (; row + 2 <= rows; row += 2, x += 2 * channels, dy += 2 * channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c], b = x[c + channels] - mean[c];
-      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
-      const float db = passed<A>(b * scale[c] + beta[c], dy[c + channels]);
-      sum[c] += da + db;
-      product[c] += da * a + db * b;
+  overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
+    constexpr int W = decltype(width)::value;
+    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+    Lanes<W> sums{}, products{};
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < count.value; ++r) {
+      const int64_t place = (row + r) * channels + c;
+      fetchAhead(x + place);
+      fetchAhead(dy + place);
+      const Lanes<W> a = at<W>(x + place) - middle;
+      const Lanes<W> dz = passed<A, Lanes<W>>(a * factor + shift, at<W>(dy + place));
+      sums += dz;
+      products += dz * a;
     }
-  }
-  for (; row < rows; ++row, x += channels, dy += channels) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c];
-      const float da = passed<A>(a * scale[c] + beta[c], dy[c]);
-      sum[c] += da;
-      product[c] += da * a;
-    }
-  }
+    at<W>(sum + c) += sums;
+    at<W>(product + c) += products;
+  });
 }
 
 // dx = scale · dz − offset − (x − mean) · slope. `dx` may be `dy`.
 template <Activation A>
-void inputGradient(const float* dy, const float* __restrict x, int64_t rows, int64_t channels,
-                   const float* __restrict mean, const float* __restrict scale, const float* __restrict beta,
-                   const float* __restrict offset, const float* __restrict slope, float* dx) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, dy += channels, dx += channels) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < channels; ++c) {
-      const float a = x[c] - mean[c];
-      const float dz = passed<A>(a * scale[c] + beta[c], dy[c]);
-      dx[c] = scale[c] * dz - offset[c] - a * slope[c];
+void inputGradient(const float* dy, const float* x, int64_t rows, int64_t channels, const float* mean,
+                   const float* scale, const float* beta, const float* offset, const float* slope, float* dx) {
+  overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
+    constexpr int W = decltype(width)::value;
+    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+    const Lanes<W> less = at<W>(offset + c), steep = at<W>(slope + c);
+#pragma GCC unroll 2
+    for (int64_t r = 0; r < count.value; ++r) {
+      const int64_t place = (row + r) * channels + c;
+      fetchAhead(x + place);
+      fetchAhead(dy + place);
+      const Lanes<W> a = at<W>(x + place) - middle;
+      const Lanes<W> dz = passed<A, Lanes<W>>(a * factor + shift, at<W>(dy + place));
+      at<W>(dx + place) = factor * dz - less - a * steep;
     }
-  }
+  });
 }
 
 // The blocks' sums, added up in double and in order.
@@ -176,9 +199,9 @@ inline Sums momentSums(const Blocks& blocks, const float* x) {
 }
 
 // Means, and sums of squares of what differs from them, of sums that were taken around the first row.
-inline void keepMoments(const std::vector<double>& sum, const std::vector<double>& square, int64_t rows,
-                        const float* first, float* mean, float* spread) {
-  for (size_t c = 0; c < sum.size(); ++c) {
+inline void keepMoments(const double* sum, const double* square, int64_t channels, int64_t rows, const float* first,
+                        float* mean, float* spread) {
+  for (int64_t c = 0; c < channels; ++c) {
     const double shifted = sum[c] / static_cast<double>(rows);
     mean[c] = static_cast<float>(first[c] + shifted);
     // What is no number must stay none.

@@ -67,7 +67,7 @@ void moments(void*, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Blocks blocks(x.size() / channels, channels);
   const auto [sum, square] = momentSums(blocks, x.floats());
-  keepMoments(sum, square, blocks.rows, x.floats(), mean.floats(), spread.floats());
+  keepMoments(sum.data(), square.data(), channels, blocks.rows, x.floats(), mean.floats(), spread.floats());
 }
 
 // Means and spreads of all parts, the two averages → mean, 1/√(variance + ε), the two averages after it.

@@ -7,6 +7,7 @@ namespace graft {
 bool addBatchNorm();
 bool addBatchNormParts();
 bool addDepthwise();
+bool addDepthwiseParts();
 bool addPointwise();
 bool addPointwiseParts();
 

@@ -1,15 +1,16 @@
-// Convolution of one pixel in a step whose batch goes through in parts, together with the BatchNorm behind it: while a block
-// of rows is in a core's cache, so that no pass over memory is made for BatchNorm alone. Each runs on one thread.
+// Convolution of one pixel in a step whose batch goes through in parts, together with the BatchNorm behind it, and with the
+// one before it where nothing else reads what that gives: while a block of rows is in a core's cache, so that no pass over
+// memory is made for BatchNorm alone. Each runs on one thread.
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "batch-norm-math.h"
 #include "kernel.h"
 #include "matrix-product-turned.h"
 #include "matrix-product.h"
+#include "normalization.h"
 #include "operations.h"
 
 namespace graft {
@@ -17,89 +18,162 @@ namespace {
 
 constexpr const char* kShapes = "pictures [n, h, w, in], a kernel [1, 1, in, out], and vectors of what comes out";
 
+struct Settings {
+  // Of the BatchNorm before the convolution, and of the one behind it.
+  Activation before = Activation::kLinear, activation = Activation::kLinear;
+};
+
+template <bool Before, bool Behind>
+void* create(TF_OpKernelConstruction* construction) {
+  Status status;
+  auto settings = std::make_unique<Settings>();
+  if (Before) readActivation(construction, "before", settings->before, status);
+  if (Behind) readActivation(construction, "activation", settings->activation, status);
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
+}
+
+void remove(void* settings) { delete static_cast<Settings*>(settings); }
+
 bool isOnePixel(const Tensor& x, const Tensor& kernel) {
   return x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 && kernel.dim(0) == 1 &&
          kernel.dim(1) == 1 && kernel.dim(2) == x.dim(3);
 }
 
-// Inputs x, kernel → y, its mean, and the sum of squares of what differs from it (as GraftBatchNormMoments).
-void forward(void*, TF_OpKernelContext* context) {
+// Rows of the convolution's input, a block at a time: behind the BatchNorm before it where there is one.
+class InputRows {
+ public:
+  InputRows(const float* x, int64_t channels, const Normalization* norm, int64_t block)
+      : x_(x), channels_(channels), norm_(norm), made_(norm != nullptr ? floats(block * channels) : nullptr) {}
+
+  const float* rows(int64_t begin, int64_t count) const {
+    const float* from = x_ + begin * channels_;
+    if (norm_ == nullptr) return from;
+    norm_->apply(from, count, made_.get());
+    return made_.get();
+  }
+
+ private:
+  const float* x_;
+  int64_t channels_;
+  const Normalization* norm_;
+  std::unique_ptr<float[]> made_;
+};
+
+// Inputs x, the vectors of the BatchNorm on it if `Before`, kernel → y, its mean, and the sum of squares of what differs
+// from it (as GraftBatchNormMoments).
+template <bool Before>
+void forward(void* data, TF_OpKernelContext* context) {
+  const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
-  const Tensor x = input(context, 0, status), kernel = input(context, 1, status);
-  if (status.ok() && !isOnePixel(x, kernel)) status.invalid(kShapes);
+  const Tensor x = input(context, 0, status), kernel = input(context, Before ? 5 : 1, status);
+  std::optional<NormVectors> before;
+  if (Before) before.emplace(context, 1, status);
+  if (status.ok() && (!isOnePixel(x, kernel) || (Before && !before->fit(x.dim(3))))) status.invalid(kShapes);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t inner = x.dim(3), channels = kernel.dim(3), rows = x.size() / inner;
   const Tensor y = output(context, 0, {x.dim(0), x.dim(1), x.dim(2), channels}, status);
   const Tensor mean = output(context, 1, {channels}, status), spread = output(context, 2, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
+  std::optional<Normalization> norm;
+  if (Before) norm.emplace(settings.before, *before);
   const Product product(kernel.floats(), inner, channels, false);
   const int64_t block = product.block();
-  std::vector<float> sum(channels), square(channels);
-  std::vector<double> sums(channels, 0.0), squares(channels, 0.0);
+  const InputRows inputs(x.floats(), inner, norm ? &*norm : nullptr, block);
+  RunningMoments moments(y.floats(), channels, 0);
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t count = std::min(block, rows - begin);
-    float* made = y.floats() + begin * channels;
-    product.multiply(x.floats() + begin * inner, count, made);
-    sumRows(made, y.floats(), count, channels, sum.data(), square.data());
-    for (int64_t c = 0; c < channels; ++c) sums[c] += sum[c], squares[c] += square[c];
+    product.multiply(inputs.rows(begin, count), count, y.floats() + begin * channels);
+    moments.madeUpTo(begin + count);
   }
-  keepMoments(sums, squares, rows, y.floats(), mean.floats(), spread.floats());
+  moments.end();
+  moments.keep(rows, mean.floats(), spread.floats());
 }
 
-// The inputs of GraftBatchNormGradPart, then x and kernel of the convolution before it → dx, dkernel.
+// The inputs of GraftBatchNormGradPart for the BatchNorm behind the convolution; x, kernel; if `Before`, the vectors of the
+// BatchNorm on x → dx, dkernel, and if `Before` sum and product of GraftBatchNormGradSums for it.
+template <bool Before>
 void gradient(void* data, TF_OpKernelContext* context) {
-  const NormSettings& settings = *static_cast<const NormSettings*>(data);
+  const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
-  const Tensor dy = input(context, 0, status), y = input(context, 1, status), gamma = input(context, 2, status);
-  const Tensor beta = input(context, 3, status), mean = input(context, 4, status), inverse = input(context, 5, status);
+  const Tensor dy = input(context, 0, status), y = input(context, 1, status);
+  const NormVectors behind(context, 2, status);
   const Tensor offset = input(context, 6, status), slope = input(context, 7, status);
   const Tensor x = input(context, 8, status), kernel = input(context, 9, status);
+  std::optional<NormVectors> before;
+  if (Before) before.emplace(context, 10, status);
+  const int64_t channels = status.ok() ? behind.gamma.size() : 0;
   if (status.ok()) {
-    const int64_t channels = gamma.size();
-    bool fits = isOnePixel(x, kernel) && kernel.dim(3) == channels && dy.shape() == y.shape() && y.rank() == 4 &&
-                y.size() == x.size() / x.dim(3) * channels && y.dim(3) == channels;
-    for (const Tensor* vector : {&beta, &mean, &inverse, &offset, &slope}) fits = fits && vector->size() == channels;
+    const bool fits = isOnePixel(x, kernel) && kernel.dim(3) == channels && dy.shape() == y.shape() && y.rank() == 4 &&
+                      y.size() == x.size() / x.dim(3) * channels && y.dim(3) == channels && behind.fit(channels) &&
+                      areVectors(channels, {&offset, &slope}) && (!Before || before->fit(x.dim(3)));
     if (!fits) status.invalid(kShapes);
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
+  const int64_t outer = x.dim(3), rows = x.size() / outer;
   const Tensor dx = output(context, 0, x.shape(), status), dKernel = output(context, 1, kernel.shape(), status);
+  const Tensor sum = Before ? output(context, 2, {outer}, status) : Tensor();
+  const Tensor product = Before ? output(context, 3, {outer}, status) : Tensor();
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const int64_t channels = gamma.size(), outer = x.dim(3), rows = x.size() / outer;
-  const std::vector<float> scale = scaleOf(gamma.floats(), inverse.floats(), channels);
+  std::optional<Normalization> norm;
+  if (Before) norm.emplace(settings.before, *before);
+  std::optional<RunningGradients> gradients;
+  if (Before) gradients.emplace(*norm, dx.floats(), x.floats());
+  const Normalization normBehind(settings.activation, behind);
   const Product back(kernel.floats(), channels, outer, true);
   TurnedProduct kernelSums(outer, channels, dKernel.floats());
   const int64_t block = kernelSums.block();
-  const auto made = floats(block * channels);
-  withActivation(settings.activation, [&](auto activation) {
-    for (int64_t begin = 0; begin < rows; begin += block) {
-      const int64_t count = std::min(block, rows - begin), at = begin * channels;
-      graft::inputGradient<activation.value>(dy.floats() + at, y.floats() + at, count, channels, mean.floats(),
-                                             scale.data(), beta.floats(), offset.floats(), slope.floats(), made.get());
-      back.multiply(made.get(), count, dx.floats() + begin * outer);
-      kernelSums.add(x.floats() + begin * outer, made.get(), count);
-    }
-  });
+  const auto dz = floats(block * channels);
+  const InputRows inputs(x.floats(), outer, norm ? &*norm : nullptr, block);
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    const int64_t count = std::min(block, rows - begin), at = begin * channels;
+    normBehind.gradient(dy.floats() + at, y.floats() + at, count, offset.floats(), slope.floats(), dz.get());
+    back.multiply(dz.get(), count, dx.floats() + begin * outer);
+    kernelSums.add(inputs.rows(begin, count), dz.get(), count);
+    if (gradients) gradients->madeUpTo(begin + count);
+  }
   kernelSums.finish();
+  if (gradients) gradients->end(), gradients->keep(sum.floats(), product.floats());
 }
 
 void forwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
+template <bool Before>
 void gradientShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   shapeAs(context, 8, 0, status);
   shapeAs(context, 9, 1, status);
+  if (Before) shapeAs(context, 10, 2, status);
+  if (Before) shapeAs(context, 10, 3, status);
+}
+
+bool addForward() {
+  return add({"GraftPointwiseMoments", {"x: float", "kernel: float"},
+              {"y: float", "moments_mean: float", "moments_spread: float"}, {}, create<false, false>, forward<false>,
+              remove, forwardShapes}) &&
+         add({"GraftNormPointwiseMoments",
+              {"x: float", "gamma: float", "beta: float", "mean: float", "inverse: float", "kernel: float"},
+              {"y: float", "moments_mean: float", "moments_spread: float"}, {"before: int"}, create<true, false>,
+              forward<true>, remove, forwardShapes});
+}
+
+bool addGradient() {
+  return add({"GraftPointwiseNormGrad",
+              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
+               "offset: float", "slope: float", "x: float", "kernel: float"},
+              {"dx: float", "dkernel: float"}, {"activation: int"}, create<false, true>, gradient<false>, remove,
+              gradientShapes<false>}) &&
+         add({"GraftNormPointwiseNormGrad",
+              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
+               "offset: float", "slope: float", "x: float", "kernel: float", "gamma_before: float",
+               "beta_before: float", "mean_before: float", "inverse_before: float"},
+              {"dx: float", "dkernel: float", "sum: float", "product: float"}, {"before: int", "activation: int"},
+              create<true, true>, gradient<true>, remove, gradientShapes<true>});
 }
 
 }  // namespace
 
-bool addPointwiseParts() {
-  return add({"GraftPointwiseMoments", {"x: float", "kernel: float"}, {"y: float", "mean: float", "spread: float"},
-              {}, nullptr, forward, nullptr, forwardShapes}) &&
-         add({"GraftPointwiseNormGrad",
-              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
-               "offset: float", "slope: float", "x: float", "kernel: float"},
-              {"dx: float", "dkernel: float"},
-              {"epsilon: float", "factor: float", "activation: int"}, createNorm, gradient, removeNorm, gradientShapes});
-}
+bool addPointwiseParts() { return addForward() && addGradient(); }
 
 }  // namespace graft

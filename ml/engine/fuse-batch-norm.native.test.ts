@@ -5,7 +5,7 @@ import { stepOptions, stepState } from '../../test/lib/step-network.ts';
 import { nativeBackend } from '../native/backend.ts';
 import { buildModel } from '../trainer/model.ts';
 import { stepProgram } from '../trainer/programs.ts';
-import { fusePointwise } from './fuse-pointwise.ts';
+import { fuseBatchNorm } from './fuse-batch-norm.ts';
 import { record } from './recorder.ts';
 import type { RecordedOperation, Recording } from './recorder.ts';
 import { splitBatch } from './split-batch.ts';
@@ -28,30 +28,55 @@ const named = ({ operations }: Recording, name: string): RecordedOperation[] =>
   operations.filter((operation) => operation.name === name);
 const count = (recording: Recording, name: string): number => named(recording, name).length;
 
-it('sums the moments of every convolution of one pixel that BatchNorm is behind, and of no other', () => {
+it('sums the moments of every convolution of one pixel that BatchNorm is behind, and of the depthwise ones', () => {
   const before = split('mobilenet-v2', 'full');
-  const after = fusePointwise(before);
+  const after = fuseBatchNorm(before);
   const convolutions = count(before, 'GraftPointwise');
-  expect(convolutions).toBeGreaterThan(60);
-  expect(count(after, 'GraftPointwiseMoments')).toBe(convolutions);
-  expect(count(after, 'GraftPointwise')).toBe(0);
-  expect(count(after, 'GraftBatchNormMoments')).toBe(count(before, 'GraftBatchNormMoments') - convolutions);
+  const depthwise = count(before, 'GraftDepthwise');
+  expect([convolutions, depthwise]).toEqual([2 * 34, 2 * 17]);
+  expect(count(after, 'GraftPointwiseMoments') + count(after, 'GraftNormPointwiseMoments')).toBe(convolutions);
+  expect(count(after, 'GraftNormDepthwiseMoments')).toBe(depthwise);
+  expect(count(after, 'GraftPointwise') + count(after, 'GraftDepthwise')).toBe(0);
+  // What is left is behind the first convolution, of three pixels.
+  expect(count(after, 'GraftBatchNormMoments')).toBe(2);
 });
 
 it('takes the gradient through BatchNorm within both gradients of the convolution before it', () => {
+  const after = fuseBatchNorm(split('mobilenet-v2', 'full'));
+  expect(count(after, 'GraftPointwiseNormGrad') + count(after, 'GraftNormPointwiseNormGrad')).toBe(2 * 34);
+  expect(count(after, 'GraftNormDepthwiseNormGrad')).toBe(2 * 17);
+  for (const kind of ['Pointwise', 'Depthwise']) {
+    expect(count(after, `Graft${kind}InputGrad`) + count(after, `Graft${kind}KernelGrad`)).toBe(0);
+  }
+  expect(count(after, 'GraftBatchNormGradPart')).toBe(2);
+});
+
+it('keeps what BatchNorm gives only where something besides a convolution behind it reads it', () => {
   const before = split('mobilenet-v2', 'full');
-  const after = fusePointwise(before);
-  const convolutions = count(before, 'GraftPointwiseInputGrad');
-  expect(count(after, 'GraftPointwiseNormGrad')).toBe(convolutions);
-  expect(count(after, 'GraftPointwiseInputGrad') + count(after, 'GraftPointwiseKernelGrad')).toBe(0);
-  expect(count(after, 'GraftBatchNormGradPart')).toBe(count(before, 'GraftBatchNormGradPart') - convolutions);
+  const after = fuseBatchNorm(before);
+  // Of 52: one before each of 17 depthwise convolutions, one behind it, and two of blocks with no shortcut beside them.
+  expect(count(before, 'GraftBatchNormPart')).toBe(2 * 52);
+  expect(count(after, 'GraftBatchNormPart')).toBe(2 * (52 - 36));
+  expect(count(after, 'GraftBatchNormGradSums')).toBe(2 * (52 - 36));
+  // A frozen block's convolution has no gradients, and what the first trained one takes is no BatchNorm of this step's.
+  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', 3));
+  expect(count(trained, 'GraftNormDepthwiseNormGrad')).toBe(2 * 2);
+
+  const [watched] = named(before, 'GraftDepthwise').map(({ inputs }) => inputs[0]);
+  if (watched?.kind !== 'operation') throw new Error('no BatchNorm before it');
+  const shape = before.operations[watched.index]?.outputShapes[0] ?? [];
+  const output = { shape, dtype: 1, ref: watched } as const;
+  const kept = fuseBatchNorm({ ...before, outputs: new Map([...before.outputs, ['watched', output]]) });
+  expect(count(kept, 'GraftBatchNormPart')).toBe(count(after, 'GraftBatchNormPart') + 1);
+  expect(count(kept, 'GraftDepthwise')).toBe(1);
+  expect(count(kept, 'GraftDepthwiseInputGrad')).toBe(1);
 });
 
 it('leaves alone a gradient that is taken to the kernel only, a stride, and one that something else reads', () => {
   // The first block that is trained begins with a convolution of one pixel, to whose input no gradient goes.
-  const trained = fusePointwise(split('mobilenet-v2', 'last-n', 3));
+  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', 3));
   expect(count(trained, 'GraftPointwiseKernelGrad')).toBe(2);
-  const strided = fusePointwise(split('resnet50', 'full'));
+  const strided = fuseBatchNorm(split('resnet50', 'full'));
   expect(count(strided, 'GraftPointwise')).toBe(2 * 6);
   expect(count(strided, 'GraftPointwiseInputGrad')).toBe(2 * 6);
 
@@ -59,13 +84,13 @@ it('leaves alone a gradient that is taken to the kernel only, a stride, and one 
   const watched = before.operations.findIndex(({ name }) => name === 'GraftBatchNormGradPart');
   const shape = before.operations[watched]?.outputShapes[0] ?? [];
   const output = { shape, dtype: 1, ref: { kind: 'operation', index: watched, output: 0 } } as const;
-  const after = fusePointwise({ ...before, outputs: new Map([...before.outputs, ['watched', output]]) });
+  const after = fuseBatchNorm({ ...before, outputs: new Map([...before.outputs, ['watched', output]]) });
   const { ref } = after.outputs.get('watched') ?? {};
   expect(ref?.kind === 'operation' ? after.operations[ref.index]?.name : null).toBe('GraftBatchNormGradPart');
 });
 
 it('puts every operation behind what it reads', () => {
-  const { operations } = fusePointwise(split('mobilenet-v2', 'full'));
+  const { operations } = fuseBatchNorm(split('mobilenet-v2', 'full'));
   for (const [index, { inputs }] of operations.entries()) {
     for (const ref of inputs) if (ref.kind === 'operation') expect(ref.index).toBeLessThan(index);
   }

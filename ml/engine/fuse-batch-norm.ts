@@ -1,0 +1,135 @@
+import type { Attribute } from '../native/backend.ts';
+import type { Backward, Between, Forward, Operand } from './fuse-patterns.ts';
+import { attributesNamed, operandOf, Patterns } from './fuse-patterns.ts';
+import { neededOperations } from './needed.ts';
+import { keyOf, Readers } from './readers.ts';
+import type { Reader } from './readers.ts';
+import type { RecordedOperation, Recording, Ref } from './recorder.ts';
+import { remapped } from './remap.ts';
+
+/**
+ * The same program, a batch of which is in parts (`splitBatch`), with fewer passes over memory
+ * (infra/native/kernels/pointwise-parts.cc, depthwise-parts.cc): a convolution sums the moments of the BatchNorm behind it
+ * while it makes its rows, and its gradients take the gradient through that BatchNorm a few rows at a time, which then is
+ * nowhere as a whole. What the BatchNorm before a convolution gives is nowhere either, where nothing else reads it: both
+ * ways it is made anew, a few rows at a time, from what that BatchNorm had.
+ */
+export function fuseBatchNorm(recording: Recording): Recording {
+  return new Fuser(recording).run();
+}
+
+/** The gamma, beta, mean and 1/√(variance + ε) of a `GraftBatchNormPart`. */
+const VECTORS = [1, 2, 3, 4];
+
+class Fuser {
+  private readonly recording: Recording;
+  private readonly patterns: Patterns;
+  private readonly operations: RecordedOperation[] = [];
+  /** Where the outputs of the recording's operations are now. */
+  private readonly moved = new Map<string, Ref>();
+  /** Operations that another one does the work of. */
+  private readonly skipped = new Set<number>();
+  /** By the operation whose place a fused one takes: the convolution, the gradient through the BatchNorm behind it. */
+  private readonly between = new Map<number, Between>();
+
+  constructor(recording: Recording) {
+    this.recording = recording;
+    this.patterns = new Patterns(recording, new Readers(recording));
+  }
+
+  run(): Recording {
+    const needed = neededOperations(this.recording);
+    for (const index of needed) {
+      const between = this.patterns.betweenAt(index);
+      if (between === null) continue;
+      this.skipped.add(index);
+      this.between.set(between.forward.convolution.index, between);
+      this.between.set(between.backward.norm.index, between);
+    }
+    for (const index of needed) if (!this.skipped.has(index)) this.rewrite(index);
+    return { ...this.recording, operations: this.operations, ...remapped(this.recording, (ref) => this.at(ref)) };
+  }
+
+  private rewrite(index: number): void {
+    const between = this.between.get(index) ?? null;
+    const forward = this.patterns.forwardAt(index);
+    const backward = this.patterns.backwardAt(index);
+    const operation = this.recording.operations[index];
+    if (forward && (between || forward.kind === 'Pointwise')) this.addForward(forward, between);
+    else if (backward && (between || backward.kind === 'Pointwise')) this.addBackward(backward, between);
+    else if (operation) this.add(operation, allOutputs({ index, operation }));
+  }
+
+  /** A convolution that sums the moments of what it makes; of what the BatchNorm `between` gives. */
+  private addForward({ kind, convolution, moments }: Forward, between: Between | null): void {
+    const [x, ...rest] = convolution.operation.inputs.map((_, at) => operandOf(convolution, at));
+    const before = between?.norm;
+    const own = before ? [0, ...VECTORS].map((at) => operandOf(before, at)) : [x];
+    const attributes = attributesNamed(convolution.operation, ...(kind === 'Depthwise' ? WINDOW : []));
+    this.addFused(
+      `Graft${before ? 'Norm' : ''}${kind}Moments`,
+      [...attributes, ...(before ? [beforeOf(before)] : [])],
+      [...own, ...rest].filter((operand) => operand !== undefined),
+      [convolution, moments],
+    );
+  }
+
+  /** Both gradients of a convolution with the gradient through the BatchNorm behind it; and the sums for that `between`. */
+  private addBackward({ kind, norm, input, kernel, x, weights }: Backward, between: Between | null): void {
+    const behind = norm.operation.inputs.map((_, at) => operandOf(norm, at));
+    const before = between?.norm;
+    const attributes = [
+      ...attributesNamed(input.operation, ...(kind === 'Depthwise' ? WINDOW : [])),
+      ...(before ? [beforeOf(before)] : []),
+      ...attributesNamed(norm.operation, 'activation'),
+    ];
+    const operands = [
+      ...[...behind, before ? operandOf(before, 0) : x, weights],
+      ...(before ? VECTORS.map((at) => operandOf(before, at)) : []),
+    ];
+    const replaced = [input, kernel, ...(between ? [between.sums] : [])];
+    this.addFused(`Graft${before ? 'Norm' : ''}${kind}NormGrad`, attributes, operands, replaced);
+  }
+
+  /** An operation with all the outputs of those that it replaces, in their order. */
+  private addFused(
+    name: string,
+    attributes: readonly Attribute[],
+    operands: readonly Operand[],
+    replaced: readonly Reader[],
+  ): void {
+    const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
+    const inputs = operands.map(({ ref }) => ref);
+    const inputShapes = operands.map(({ shape }) => shape);
+    this.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced.flatMap(allOutputs));
+    for (const { index } of replaced) this.skipped.add(index);
+  }
+
+  /** Adds an operation, whose outputs stand for these of the recording. */
+  private add(operation: RecordedOperation, outputs: readonly (readonly [index: number, output: number])[]): void {
+    const index = this.operations.length;
+    this.operations.push({ ...operation, inputs: operation.inputs.map((ref) => this.at(ref)) });
+    for (const [output, [of, at]] of outputs.entries()) {
+      this.moved.set(keyOf({ index: of, output: at }), { kind: 'operation', index, output });
+    }
+  }
+
+  private at(ref: Ref): Ref {
+    if (ref.kind !== 'operation') return ref;
+    const moved = this.moved.get(keyOf(ref));
+    if (moved === undefined) throw new Error(`operation ${ref.index} comes later`);
+    return moved;
+  }
+}
+
+const WINDOW = ['stride', 'top', 'left'];
+
+const allOutputs = ({ index, operation }: Reader): (readonly [index: number, output: number])[] =>
+  operation.outputShapes.map((_, output) => [index, output]);
+
+/** The activation of the BatchNorm before a convolution. */
+function beforeOf({ operation }: Reader): Attribute {
+  const [activation] = attributesNamed(operation, 'activation');
+  if (!activation) throw new Error(`${operation.name} has no activation`);
+  return { ...activation, name: 'before' };
+}

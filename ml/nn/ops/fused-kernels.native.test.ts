@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { settings } from '../../../infra/config.ts';
+import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
+import { distance, normalValues } from '../testing/compare.ts';
+import { runNative } from './native.ts';
+import type { Padding } from './padding.ts';
+import { edgesAround } from './padding.ts';
+
+// A fused operation (infra/native/kernels/pointwise-parts.cc, depthwise-parts.cc) gives what those that it stands for give
+// one after the other; that these are right is shown in own-kernels.native.test.ts and split-batch.native.test.ts.
+
+beforeAll(async () => {
+  const { kernels } = await loadTensorFlow({ settings: { ...settings(), kernels: 'own' } });
+  expect(kernels).not.toBeNull();
+});
+
+const values = (name: string, shape: number[], scale?: number, shift?: number): tf.Tensor =>
+  normalValues(7, name, shape, scale, shift);
+
+/** gamma, beta, mean and 1/√(variance + ε) of a BatchNorm; gradients through it take offset and slope too. */
+function vectors(name: string, channels: number): tf.Tensor[] {
+  const some = (of: string, scale: number, shift: number): tf.Tensor =>
+    values(`${name} ${of}`, [channels], scale, shift);
+  return [some('gamma', 0.3, 1), some('beta', 0.5, 0.5), some('mean', 0.3, 0), tf.abs(some('inverse', 0.2, 1))];
+}
+const taken = (channels: number): tf.Tensor[] => [values('offset', [channels], 0.1), values('slope', [channels], 0.1)];
+
+function run(
+  name: string,
+  inputs: readonly tf.Tensor[],
+  ints: Readonly<Record<string, number>>,
+  outputs: number,
+): tf.Tensor[] {
+  const isPart = name.startsWith('GraftBatchNorm');
+  const floats = isPart ? { epsilon: 1e-3, factor: 0.1 } : {};
+  return runNative(
+    name,
+    inputs,
+    { ints: { ...ints, ...(isPart ? { rows: 1 } : {}) }, floats, floatTypes: [] },
+    outputs,
+  );
+}
+const one = (name: string, inputs: readonly tf.Tensor[], ints: Readonly<Record<string, number>>): tf.Tensor =>
+  run(name, inputs, ints, 1)[0]!;
+
+/** The outputs of the separate operations, forth and back, for a convolution of this kind between two BatchNorms. */
+function separately(kind: 'Pointwise' | 'Depthwise', layer: Layer): { forward: tf.Tensor[]; backward: tf.Tensor[] } {
+  const { x, kernel, before, behind, dy, window, activations, sides } = layer;
+  const normalized = one('GraftBatchNormPart', [x, ...before], { activation: activations.before });
+  const y = one(`Graft${kind}`, [normalized, kernel, ...sides], window);
+  const moments = run('GraftBatchNormMoments', [y], { activation: 0 }, 2);
+  const own = { activation: activations.behind };
+  const dz = one('GraftBatchNormGradPart', [dy, y, ...behind, ...taken(y.shape.at(-1) ?? 0)], own);
+  const dx = one(`Graft${kind}InputGrad`, [dz, kernel, normalized], window);
+  const dKernel = one(`Graft${kind}KernelGrad`, [normalized, dz, kernel], window);
+  const sums = run('GraftBatchNormGradSums', [dx, x, ...before], { activation: activations.before }, 2);
+  return { forward: [y, ...moments], backward: [dx, dKernel, ...sums] };
+}
+
+interface Layer {
+  readonly x: tf.Tensor;
+  readonly kernel: tf.Tensor;
+  readonly before: tf.Tensor[];
+  readonly behind: tf.Tensor[];
+  readonly dy: tf.Tensor;
+  readonly window: Readonly<Record<string, number>>;
+  readonly activations: { readonly before: number; readonly behind: number };
+  /** The height and width that come out, as a depthwise convolution is told them. */
+  readonly sides: tf.Tensor[];
+}
+
+function expectSame(seen: readonly tf.Tensor[], wanted: readonly tf.Tensor[]): void {
+  expect(seen.length).toBe(wanted.length);
+  for (const [index, tensor] of seen.entries()) {
+    expect(tensor.shape).toEqual(wanted[index]!.shape);
+    expect(distance(tensor, wanted[index]!)).toBeLessThan(1e-5);
+  }
+}
+
+function expectFused(kind: 'Pointwise' | 'Depthwise', layer: Layer): void {
+  const { x, kernel, before, behind, dy, sides, activations } = layer;
+  const window = kind === 'Depthwise' ? layer.window : {};
+  const { forward, backward } = separately(kind, layer);
+  const ints = { ...window, before: activations.before };
+  expectSame(run(`GraftNorm${kind}Moments`, [x, ...before, kernel, ...sides], ints, 3), forward);
+  const inputs = [dy, forward[0]!, ...behind, ...taken(dy.shape.at(-1) ?? 0), x, kernel, ...before];
+  const all = { ...ints, activation: activations.behind };
+  expectSame(run(`GraftNorm${kind}NormGrad`, inputs, all, 4), backward);
+}
+
+describe('convolution of one pixel between two BatchNorms', () => {
+  const cases: [sidePx: number, inner: number, channels: number][] = [
+    [5, 3, 7],
+    [16, 24, 96],
+    [24, 33, 20],
+    [3, 200, 48],
+  ];
+  it.each(cases)('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
+    for (const activations of [
+      { before: 2, behind: 0 },
+      { before: 1, behind: 2 },
+      { before: 0, behind: 1 },
+    ]) {
+      expectFused('Pointwise', {
+        x: values('x', [3, sidePx, sidePx + 1, inner]),
+        kernel: values('k', [1, 1, inner, channels], 0.3),
+        before: vectors('before', inner),
+        behind: vectors('behind', channels),
+        dy: values('dy', [3, sidePx, sidePx + 1, channels]),
+        window: { stride: 1 },
+        activations,
+        sides: [],
+      });
+    }
+  });
+});
+
+describe('depthwise convolution between two BatchNorms', () => {
+  const cases: [Padding, number, number, number, number][] = [];
+  for (const padding of ['same', 'symmetric', 'valid', 'after'] as const) {
+    for (const kernelPx of [1, 3, 5, 7]) {
+      for (const stride of [1, 2, 3]) {
+        for (const [sidePx, channels] of [[12, 33], [7, 24], [19, 8]] as const) cases.push([padding, kernelPx, stride, sidePx, channels]); // prettier-ignore
+      }
+    }
+  }
+
+  it.each(cases)('%s, kernel %i, stride %i, side %i, %i channels: as the operations it stands for', (...args) => {
+    const [padding, kernelPx, stride, sidePx, channels] = args;
+    const [height, width] = [sidePx, sidePx + 2];
+    const [top, bottom, left, right] = edgesAround(padding, [height, width], [kernelPx, kernelPx], stride);
+    const outputs = (pixels: number): number => Math.floor((pixels - kernelPx) / stride) + 1;
+    const [outHeight, outWidth] = [outputs(height + top + bottom), outputs(width + left + right)];
+    expectFused('Depthwise', {
+      x: values('x', [3, height, width, channels]),
+      kernel: values('k', [kernelPx, kernelPx, channels, 1], 0.3),
+      before: vectors('before', channels),
+      behind: vectors('behind', channels),
+      dy: values('dy', [3, outHeight, outWidth, channels]),
+      window: { stride, top, left },
+      activations: { before: 2, behind: 1 },
+      sides: [tf.tensor1d([outHeight, outWidth], 'int32')],
+    });
+  });
+});
+
+it('refuses vectors that are no match for the channels', () => {
+  const x = values('x', [1, 4, 4, 8]);
+  const kernel = values('k', [1, 1, 8, 8]);
+  expect(() => run('GraftNormPointwiseMoments', [x, ...vectors('before', 7), kernel], { before: 2 }, 3)).toThrow(
+    /vectors/,
+  );
+});
