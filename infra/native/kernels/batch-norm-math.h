@@ -167,7 +167,7 @@ void inputGradient(const float* dy, const float* x, int64_t rows, int64_t channe
 }
 
 // The blocks' sums, added up in double and in order.
-inline std::vector<double> total(const std::vector<float>& partial, const Blocks& blocks) {
+inline std::vector<double> total(const Floats& partial, const Blocks& blocks) {
   std::vector<double> sums(blocks.channels, 0.0);
   for (int block = 0; block < blocks.count; ++block) {
     const float* row = partial.data() + block * blocks.channels;
@@ -184,7 +184,7 @@ struct Sums {
 // Calls `sum(block's begin, its rows, two rows of sums)` for every block, and adds up what they gave.
 template <class Sum>
 Sums blockSums(const Blocks& blocks, const Sum& sum) {
-  std::vector<float> first(blocks.count * blocks.channels), second(blocks.count * blocks.channels);
+  Floats first(blocks.count * blocks.channels), second(blocks.count * blocks.channels);
   Pool::get().run(blocks.count, [&](int block) {
     const int64_t begin = blocks.begin(block), at = block * blocks.channels;
     sum(begin, blocks.end(block) - begin, first.data() + at, second.data() + at);
@@ -219,8 +219,8 @@ Sums gradientSums(const Blocks& blocks, const float* dy, const float* x, const f
   });
 }
 
-inline std::vector<float> scaleOf(const float* gamma, const float* inverse, int64_t channels) {
-  std::vector<float> scale(channels);
+inline Floats scaleOf(const float* gamma, const float* inverse, int64_t channels) {
+  Floats scale(channels);
   for (int64_t c = 0; c < channels; ++c) scale[c] = gamma[c] * inverse[c];
   return scale;
 }

@@ -101,7 +101,7 @@ void merge(void* data, TF_OpKernelContext* context) {
   }
 }
 
-std::vector<float> scaleOf(const Tensor& gamma, const Tensor& inverse) {
+Floats scaleOf(const Tensor& gamma, const Tensor& inverse) {
   return graft::scaleOf(gamma.floats(), inverse.floats(), gamma.size());
 }
 
@@ -116,7 +116,7 @@ void normalize(void* data, TF_OpKernelContext* context) {
   const Tensor y = output(context, 0, x.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t channels = all[1].size();
-  const std::vector<float> scale = scaleOf(all[1], all[4]);
+  const Floats scale = scaleOf(all[1], all[4]);
   withActivation(settings.activation, [&](auto activation) {
     normalizeRows<activation.value>(x.floats(), x.size() / channels, channels, all[3].floats(), scale.data(),
                                     all[2].floats(), y.floats());
@@ -133,7 +133,7 @@ void sumGradient(void* data, TF_OpKernelContext* context) {
   const Tensor sum = output(context, 0, {channels}, status), product = output(context, 1, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const float *dy = all[0].floats(), *x = all[1].floats(), *beta = all[3].floats(), *mean = all[4].floats();
-  const std::vector<float> scale = scaleOf(all[2], all[5]);
+  const Floats scale = scaleOf(all[2], all[5]);
   const Blocks blocks(all[1].size() / channels, channels);
   withActivation(settings.activation, [&](auto activation) {
     const auto [sums, products] = gradientSums<activation.value>(blocks, dy, x, mean, scale.data(), beta);
@@ -182,7 +182,7 @@ void gradient(void* data, TF_OpKernelContext* context) {
   const Tensor dx = outputOver(context, 0, 0, x.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t channels = all[2].size();
-  const std::vector<float> scale = scaleOf(all[2], all[5]);
+  const Floats scale = scaleOf(all[2], all[5]);
   withActivation(settings.activation, [&](auto activation) {
     inputGradient<activation.value>(all[0].floats(), x.floats(), x.size() / channels, channels, all[4].floats(),
                                     scale.data(), all[3].floats(), all[6].floats(), all[7].floats(), dx.floats());

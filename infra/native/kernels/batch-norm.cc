@@ -41,7 +41,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
 
   const Blocks blocks(x.size() / channels, channels);
-  std::vector<float> scale(channels);
+  Floats scale(channels);
   const auto [sum, square] = momentSums(blocks, x.floats());
   const double count = static_cast<double>(blocks.rows);
   for (int64_t c = 0; c < channels; ++c) {
@@ -72,8 +72,8 @@ struct GradientTensors {
 template <Activation A>
 void backwardBlocks(const Blocks& blocks, const GradientTensors& t) {
   const int64_t channels = blocks.channels;
-  const std::vector<float> scale = scaleOf(t.gamma, t.inverse, channels);
-  std::vector<float> offset(channels), slope(channels);
+  const Floats scale = scaleOf(t.gamma, t.inverse, channels);
+  Floats offset(channels), slope(channels);
   const auto [sum, product] = gradientSums<A>(blocks, t.dy, t.x, t.mean, scale.data(), t.beta);
   const double count = static_cast<double>(blocks.rows);
   for (int64_t c = 0; c < channels; ++c) {

@@ -43,7 +43,7 @@ class Ring {
 
  private:
   int64_t rows_, width_;
-  std::unique_ptr<float[]> memory_;
+  FloatArray memory_;
 };
 
 // The rows of a picture behind BatchNorm: those that a window reaches.
@@ -87,7 +87,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Tensor y = output(context, 0, shape, status);
   const Tensor mean = output(context, 1, {channels}, status), spread = output(context, 2, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const std::vector<float> zeros(channels, 0.f);
+  const Floats zeros(channels, 0.f);
   const Correlation p = correlationOf(settings, x.shape(), kernel, shape, zeros.data());
   const Normalization norm(settings.before, before);
   const CorrelateRow correlate = correlateRowOf(p.side, p.stride);
@@ -112,7 +112,8 @@ class GradientRows {
  public:
   explicit GradientRows(const Correlation& p)
       : p_(p), turned_(turned(p.kernel, p.side, p.channels)), back_(backward(p, turned_.data())),
-        correlate_(correlateRowOf(p.side, 1)), ring_(p.side, p.outRow()) {}
+        correlate_(correlateRowOf(p.side, 1)), gather_(gatherRowOf(p.side, p.stride)),
+        ring_(p.side, p.outRow()) {}
 
   // Where row `y` of dy is put before rows of the picture are asked for.
   float* dy(int64_t y) const { return ring_.at(y); }
@@ -124,15 +125,16 @@ class GradientRows {
 
   void make(int64_t row, float* dx) const {
     const auto where = [&](int64_t y) { return ring_.at(y); };
-    if (p_.stride > 1) return gatherRow(p_, row, where, dx);
+    if (p_.stride > 1) return gather_(p_, gatheredRows(p_, row, where), dx);
     correlate_(back_, rowsOf(back_, row, where), dx);
   }
 
  private:
   const Correlation& p_;
-  std::vector<float> turned_;
+  Floats turned_;
   Correlation back_;
   CorrelateRow correlate_;
+  GatherRow gather_;
   Ring ring_;
 };
 
@@ -154,7 +156,7 @@ class KernelSums {
  private:
   const Correlation& p_;
   AddRow add_;
-  std::vector<float> picture_;
+  Floats picture_;
   std::vector<double> all_;
 };
 
@@ -179,7 +181,7 @@ void gradient(void* data, TF_OpKernelContext* context) {
   const Tensor dx = output(context, 0, x.shape(), status), dKernel = output(context, 1, kernel.shape(), status);
   const Tensor sum = output(context, 2, {channels}, status), product = output(context, 3, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const std::vector<float> zeros(channels, 0.f);
+  const Floats zeros(channels, 0.f);
   const Correlation p = correlationOf(settings, x.shape(), kernel, dy.shape(), zeros.data());
   const Normalization norm(settings.before, before), normBehind(settings.activation, behind);
   NormalizedRows pictureRows(p, norm);

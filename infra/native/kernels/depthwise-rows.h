@@ -29,9 +29,9 @@ struct Correlation {
 };
 
 // The kernel turned by half a turn.
-inline std::vector<float> turned(const float* kernel, int side, int64_t channels) {
+inline Floats turned(const float* kernel, int side, int64_t channels) {
   const int taps = side * side;
-  std::vector<float> all(taps * channels);
+  Floats all(taps * channels);
   for (int i = 0; i < taps; ++i) {
     std::memcpy(all.data() + i * channels, kernel + (taps - 1 - i) * channels, channels * sizeof(float));
   }
@@ -212,23 +212,80 @@ inline void addAnyRow(const Correlation& p, const Rows& rows, const float* dy, f
   }
 }
 
-// Row `y` of the gradient to the picture with a stride: every pixel gathers the outputs whose windows it lay in;
-// `where(row)` is where a row of dy begins.
+// The rows of dy that a row of the gradient to the picture gathers from with a stride, and the kernel's row for each.
+struct GatheredRows {
+  int count = 0;
+  int tap[kMaxSide];
+  const float* at[kMaxSide];
+};
+
+// For row `y` of the picture; `where(row)` is where a row of dy begins.
 template <class Where>
-inline void gatherRow(const Correlation& p, int64_t y, const Where& where, float* dx) {
-  for (int64_t x = 0; x < p.inWidth; ++x, dx += p.channels) {
-    Terms terms;
-    for (int i = 0; i < p.side; ++i) {
-      const int64_t row = y + p.top - i;
-      if (row < 0 || row % p.stride != 0 || row / p.stride >= p.outHeight) continue;
-      for (int j = 0; j < p.side; ++j) {
-        const int64_t column = x + p.left - j;
-        if (column < 0 || column % p.stride != 0 || column / p.stride >= p.outWidth) continue;
-        terms.add(where(row / p.stride) + column / p.stride * p.channels, p.kernel + (i * p.side + j) * p.channels);
+inline GatheredRows gatheredRows(const Correlation& p, int64_t y, const Where& where) {
+  GatheredRows rows;
+  for (int i = 0; i < p.side; ++i) {
+    const int64_t row = y + p.top - i;
+    if (row < 0 || row % p.stride != 0 || row / p.stride >= p.outHeight) continue;
+    rows.tap[rows.count] = i;
+    rows.at[rows.count++] = where(row / p.stride);
+  }
+  return rows;
+}
+
+// One pixel, which gathers the outputs whose windows it lay in.
+inline void gatherPixel(const Correlation& p, const GatheredRows& rows, int64_t x, float* dx) {
+  Terms terms;
+  for (int j = 0; j < p.side; ++j) {
+    const int64_t column = x + p.left - j;
+    if (column < 0 || column % p.stride != 0 || column / p.stride >= p.outWidth) continue;
+    for (int i = 0; i < rows.count; ++i) {
+      terms.add(rows.at[i] + column / p.stride * p.channels, p.kernel + (rows.tap[i] * p.side + j) * p.channels);
+    }
+  }
+  terms.sum(p.channels, dx);
+}
+
+// `Pixels` neighbours, the first of which lies where a window begins; all windows that they lay in are there.
+template <int Side, int Stride, int Pixels>
+inline void gatherPixels(const Correlation& p, const GatheredRows& rows, int64_t x, float* dx) {
+  const int64_t first = (x + p.left) / Stride * p.channels;
+  overChannels(p.channels, [&](auto width, int64_t c) {
+    constexpr int W = decltype(width)::value;
+    Lanes<W> sums[Pixels] = {};
+    for (int i = 0; i < rows.count; ++i) {
+      const float *row = rows.at[i] + first + c, *kernel = p.kernel + rows.tap[i] * Side * p.channels + c;
+#pragma GCC unroll 8
+      for (int j = 0; j < Side; ++j) {
+        const Lanes<W> tap = at<W>(kernel + j * p.channels);
+#pragma GCC unroll 16
+        for (int t = j % Stride; t < Pixels; t += Stride) {
+          sums[t] += at<W>(row + (t - j) / Stride * p.channels) * tap;
+        }
       }
     }
-    terms.sum(p.channels, dx);
+#pragma GCC unroll 16
+    for (int t = 0; t < Pixels; ++t) at<W>(dx + t * p.channels + c) = sums[t];
+  });
+}
+
+template <int Side, int Stride>
+void gatherRow(const Correlation& p, const GatheredRows& rows, float* dx) {
+  constexpr int Pixels = 4;
+  for (int64_t x = 0; x < p.inWidth;) {
+    const int64_t column = x + p.left;
+    const bool inner = column >= Side - 1 && (column + Pixels - 1) / Stride < p.outWidth && x + Pixels <= p.inWidth;
+    if (inner && column % Stride == 0) {
+      gatherPixels<Side, Stride, Pixels>(p, rows, x, dx + x * p.channels);
+      x += Pixels;
+    } else {
+      gatherPixel(p, rows, x, dx + x * p.channels);
+      ++x;
+    }
   }
+}
+
+inline void gatherAnyRow(const Correlation& p, const GatheredRows& rows, float* dx) {
+  for (int64_t x = 0; x < p.inWidth; ++x) gatherPixel(p, rows, x, dx + x * p.channels);
 }
 
 // A row of a correlation.
@@ -249,6 +306,14 @@ inline AddRow addRowOf(int side, int stride) {
   if (side == 5 && stride == 1) return addRow<5, 1>;
   if (side == 5 && stride == 2) return addRow<5, 2>;
   return addAnyRow;
+}
+
+// A row of the gradient to the picture with a stride.
+using GatherRow = void (*)(const Correlation&, const GatheredRows&, float* dx);
+inline GatherRow gatherRowOf(int side, int stride) {
+  if (side == 3 && stride == 2) return gatherRow<3, 2>;
+  if (side == 5 && stride == 2) return gatherRow<5, 2>;
+  return gatherAnyRow;
 }
 
 }  // namespace graft

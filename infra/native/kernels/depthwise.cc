@@ -39,9 +39,11 @@ void correlate(const Correlation& p, const float* pictures, int64_t batch, float
 }
 
 void gather(const Correlation& p, const float* dys, int64_t batch, float* dxs) {
+  const GatherRow row = gatherRowOf(p.side, p.stride);
   Pool::get().run(static_cast<int>(batch * p.inHeight), [&](int task) {
     const float* dy = dys + task / p.inHeight * p.outHeight * p.outRow();
-    gatherRow(p, task % p.inHeight, [&](int64_t each) { return dy + each * p.outRow(); }, dxs + task * p.inRow());
+    const auto where = [&](int64_t each) { return dy + each * p.outRow(); };
+    row(p, gatheredRows(p, task % p.inHeight, where), dxs + task * p.inRow());
   });
 }
 
@@ -49,7 +51,7 @@ void gather(const Correlation& p, const float* dys, int64_t batch, float* dxs) {
 void sumKernel(const Correlation& p, const float* pictures, const float* dys, int64_t batch, float* out) {
   const AddRow row = addRowOf(p.side, p.stride);
   const int64_t size = p.side * p.side * p.channels;
-  std::vector<float> partial(batch * size, 0.f);
+  Floats partial(batch * size, 0.f);
   Pool::get().run(static_cast<int>(batch), [&](int image) {
     const float* in = pictures + image * p.inHeight * p.inRow();
     const float* dy = dys + image * p.outHeight * p.outRow();
@@ -73,11 +75,11 @@ void inputGradient(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dx = output(context, 0, x.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const std::vector<float> zeros(x.dim(3), 0.f);
+  const Floats zeros(x.dim(3), 0.f);
   const auto& settings = *static_cast<const DepthwiseSettings*>(data);
   const Correlation p = correlationOf(settings, x.shape(), kernel, dy.shape(), zeros.data());
   if (p.stride > 1) return gather(p, dy.floats(), x.dim(0), dx.floats());
-  const std::vector<float> back = turned(p.kernel, p.side, p.channels);
+  const Floats back = turned(p.kernel, p.side, p.channels);
   correlate(backward(p, back.data()), dy.floats(), x.dim(0), dx.floats());
 }
 
@@ -89,7 +91,7 @@ void kernelGradient(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dKernel = output(context, 0, kernel.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const std::vector<float> zeros(x.dim(3), 0.f);
+  const Floats zeros(x.dim(3), 0.f);
   const auto& settings = *static_cast<const DepthwiseSettings*>(data);
   const Correlation p = correlationOf(settings, x.shape(), kernel, dy.shape(), zeros.data());
   sumKernel(p, x.floats(), dy.floats(), x.dim(0), dKernel.floats());
@@ -106,7 +108,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Shape shape = {x.dim(0), sides.ints()[0], sides.ints()[1], x.dim(3)};
   const Tensor y = output(context, 0, shape, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const std::vector<float> zeros(x.dim(3), 0.f);
+  const Floats zeros(x.dim(3), 0.f);
   const auto& settings = *static_cast<const DepthwiseSettings*>(data);
   correlate(correlationOf(settings, x.shape(), kernel, shape, zeros.data()), x.floats(), x.dim(0), y.floats());
 }

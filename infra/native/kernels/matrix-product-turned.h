@@ -96,7 +96,7 @@ class StripSums {
   int64_t count_, leftStride_, rightColumns_;
   float* out_;
   std::vector<Panel> panels_;
-  std::unique_ptr<float[]> strips_, packed_;
+  FloatArray strips_, packed_;
   bool first_ = true;
 };
 
@@ -130,7 +130,7 @@ class TurnedProduct {
   int64_t left_, right_;
   float* out_;
   bool swapped_;
-  std::unique_ptr<float[]> held_;
+  FloatArray held_;
   StripSums sums_;
 };
 

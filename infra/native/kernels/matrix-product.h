@@ -44,8 +44,6 @@ inline std::vector<Panel> panelsOf(int64_t columns, int mostVectors) {
   return panels;
 }
 
-inline std::unique_ptr<float[]> floats(int64_t count) { return std::unique_ptr<float[]>(new float[count]); }
-
 // Where the rows of the left matrix are: its value [row, k] is `at[row * stride + k]`, turned `at[k * stride + row]`.
 struct Left {
   const float* at;
@@ -136,7 +134,7 @@ inline void withVectors(int vectors, const Work& work) {
 }
 
 // The right matrix [inner, columns], panel by panel, ends filled with zeros; `turned`: it is there as [columns, inner].
-inline std::unique_ptr<float[]> packed(const float* right, int64_t inner, int64_t columns, bool turned,
+inline FloatArray packed(const float* right, int64_t inner, int64_t columns, bool turned,
                                        const std::vector<Panel>& panels) {
   constexpr int64_t kBlock = 16;
   int64_t size = 0;
@@ -187,7 +185,7 @@ class Product {
  private:
   int64_t inner_, columns_;
   std::vector<Panel> panels_;
-  std::unique_ptr<float[]> packed_;
+  FloatArray packed_;
 };
 
 // out [rows, columns] = left [rows, inner] · right [inner, columns], or `turned`, right as [columns, inner].

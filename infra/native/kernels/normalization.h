@@ -68,7 +68,7 @@ class Normalization {
   Activation activation_;
   int64_t channels_;
   const float *mean_, *beta_;
-  std::vector<float> scale_;
+  Floats scale_;
 };
 
 // Two sums a channel, of rows that come a few at a time: single precision within a few, double over them.
@@ -86,7 +86,7 @@ class RunningSums {
   const double* second() const { return total_.data() + channels_; }
 
  private:
-  std::vector<float> part_;
+  Floats part_;
   std::vector<double> total_;
   int64_t channels_;
 };

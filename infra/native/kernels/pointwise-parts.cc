@@ -58,7 +58,7 @@ class InputRows {
   const float* x_;
   int64_t channels_;
   const Normalization* norm_;
-  std::unique_ptr<float[]> made_;
+  FloatArray made_;
 };
 
 // Inputs x, the vectors of the BatchNorm on it if `Before`, kernel → y, its mean, and the sum of squares of what differs

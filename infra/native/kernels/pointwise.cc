@@ -62,7 +62,7 @@ void overKeptPixels(const Sides& s, const Copy& copy) {
 }
 
 // The pixels of x that a stride keeps; `held` owns them where they are not all.
-const float* keptPixels(const Sides& s, const float* x, std::unique_ptr<float[]>& held) {
+const float* keptPixels(const Sides& s, const float* x, FloatArray& held) {
   if (s.stride == 1) return x;
   held = floats(s.outPixels() * s.in);
   overKeptPixels(s, [&](int64_t from, int64_t to) {
@@ -80,7 +80,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor y = output(context, 0, sides.outShape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  std::unique_ptr<float[]> held;
+  FloatArray held;
   multiply(keptPixels(sides, x.floats(), held), sides.outPixels(), sides.in, kernel.floats(), sides.out, false,
            y.floats());
 }
@@ -101,7 +101,7 @@ void inputGradient(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dx = output(context, 0, sides.inShape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  std::unique_ptr<float[]> held;
+  FloatArray held;
   if (sides.stride > 1) held = floats(sides.outPixels() * sides.in);
   float* kept = sides.stride > 1 ? held.get() : dx.floats();
   multiply(dy.floats(), sides.outPixels(), sides.out, kernel.floats(), sides.in, true, kept);
@@ -120,7 +120,7 @@ void kernelGradient(void* data, TF_OpKernelContext* context) {
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor dKernel = output(context, 0, kernel.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  std::unique_ptr<float[]> held;
+  FloatArray held;
   multiplyTurned(keptPixels(sides, x.floats(), held), sides.in, dy.floats(), sides.out, sides.outPixels(),
                  dKernel.floats());
 }
