@@ -54,10 +54,9 @@ struct Left {
 template <int Rows, int Vectors, bool Turned>
 inline __attribute__((always_inline)) void sumTile(int64_t inner, Left left, const float* right, int64_t rightStride,
                                                    Register (&sums)[Rows][Vectors]) {
-  const float* following = left.at + Rows * left.stride;
   for (int64_t k = 0; k < inner; ++k) {
-    // The next tile's rows, which lie behind these: as many lines as steps, or fewer.
-    if (!Turned) __builtin_prefetch(following + k * Rows);
+    // Rows of later tiles, which lie behind these: as many lines as steps, or fewer.
+    if (!Turned) fetchAhead(left.at + k * Rows);
     Register columns[Vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) columns[v] = at<kLanes>(right + k * rightStride + v * kLanes);
