@@ -3,8 +3,9 @@ import { GraftError, inputError } from '../core/errors.ts';
 import { unwrap } from '../core/result.ts';
 import type { MlEvent } from '../contracts/ml-protocol.ts';
 import type { ModelVersion } from '../contracts/registry.ts';
-import { objectsOf } from '../core/detection/found-objects.ts';
+import { objectsOf, shownObjects } from '../core/detection/found-objects.ts';
 import type { FoundObject } from '../core/detection/found-objects.ts';
+import { likeliest } from '../core/metrics/classification.ts';
 import { drawObjects } from './lib/predicted-boxes.ts';
 import { expandPaths } from './lib/pictures.ts';
 import { resolveModel } from '../infra/clients/registry.ts';
@@ -23,9 +24,8 @@ interface PredictOptions {
   readonly skipBad?: boolean;
 }
 
-/** Classes of a picture that are shown where no number is named, and objects. */
+/** Classes of a picture that are shown where no number is named. */
 const TOP_CLASSES = 5;
-const TOP_OBJECTS = 100;
 
 /** One picture's answer: the likeliest classes first. */
 interface Prediction {
@@ -59,7 +59,7 @@ export function predictCommand(): Command {
       .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
       .argument('<paths...>', 'image files and folders of them')
       .option('--top <count>', 'so many classes, or objects, for each picture', positive)
-      .option('--min-score <score>', 'detectors: leave out what is less sure', share, 0.5)
+      .option('--min-score <score>', 'detectors: leave out what is less sure', share, shownObjects.minScore)
       .option('--out <folder>', 'detectors: draw the boxes on copies of the pictures')
       .option('--skip-bad', 'go on without files that are no pictures')
       .addHelpText('after', HELP),
@@ -123,16 +123,13 @@ async function score(
     }
     const rows = event.kind === 'predicted' ? event.probabilities : [];
     answers.push(
-      ...shard.pictures.map(({ name }, row) => answerOf(name, rows[row] ?? [], version, top ?? TOP_CLASSES)),
+      ...shard.pictures.map(({ name: path }, row) => {
+        return { path, predictions: likeliest(rows[row] ?? [], version.model.classes, top ?? TOP_CLASSES) };
+      }),
     );
   }
   bar.stop();
   return answers;
-}
-
-function answerOf(path: string, scores: readonly number[], { model }: ModelVersion, top: number): Prediction {
-  const ranked = model.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
-  return { path, predictions: ranked.sort((a, b) => b.score - a.score).slice(0, top) };
 }
 
 const placeOf = ([left, top, width, height]: FoundObject['box']): string =>
@@ -144,7 +141,7 @@ async function objectsIn(
   { model }: ModelVersion,
   { pictures }: Shard,
   detections: NonNullable<Extract<MlEvent, { kind: 'predicted' }>['detections']>,
-  { top = TOP_OBJECTS, minScore, out }: PredictOptions,
+  { top = shownObjects.top, minScore, out }: PredictOptions,
 ): Promise<Prediction[]> {
   const sizes = await decoder.inspect(pictures.map(({ path }) => path));
   const answers: Prediction[] = [];

@@ -17,7 +17,7 @@ import type { Output } from './output.ts';
 interface ServeOptions {
   readonly host: string;
   readonly port: number;
-  readonly maxBatch: number;
+  readonly maxBatch?: number;
   readonly queue: number;
   readonly maxBytes: number;
   readonly poll: number;
@@ -25,14 +25,16 @@ interface ServeOptions {
 
 const HELP = `
 MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS. An alias is followed: when it moves, the new version is loaded
-and warmed beside the old one, then answers. POST a picture to /v1/predict; /healthz, /readyz and /metrics (Prometheus)
-are for those who watch. SIGTERM takes nothing new, answers what is inside, and ends. There is no access control: beyond
+and warmed beside the old one, then answers. POST a picture to /v1/predict: a classifier answers with classes, a
+detector with objects and their boxes, as graft predict --json does. /healthz, /readyz and /metrics (Prometheus) are for
+those who watch. SIGTERM takes nothing new, answers what is inside, and ends. There is no access control: beyond
 this machine, put it behind a proxy that has one.
 
 Examples:
   graft serve digits
   graft serve digits@challenger --port 8400 --max-batch 32
-  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8300/v1/predict`;
+  curl --data-binary @photo.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8300/v1/predict
+  curl --data-binary @street.jpg -H 'content-type: image/jpeg' 'http://127.0.0.1:8300/v1/predict?minScore=0.3&top=20'`;
 
 const MIB = 2 ** 20;
 
@@ -44,7 +46,11 @@ export function serveCommand(): Command {
       .argument('<model>', 'NAME, NAME@VERSION or NAME@ALIAS')
       .option('--host <address>', 'address to listen on', '127.0.0.1')
       .option('--port <port>', 'port to listen on; 0 for any', wholeFrom(0), 8300)
-      .option('--max-batch <pictures>', 'pictures that go through the model together, at most', wholeFrom(1), 16)
+      .option(
+        '--max-batch <pictures>',
+        'pictures that go through the model together, at most (16; Faster R-CNN: 1)',
+        wholeFrom(1),
+      )
       .option('--queue <pictures>', 'pictures that may wait; more are refused with 503', wholeFrom(1), 128)
       .option('--max-bytes <bytes>', 'of one picture', wholeFrom(1), 16 * MIB)
       .option('--poll <ms>', 'how often to look where the alias points', wholeFrom(100), 2000)
@@ -69,7 +75,7 @@ async function serve(store: ObjectStore, reference: string, options: ServeOption
       fetchWeights: (weights) => files.fetch(weights),
       resolve: () => resolveModel(store, reference),
       pointerKey: /^\d+$/.test(alias) ? null : `models/${name}/aliases.json`,
-      ...{ alias, host: options.host, port: options.port, maxBatch: options.maxBatch },
+      ...{ alias, host: options.host, port: options.port, maxBatch: options.maxBatch ?? null },
       ...{ maxWaiting: options.queue, maxBytes: options.maxBytes, pollMs: options.poll },
       say: (text) => {
         output.say(text);

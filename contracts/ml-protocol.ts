@@ -193,6 +193,24 @@ export const TrainResult = z.object({
 });
 export type TrainResult = z.infer<typeof TrainResult>;
 
+/** What a model says of images, row by row. */
+const RowAnswers = {
+  /** None of a detector. */
+  probabilities: z.array(z.array(z.number())),
+  /** Of a detector, for each image: [ymin, xmin, ymax, xmax] in shares of the frame, surest first. */
+  detections: z
+    .array(
+      z.array(
+        z.object({
+          label: z.int(),
+          score: z.number(),
+          box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+        }),
+      ),
+    )
+    .optional(),
+};
+
 /** Child → worker. */
 export const MlEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready'), environment: TrainEnvironment }),
@@ -224,26 +242,14 @@ export const MlEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluated'), rows: z.int() }),
   z.object({
     kind: z.literal('predicted'),
-    probabilities: z.array(z.array(z.number())),
-    /** Of a detector, for each image: [ymin, xmin, ymax, xmax] in shares of the frame, surest first. */
-    detections: z
-      .array(
-        z.array(
-          z.object({
-            label: z.int(),
-            score: z.number(),
-            box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-          }),
-        ),
-      )
-      .optional(),
+    ...RowAnswers,
     /** What each batch took, in order; the first ones also warm up. */
     batchMs: z.array(z.number()).optional(),
   }),
   z.object({ kind: z.literal('exported'), report: ExportReport }),
   /** A served model is in memory, and every graph of it has run once. */
   z.object({ kind: z.literal('loaded') }),
-  z.object({ kind: z.literal('scored'), id: z.int(), probabilities: z.array(z.array(z.number())) }),
+  z.object({ kind: z.literal('scored'), id: z.int(), ...RowAnswers }),
   z.object({ kind: z.literal('served'), batches: z.int() }),
   z.object({
     kind: z.literal('failed'),

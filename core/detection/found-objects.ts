@@ -16,6 +16,9 @@ export interface RawDetection {
   readonly box: readonly [number, number, number, number];
 }
 
+/** What is shown of a picture where nobody says: so many objects, and none that is less sure. */
+export const shownObjects = { top: 100, minScore: 0.5 } as const;
+
 interface DetectingModel {
   readonly classes: readonly string[];
   readonly image: Framing;

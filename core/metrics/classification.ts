@@ -92,6 +92,16 @@ export function argMax(scores: Float32Array): number {
   return best;
 }
 
+/** The likeliest classes first, at most `top`; of equal ones the lower index. `scores` has one for each class. */
+export function likeliest(
+  scores: readonly number[],
+  classes: readonly string[],
+  top: number,
+): { readonly label: string; readonly score: number }[] {
+  const ranked = classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
+  return ranked.sort((a, b) => b.score - a.score).slice(0, top);
+}
+
 /** How many classes come before `label`: those with a larger score, or an equal one and a lower index. */
 function rankOf(scores: Float32Array, label: number): number {
   const own = scores[label] ?? 0;

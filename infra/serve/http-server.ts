@@ -30,11 +30,14 @@ export interface ServeApp {
 }
 
 const PICTURES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/tiff', 'application/octet-stream'];
-const Query = z.object({ top: z.coerce.number().int().min(1).max(1000).default(5) });
+const Query = z.object({
+  top: z.coerce.number().int().min(1).max(1000).optional(),
+  minScore: z.coerce.number().min(0).max(1).optional(),
+});
 
 /**
  * POST /v1/predict with the bytes of a picture → `{model, version, predictions: [{label, score}]}`, the likeliest first
- * (`?top=`). GET /v1/model, /healthz, /readyz, /metrics. Errors are `{error: {code, message}}`: 400 a query, 413 too many
+ * (`?top=`); a detector's have a `box` too, left, top, width and height in pixels (`?minScore=`). GET /v1/model, /healthz, /readyz, /metrics. Errors are `{error: {code, message}}`: 400 a query, 413 too many
  * bytes, 415 a type, 422 no picture, 503 busy or not ready, with Retry-After.
  */
 export function createServeApp(options: HttpServerOptions): ServeApp {
@@ -61,8 +64,9 @@ export function createServeApp(options: HttpServerOptions): ServeApp {
   });
   app.get('/v1/model', () => {
     const { version } = live(current());
-    const { classes, image, backbone } = version.model;
-    return { model: version.name, version: version.version, alias, backbone, classes, image };
+    const { classes, image, backbone, detector } = version.model;
+    const found = detector ? { detector: { kind: detector.kind, preset: detector.preset } } : {};
+    return { model: version.name, version: version.version, alias, backbone, ...found, classes, image };
   });
   addPredict(app, options);
   return {
@@ -87,18 +91,17 @@ function addPredict(app: FastifyInstance, { current, metrics, dir, maxInside }: 
     },
     handler: async (request) => {
       const query = Query.safeParse(request.query);
-      if (!query.success) throw inputProblem('SERVE_QUERY', 'top', z.prettifyError(query.error));
+      if (!query.success) throw inputProblem('SERVE_QUERY', 'the query', z.prettifyError(query.error));
       const { body } = request;
       if (!Buffer.isBuffer(body) || body.length === 0) throw inputProblem('IMAGE_EMPTY', 'the request', '0 bytes');
       // Taken in the very turn in which it is asked: one that waits for a file meanwhile would not be known to be in use.
-      const { model, scores } = await throughFile(dir, body, async (path) => {
+      const { top = null, minScore = null } = query.data;
+      const { model, predictions } = await throughFile(dir, body, async (path) => {
         const taken = live(current());
-        return { model: taken, scores: await taken.predict(path) };
+        return { model: taken, predictions: await taken.predict(path, { top, minScore }) };
       });
-      const { name, version, model: description } = model.version;
-      const ranked = description.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
-      ranked.sort((a, b) => b.score - a.score);
-      return { model: name, version, predictions: ranked.slice(0, query.data.top) };
+      const { name, version } = model.version;
+      return { model: name, version, predictions };
     },
   });
 }

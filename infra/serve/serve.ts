@@ -10,7 +10,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { systemClock } from '../system-clock.ts';
 import { AliasFollower } from './alias-follower.ts';
 import { createServeApp } from './http-server.ts';
-import { ServedModel } from './served-model.ts';
+import { DEFAULT_BATCH, ServedModel } from './served-model.ts';
 import { createServeMetrics } from './serve-metrics.ts';
 
 export interface ServeOptions {
@@ -25,7 +25,8 @@ export interface ServeOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
-  readonly maxBatch: number;
+  /** Null for what suits the version that answers. */
+  readonly maxBatch: number | null;
   readonly maxWaiting: number;
   readonly maxBytes: number;
   readonly pollMs: number;
@@ -70,7 +71,14 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     },
   });
   const { app, drain } = createServeApp({
-    ...{ current: () => follower.current, metrics, alias, dir, maxBytes, maxInside: maxWaiting + maxBatch + DECODING },
+    ...{
+      current: () => follower.current,
+      metrics,
+      alias,
+      dir,
+      maxBytes,
+      maxInside: maxWaiting + (maxBatch ?? DEFAULT_BATCH) + DECODING,
+    },
   });
   const following = new AbortController();
   const close = async (): Promise<void> => {

@@ -1,64 +1,18 @@
 import { dirname } from 'node:path';
 import type { EvaluateJob, PredictJob } from '../../contracts/ml-protocol.ts';
 import { float32Tensor, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
-import { unwrap } from '../../core/result.ts';
-import { detectorInferProgram, detectorLossProgram } from '../detectors/detector-programs.ts';
 import type { Detection } from '../detectors/detector.ts';
-import { createEngine, outputOf } from '../engine/index.ts';
-import type { Engine, Program } from '../engine/index.ts';
-import { checkPreprocessing } from '../nn/preprocessing.ts';
-import { openSafetensorsFile, readSafetensorsFile, writeSafetensorsFile } from '../weights/safetensors-file.ts';
+import { outputOf } from '../engine/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { openSafetensorsFile, writeSafetensorsFile } from '../weights/safetensors-file.ts';
 import { readObjects, sourceOf } from './detector-inputs.ts';
-import { buildDetector } from './detector-model.ts';
 import { breathe, StopRequested } from './job.ts';
 import type { JobHost } from './job.ts';
-import { padded } from './learner.ts';
-import { parameterValues } from './parameters.ts';
-import { variable } from './programs.ts';
+import { loadDetector, sentDetections } from './loaded-detector.ts';
 import { openSamples, range } from './samples.ts';
 
 /** Columns of a detection in `logits`: class + 1, score, ymin, xmin, ymax, xmax. */
 const COLUMNS = 6;
-
-interface LoadedDetector {
-  readonly engine: Engine;
-  readonly learning: ReturnType<typeof buildDetector>;
-  detections(x: Uint8Array, rows: number): Detection[][];
-}
-
-interface Loading {
-  readonly batchSize: number;
-  readonly shape: readonly number[];
-  readonly scratchDir: string;
-  /** Sizes of the batches whose losses are wanted. */
-  readonly lossSizes: readonly number[];
-}
-
-async function loadDetector(
-  { model, weightsPath }: Pick<EvaluateJob, 'model' | 'weightsPath'>,
-  { batchSize, shape, scratchDir, lossSizes }: Loading,
-): Promise<LoadedDetector> {
-  const learning = buildDetector({ ...model, strategy: 'full' }, 1);
-  const { detector } = learning;
-  unwrap(checkPreprocessing(detector.backbone, model.normalization, weightsPath));
-  const { tensors } = await readSafetensorsFile(weightsPath);
-  const values = parameterValues(detector.params, tensors, weightsPath);
-  const state = new Map(detector.params.map((spec) => [variable.parameter(spec.name), spec.shape]));
-  const losses = lossSizes.map((size): [string, Program] => [
-    `loss-${size}`,
-    detectorLossProgram(learning, shape, size, false),
-  ]);
-  const programs = {
-    infer: detectorInferProgram(learning, shape, batchSize, false),
-    ...Object.fromEntries(losses),
-  };
-  const engine = await createEngine({ state, programs }, scratchDir);
-  engine.write(new Map([...values].map(([name, each]) => [variable.parameter(name), each])));
-  return {
-    ...{ engine, learning },
-    detections: (x, rows) => detector.detections(engine.run('infer', { x: padded(x, rows, batchSize) }), rows),
-  };
-}
 
 /**
  * Sends a side through a trained detector. Writes `logits` [rows, most × 6] (contracts/manifests.ts, EvaluateOutput),
@@ -69,8 +23,9 @@ export async function runDetectorEvaluation(job: EvaluateJob, host: JobHost): Pr
   const { batchSize } = job;
   const hasObjects = await sideHasObjects(job);
   const sizes = [...new Set([Math.min(batchSize, samples.rows), samples.rows % batchSize])].filter((size) => size > 0);
-  const loaded = await loadDetector(job, {
-    ...{ batchSize, shape: samples.shape, scratchDir: dirname(job.outputPath), lossSizes: hasObjects ? sizes : [] },
+  const loaded = await loadDetector(job.model, job.weightsPath, {
+    ...{ batchSizes: [batchSize], shape: samples.shape, scratchDir: dirname(job.outputPath) },
+    lossSizes: hasObjects ? sizes : [],
   });
   const { detector } = loaded.learning;
   const most = detector.suppression.total;
@@ -130,7 +85,8 @@ export async function runDetectorPrediction(job: PredictJob, host: JobHost): Pro
   const file = await openSafetensorsFile(job.imagesPath);
   const [rows = 0, ...shape] = file.entry('images').shape;
   const batchSize = Math.min(job.batchSize, rows);
-  const loaded = await loadDetector(job, { batchSize, shape, scratchDir: dirname(job.imagesPath), lossSizes: [] });
+  const loading = { batchSizes: [batchSize], shape, scratchDir: dirname(job.imagesPath), lossSizes: [] };
+  const loaded = await loadDetector(job.model, job.weightsPath, loading);
   try {
     const detections: Detection[][] = [];
     const batchMs: number[] = [];
@@ -142,17 +98,9 @@ export async function runDetectorPrediction(job: PredictJob, host: JobHost): Pro
       batchMs.push(performance.now() - startedMs);
       await breathe();
     }
-    const boxes = detections.map((own) => own.map(({ label, score, box }) => ({ label, score, box: sides(box) })));
-    host.emit({ kind: 'predicted', probabilities: [], detections: boxes, batchMs });
+    host.emit({ kind: 'predicted', probabilities: [], detections: sentDetections(detections), batchMs });
   } finally {
     await file.close();
     loaded.engine.dispose();
   }
 }
-
-const sides = ([top, left, bottom, right]: Detection['box']): [number, number, number, number] => [
-  top,
-  left,
-  bottom,
-  right,
-];

@@ -12,6 +12,8 @@ import { childEnvironment } from '../../infra/config.ts';
 import { createImageDecoder } from '../../infra/images/image-decoder.ts';
 import { runExport } from '../../ml/export/run-export.ts';
 import { initialize } from '../../ml/nn/initialize.ts';
+import type { ParamSpec } from '../../ml/nn/module.ts';
+import { buildDetector } from '../../ml/trainer/detector-model.ts';
 import { buildModel } from '../../ml/trainer/model.ts';
 import { writeSafetensorsFile } from '../../ml/weights/safetensors-file.ts';
 import { picture } from '../fakes/image-fixtures.ts';
@@ -48,19 +50,37 @@ export async function writeModel(
   const { normalization } = backboneFacts[backbone];
   const classes = ['ant', 'bee', 'cät'];
   const description: ModelDescription = { backbone, strategy: 'full', classes, image, normalization, dropout: 0.2 };
-  const model = buildModel(description, 1);
-  const values = initialize(model.all, seed);
+  await writeDrawn(path, buildModel(description, 1).all, seed);
+  return description;
+}
+
+/** The same for a detector; what it finds in a picture is well apart from what it does not. */
+export async function writeDetector(
+  path: string,
+  made: Pick<ModelDescription, 'backbone' | 'image' | 'detector'>,
+  seed = 1,
+): Promise<ModelDescription> {
+  const { normalization } = backboneFacts[made.backbone];
+  const classes = ['ant', 'bee', 'cät'];
+  const description: ModelDescription = { ...made, strategy: 'full', classes, normalization, dropout: 0 };
+  await writeDrawn(path, buildDetector(description, 1).detector.params, seed);
+  return description;
+}
+
+async function writeDrawn(path: string, params: readonly ParamSpec[], seed: number): Promise<void> {
+  const values = initialize(params, seed);
   for (const [name, each] of values) {
     if (/moving_mean|beta|bias/.test(name)) each.forEach((_, i) => (each[i] = Math.sin(i + name.length) * 0.1));
+    if (/detector\/.*(classes|objectness|boxes)\/kernel/.test(name)) each.forEach((value, i) => (each[i] = value * 8));
+    if (/detector.*classes.bias/.test(name)) each.fill(-4);
     // Drawn residual branches add up: they and a first layer without normalization are made small.
     const factor = name.endsWith('expand/bn/gamma') ? 0.25 : name.endsWith('stem/bn/moving_variance') ? 4096 : 1;
     if (/gamma|variance/.test(name)) each.forEach((_, i) => (each[i] = factor * (1 + 0.3 * Math.cos(i))));
   }
-  const tensors = model.all.map(({ name, shape }): [string, TensorData] => {
+  const tensors = params.map(({ name, shape }): [string, TensorData] => {
     return [name, float32Tensor(values.get(name)!, shape)];
   });
   await writeSafetensorsFile(path, new Map(tensors));
-  return description;
 }
 
 /** Renders pictures as graft does, and gives the job that exports the model and compares it on them. */

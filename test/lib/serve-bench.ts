@@ -4,9 +4,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { z } from 'zod';
 import { registryKeys } from '../../activities/lib/registry.ts';
 import { moveAlias } from '../../activities/promote/move-alias.ts';
+import type { DetectorConfig } from '../../contracts/detector-config.ts';
 import type { PreparedImage } from '../../contracts/manifests.ts';
 import type { BackboneId } from '../../contracts/pipeline-config.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
@@ -16,18 +18,21 @@ import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import type { S3Options } from '../../infra/s3/options.ts';
 import { systemClock } from '../../infra/system-clock.ts';
 import { hashOf, metricsOf } from '../fakes/stage-fixtures.ts';
-import { writeModel } from './export-bench.ts';
+import { writeDetector, writeModel } from './export-bench.ts';
 
 /** A version whose weights lie in the store, registered as promotion would. */
 export async function registerMadeUp(
   store: ObjectStore,
   dir: string,
   version: number,
-  made: { readonly backbone: BackboneId; readonly image: PreparedImage },
+  made: { readonly backbone: BackboneId; readonly image: PreparedImage; readonly detector?: DetectorConfig },
 ): Promise<ModelVersion> {
   await mkdir(dir, { recursive: true });
   const path = join(dir, `weights-${version}.safetensors`);
-  const model = await writeModel(path, made.backbone, made.image, version);
+  const { backbone, image, detector } = made;
+  const model = await (detector
+    ? writeDetector(path, { backbone, image, detector }, version)
+    : writeModel(path, backbone, image, version));
   const bytes = readFileSync(path);
   const weights = { key: `models/shapes/weights/${version}`, sha256: hashOf(bytes), sizeBytes: bytes.length };
   await store.put(weights.key, bytes);
@@ -66,13 +71,9 @@ const ENTRY = fileURLToPath(new URL('../../bin/graft.mjs', import.meta.url));
 const START_MS = 120_000;
 
 export async function startServe(s3: S3Options, stateDir: string, args: readonly string[]): Promise<ServeProcess> {
-  const env = {
-    ...{ GRAFT_STATE_DIR: stateDir, NO_COLOR: '1', S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket },
-    ...{ S3_REGION: s3.region, AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey },
-  };
   const command = [ENTRY, 'serve', 'shapes', '--port', '0', '--poll', '100', ...args];
   const child = spawn(process.execPath, command, {
-    env: childEnvironment(env),
+    env: environmentOf(s3, stateDir),
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
@@ -86,6 +87,27 @@ export async function startServe(s3: S3Options, stateDir: string, args: readonly
     () => log,
   );
   return { pid: child.pid ?? -1, url, log: () => log, exited, kill: (signal) => child.kill(signal) };
+}
+
+/** What `graft predict shapes` says of a picture, as JSON. */
+export async function predictWithCli(
+  s3: S3Options,
+  stateDir: string,
+  args: readonly string[],
+): Promise<Answer['predictions']> {
+  const { stdout } = await execa(process.execPath, [ENTRY, 'predict', 'shapes', ...args, '--json'], {
+    env: environmentOf(s3, stateDir),
+    extendEnv: false,
+  });
+  const [answer] = z.array(z.object({ predictions: Predictions })).parse(JSON.parse(stdout));
+  return answer?.predictions ?? [];
+}
+
+function environmentOf(s3: S3Options, stateDir: string): NodeJS.ProcessEnv {
+  return childEnvironment({
+    ...{ GRAFT_STATE_DIR: stateDir, NO_COLOR: '1', S3_ENDPOINT: s3.endpoint, S3_BUCKET: s3.bucket },
+    ...{ S3_REGION: s3.region, AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey },
+  });
 }
 
 /** What `look` gives once it gives something. */
@@ -104,7 +126,7 @@ export async function until<T>(
 export interface Answer {
   readonly status: number;
   readonly version: number | null;
-  readonly predictions: readonly { readonly label: string; readonly score: number }[];
+  readonly predictions: readonly z.infer<typeof Predictions>[number][];
   readonly code: string | null;
 }
 
@@ -120,8 +142,9 @@ export async function ask(url: string, body: Uint8Array, type = 'image/jpeg', qu
   return { status: response.status, version, predictions, code: error?.code ?? null };
 }
 
+const Predictions = z.array(z.object({ label: z.string(), score: z.number(), box: z.array(z.number()).optional() }));
 const Reply = z.object({
   version: z.int().optional(),
-  predictions: z.array(z.object({ label: z.string(), score: z.number() })).optional(),
+  predictions: Predictions.optional(),
   error: z.object({ code: z.string() }).optional(),
 });

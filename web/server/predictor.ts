@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pLimit from 'p-limit';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import type { Prediction } from '../../contracts/web.ts';
 import { inputError } from '../../core/errors.ts';
@@ -12,9 +11,10 @@ import { createImageDecoder } from '../../infra/images/image-decoder.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import { createMlRunner } from '../../infra/ml/ml-runner.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
+import type { ImageDecoder } from '../../infra/ports/image-decoder.ts';
+import type { MlRunner } from '../../infra/ports/ml-runner.ts';
 import { ServedModel } from '../../infra/serve/served-model.ts';
-import { detectOnce } from './detect-once.ts';
-import type { DetectTools } from './detect-once.ts';
+import type { ServedPrediction } from '../../infra/serve/served-model.ts';
 
 export interface Predictor {
   /** `reference`: NAME, NAME@3 or NAME@alias. Throws MODEL_… and IMAGE_… (input). */
@@ -22,6 +22,15 @@ export interface Predictor {
   close(): Promise<void>;
 }
 
+interface Tools {
+  /** For pictures and pixels on their way. */
+  readonly dir: string;
+  readonly decoder: ImageDecoder;
+  readonly ml: MlRunner;
+}
+
+/** Less sure objects are shown to nobody. */
+const LEAST_SCORE = 0.3;
 /** A model that nobody asks for so long is let go, with its memory. */
 const IDLE_MS = 120_000;
 const MAX_WAITING = 8;
@@ -29,10 +38,9 @@ const MAX_WAITING = 8;
 /** Tries models out, one in memory at a time. Pictures are decoded and scored in child processes without keys. */
 export function createPredictor(store: ObjectStore): Predictor {
   const files = createLocalFiles({ store, dir: join(settings().stateDir, 'files') });
-  let tools: Promise<DetectTools> | null = null;
+  let tools: Promise<Tools> | null = null;
   let loaded: { readonly id: string; readonly model: Promise<ServedModel> } | null = null;
   let idle: NodeJS.Timeout | undefined;
-  const oneAtATime = pLimit(1);
   const letGo = async (): Promise<void> => {
     const known = loaded;
     loaded = null;
@@ -62,14 +70,8 @@ export function createPredictor(store: ObjectStore): Predictor {
       const path = join(own.dir, randomUUID());
       await writeFile(path, picture);
       try {
-        if (version.model.detector) {
-          await letGo();
-          const asked = { weightsPath: await files.fetch(version.weights), picturePath: path, top };
-          const predictions = await oneAtATime(() => detectOnce(own, version, asked));
-          return { model: version.name, version: version.version, predictions };
-        }
         const model = await modelOf(version);
-        return answerOf(version, await model.predict(path), top);
+        return answerOf(version, await model.predict(path, { top, minScore: LEAST_SCORE }));
       } finally {
         await rm(path, { force: true });
       }
@@ -84,7 +86,7 @@ export function createPredictor(store: ObjectStore): Predictor {
   };
 }
 
-async function openTools(): Promise<DetectTools> {
+async function openTools(): Promise<Tools> {
   const env = childEnvironment({}, { secrets: false });
   return {
     dir: await mkdtemp(join(tmpdir(), 'graft-web-')),
@@ -93,14 +95,17 @@ async function openTools(): Promise<DetectTools> {
   };
 }
 
-function load({ dir, decoder, ml }: DetectTools, version: ModelVersion, weightsPath: string): Promise<ServedModel> {
+function load({ dir, decoder, ml }: Tools, version: ModelVersion, weightsPath: string): Promise<ServedModel> {
   const nothing = (): void => undefined;
   const limits = { maxBatch: 1, maxWaiting: MAX_WAITING };
   return ServedModel.load({ ...limits, version, weightsPath, ml, decoder, dir, onBatch: nothing, onLost: nothing });
 }
 
-function answerOf({ name, version, model }: ModelVersion, scores: readonly number[], top: number): Prediction {
-  const ranked = model.classes.map((label, index) => ({ label, score: scores[index] ?? 0 }));
-  ranked.sort((a, b) => b.score - a.score);
-  return { model: name, version, predictions: ranked.slice(0, top) };
+function answerOf({ name, version }: ModelVersion, found: readonly ServedPrediction[]): Prediction {
+  const predictions = found.map(({ label, score, box }) => {
+    if (!box) return { label, score };
+    const [x, y, width, height] = box;
+    return { label, score, box: { xMin: x, yMin: y, xMax: x + width, yMax: y + height } };
+  });
+  return { model: name, version, predictions };
 }
