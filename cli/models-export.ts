@@ -21,11 +21,13 @@ interface ExportOptions {
 const HELP = `
 MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS. Formats: saved-model (TensorFlow and TensorFlow Serving;
 decodes and resizes files itself), tfjs (a graph model for browsers), onnx, safetensors. The export is loaded again and
-compared with the model on its own test pictures; export.json says how far they are apart.
+compared with the model on its own test pictures; export.json says how far they are apart. A detector's saved-model and onnx
+give the objects after suppression, its tfjs boxes and scores before it; a Faster R-CNN takes one picture at a time.
 
 Examples:
   graft models export digits --format saved-model --out ./digits-saved
   graft models export digits@3 --format onnx --precision int8 --out ./digits-onnx
+  graft models export street --format onnx --out ./street-onnx
   graft models export digits --format tfjs --out ./digits-tfjs --check ./photos --json`;
 
 /** `graft models export MODEL`. */
@@ -76,14 +78,20 @@ async function run(reference: string, options: ExportOptions, output: Output): P
   output.result({ out, ...manifest });
 }
 
-function checkRows({ check: { pixels, files, accuracy } }: ExportManifest): (string | number)[][] {
+function checkRows({ check: { pixels, files, accuracy, mAP50 } }: ExportManifest): (string | number)[][] {
+  const of = pixels.objects ? 'a score or an edge' : 'a probability';
   const rows: (string | number)[][] = [
-    ['largest difference of a probability', pixels.images, pixels.maxDifference.toExponential(1)],
+    [`largest difference of ${of}`, pixels.images, pixels.maxDifference.toExponential(1)],
   ];
+  if (pixels.objects) {
+    const { found, missing } = pixels.objects;
+    rows.push(['objects found, without a counterpart', pixels.images, `${found}, ${missing}`]);
+  }
   if (files !== null) rows.push(['the same, fed the files', files.images, files.maxDifference.toExponential(1)]);
-  if (accuracy !== null) {
-    const { images, original, exported } = accuracy;
-    rows.push(['accuracy of the model, of the export', images, `${figure(original)}, ${figure(exported)}`]);
+  for (const [name, share] of [['accuracy', accuracy] as const, ['mAP@.5', mAP50 ?? null] as const]) {
+    if (share === null) continue;
+    const { images, original, exported } = share;
+    rows.push([`${name} of the model, of the export`, images, `${figure(original)}, ${figure(exported)}`]);
   }
   return rows;
 }

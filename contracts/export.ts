@@ -7,14 +7,24 @@ export type ExportFormat = z.infer<typeof ExportFormat>;
 export const ExportPrecision = z.enum(['float32', 'float16', 'int8']);
 export type ExportPrecision = z.infer<typeof ExportPrecision>;
 
+const Difference = z.object({
+  images: z.int().min(0),
+  /** Of a probability; of a detector's score, or of a box's edge as a share of the side. */
+  maxDifference: z.number(),
+  /** Of a detector: what the model found, and how much of either has no counterpart in the other. */
+  objects: z.object({ found: z.int().min(0), missing: z.int().min(0) }).optional(),
+});
+
 /** How far an export is from the model that it was made of, measured on real pictures when it was made. */
 export const ExportCheck = z.object({
-  /** Largest difference of a probability, over rendered pixels that both were fed. */
-  pixels: z.object({ images: z.int().min(0), maxDifference: z.number() }),
+  /** Over rendered pixels that both were fed. */
+  pixels: Difference,
   /** The same where the export decodes and resizes the files itself; null where it takes pixels alone. */
-  files: z.object({ images: z.int().min(0), maxDifference: z.number() }).nullable(),
+  files: Difference.nullable(),
   /** Share of labelled pictures that are right; null where no labels are known. */
   accuracy: z.object({ images: z.int().min(0), original: z.number(), exported: z.number() }).nullable(),
+  /** mAP at IoU .5 of a detector; absent of a classifier and where no objects are known. */
+  mAP50: z.object({ images: z.int().min(0), original: z.number(), exported: z.number() }).optional(),
 });
 export type ExportCheck = z.infer<typeof ExportCheck>;
 

@@ -139,7 +139,14 @@ export const ExportJob = z.object({
   /** Rendered pictures; labels below 0 are unknown. */
   side: LocalSide,
   /** Files of some of them, by row. */
-  pictures: z.array(z.object({ path: z.string(), row: z.int().min(0) })),
+  pictures: z.array(
+    z.object({
+      path: z.string(),
+      row: z.int().min(0),
+      widthPx: z.int().positive(),
+      heightPx: z.int().positive(),
+    }),
+  ),
 });
 export type ExportJob = z.infer<typeof ExportJob>;
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { PrepareOutput, Sha256Field, StageManifest } from '../../contracts/manifests.ts';
 import type { PreparedShard } from '../../contracts/manifests.ts';
-import type { LocalSide } from '../../contracts/ml-protocol.ts';
+import type { ExportJob, LocalSide } from '../../contracts/ml-protocol.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import { inputError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
+import { unwrap } from '../../core/result.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { expandPaths } from './pictures.ts';
 import { renderShards } from './scoring.ts';
@@ -13,7 +14,7 @@ import type { Picture, Scoring } from './scoring.ts';
 /** Real pictures that an export is compared on: rendered, and files of some of them by row. */
 export interface CheckPictures {
   readonly side: LocalSide;
-  readonly pictures: { readonly path: string; readonly row: number }[];
+  readonly pictures: ExportJob['pictures'];
 }
 
 /** A line of a shard's items, as far as it is wanted here. */
@@ -36,7 +37,7 @@ export async function ownTestSide(store: ObjectStore, scoring: Scoring, version:
     throw inputError('EXPORT_TEST_SET', key, seen, expected, 'name pictures to compare on: --check FOLDER');
   }
   const side: LocalSide = { rows: 0, shards: [] };
-  const pictures: { path: string; row: number }[] = [];
+  const pictures: PictureFile[] = [];
   for (const shard of shards) {
     const first = side.rows;
     side.shards.push({ path: await scoring.fetch(shard), rows: shard.rows });
@@ -47,7 +48,7 @@ export async function ownTestSide(store: ObjectStore, scoring: Scoring, version:
       pictures.push({ path, row: first + index });
     }
   }
-  return { side, pictures };
+  return { side, pictures: await measured(scoring, pictures) };
 }
 
 /** Pictures that somebody names: without labels, so that no accuracy is measured. */
@@ -68,7 +69,24 @@ export async function namedPictures(
     side.rows += shard.pictures.length;
     rendered.push(...shard.pictures.map(({ path }) => path));
   }
-  return { side, pictures: rendered.slice(0, FILES).map((path, row) => ({ path, row })) };
+  const pictures = rendered.slice(0, FILES).map((path, row) => ({ path, row }));
+  return { side, pictures: await measured(scoring, pictures) };
+}
+
+interface PictureFile {
+  readonly path: string;
+  readonly row: number;
+}
+
+/** With the sides of each, as graft reads it: upright. */
+async function measured({ decoder }: Scoring, pictures: readonly PictureFile[]): Promise<ExportJob['pictures']> {
+  const sizes = await decoder.inspect(pictures.map(({ path }) => path));
+  return pictures.map(({ path, row }, index) => {
+    const size = sizes[index];
+    if (!size) throw new Error(`no size of ${path}`);
+    const { width, height } = unwrap(size);
+    return { path, row, widthPx: width, heightPx: height };
+  });
 }
 
 async function readPrepared(store: ObjectStore, key: string): Promise<PrepareOutput | null> {

@@ -19,6 +19,12 @@ export interface RawDetection {
 /** What is shown of a picture where nobody says: so many objects, and none that is less sure. */
 export const shownObjects = { top: 100, minScore: 0.5 } as const;
 
+/** Of a picture, in pixels. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 interface DetectingModel {
   readonly classes: readonly string[];
   readonly image: Framing;
@@ -28,23 +34,34 @@ interface DetectingModel {
 export function objectsOf(
   raw: readonly RawDetection[],
   { classes, image }: DetectingModel,
-  size: { readonly width: number; readonly height: number },
+  size: Size,
   { top, minScore }: { readonly top: number; readonly minScore: number },
 ): FoundObject[] {
-  const placement = placementOf(image, size.width, size.height);
-  return raw
-    .filter(({ score }) => score >= minScore)
-    .slice(0, top)
-    .map(({ label, score, box: [yMin, xMin, yMax, xMax] }) => {
-      const { widthPx, heightPx } = image;
-      const frame = { xMin: xMin * widthPx, yMin: yMin * heightPx, xMax: xMax * widthPx, yMax: yMax * heightPx };
-      return { label: classes[label] ?? String(label), score, box: cut(boxInPicture(frame, placement), size) };
-    });
+  const seen = raw.filter(({ score }) => score >= minScore).slice(0, top);
+  return inPicture(seen, image, size).map(({ label, score, box: [yMin, xMin, yMax, xMax] }) => {
+    const { width, height } = size;
+    const edges = { xMin: xMin * width, yMin: yMin * height, xMax: xMax * width, yMax: yMax * height };
+    return { label: classes[label] ?? String(label), score, box: cut(edges, size) };
+  });
+}
+
+/** Detections with their edges in shares of the upright picture of `size` pixels; they may lie beyond it. */
+export function inPicture(
+  raw: readonly RawDetection[],
+  { widthPx, heightPx, ...framing }: Framing,
+  { width, height }: Size,
+): RawDetection[] {
+  const placement = placementOf({ widthPx, heightPx, ...framing }, width, height);
+  return raw.map(({ box: [yMin, xMin, yMax, xMax], ...found }) => {
+    const frame = { xMin: xMin * widthPx, yMin: yMin * heightPx, xMax: xMax * widthPx, yMax: yMax * heightPx };
+    const edges = boxInPicture(frame, placement);
+    return { ...found, box: [edges.yMin / height, edges.xMin / width, edges.yMax / height, edges.xMax / width] };
+  });
 }
 
 function cut(
   { xMin, yMin, xMax, yMax }: { xMin: number; yMin: number; xMax: number; yMax: number },
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height }: Size,
 ): FoundObject['box'] {
   const within = (value: number, most: number): number => Math.round(Math.min(most, Math.max(0, value)) * 100) / 100;
   const [left, top] = [within(xMin, width), within(yMin, height)];

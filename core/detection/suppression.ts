@@ -63,19 +63,29 @@ export interface ClassDetection extends Kept {
   readonly label: number;
 }
 
-/** Class by class, then the surest of all (research/object_detection `core/post_processing.py`). `scores` is [boxes × classes]. */
+/**
+ * Class by class, then the surest of all (research/object_detection `core/post_processing.py`). `scores` is [count × classes];
+ * `boxes` one for each place of `count`, or one for each class at each place: [count × classes]. `index` is the box's.
+ */
 export function suppressByClass(
   boxes: Boxes,
   scores: ArrayLike<number>,
   classes: number,
   { scoreThreshold, iouThreshold, perClass, total }: SuppressionOptions,
 ): ClassDetection[] {
-  const count = boxCount(boxes);
+  const count = scores.length / classes;
+  const each = boxCount(boxes) === count ? 1 : classes;
   const found: ClassDetection[] = [];
   for (let label = 0; label < classes; label++) {
     const own = Float64Array.from({ length: count }, (_, i) => scores[i * classes + label] ?? 0);
+    const indexOf = (place: number): number => (each === 1 ? place : place * each + label);
+    const places =
+      each === 1
+        ? boxes
+        : Float64Array.from({ length: count * 4 }, (_, i) => boxes[indexOf(Math.floor(i / 4)) * 4 + (i % 4)] ?? 0);
     const limits = { scoreThreshold, iouThreshold, limit: perClass };
-    for (const index of suppress(boxes, own, limits)) found.push({ index, label, score: own[index] ?? 0 });
+    for (const place of suppress(places, own, limits))
+      found.push({ index: indexOf(place), label, score: own[place] ?? 0 });
   }
   return found.sort((a, b) => b.score - a.score).slice(0, total);
 }

@@ -60,6 +60,10 @@ describe('a model card', () => {
     expect(card).toContain('| tfjs | int8 | 3.46 MB | 1.2e-2 | 0.8800 instead of 0.9000 on 100 images |');
     expect(card).toContain('| tfjs | float16 | 3.46 MB | 1.2e-2 | not measured |');
     expect(modelCard({ ...facts, limits: [] })).not.toContain('## Exports');
+    const detector = { ...cost, accuracy: null, mAP50: { images: 64, original: 0.75, exported: 0.74 } };
+    const detects = modelCard({ ...facts, limits: [], exports: [detector] });
+    expect(detects).toContain('| format | weights | size | largest difference of a score or an edge | mAP@.5 |');
+    expect(detects).toContain('| 0.7400 instead of 0.7500 on 64 images |');
   });
 
   it('says where its figures say little, and what the gate refused', () => {

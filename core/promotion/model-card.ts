@@ -13,9 +13,11 @@ export interface ExportCost {
   readonly format: string;
   readonly precision: string;
   readonly sizeBytes: number;
-  /** Largest difference of a probability on real pictures. */
+  /** Largest difference of a probability on real pictures; of a detector's score, or of an edge as a share of the side. */
   readonly maxDifference: number;
   readonly accuracy: { readonly images: number; readonly original: number; readonly exported: number } | null;
+  /** Of a detector, mAP at IoU .5 instead. */
+  readonly mAP50?: ExportCost['accuracy'];
 }
 
 /** What a card says of a version (Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, as far as graft knows it). */
@@ -139,14 +141,21 @@ function sliceTable({ slices }: CardFacts): string[] {
 
 function exportTable({ exports }: CardFacts): string[] {
   if (exports.length === 0) return [];
-  const rows = exports.map(({ format, precision, sizeBytes, maxDifference, accuracy }) => [
+  const rows = exports.map(({ format, precision, sizeBytes, maxDifference, accuracy, mAP50 = null }) => [
     ...[format, precision, `${(sizeBytes / 1e6).toFixed(2)} MB`, maxDifference.toExponential(1)],
-    accuracy === null
-      ? 'not measured'
-      : `${accuracy.exported.toFixed(4)} instead of ${accuracy.original.toFixed(4)} on ${accuracy.images} images`,
+    measured(accuracy ?? mAP50),
   ]);
-  const head = ['format', 'weights', 'size', 'largest difference of a probability', 'accuracy'];
+  const [what, share] = exports.some(({ mAP50 }) => mAP50 !== undefined)
+    ? ['a score or an edge', 'mAP@.5']
+    : ['a probability', 'accuracy'];
+  const head = ['format', 'weights', 'size', `largest difference of ${what}`, share];
   return ['', '## Exports', '', markdownTable(head, rows)];
+}
+
+function measured(share: ExportCost['accuracy']): string {
+  if (share === null) return 'not measured';
+  const { images, original, exported } = share;
+  return `${exported.toFixed(4)} instead of ${original.toFixed(4)} on ${images} images`;
 }
 
 function origin(facts: CardFacts): string {

@@ -42,6 +42,7 @@ export async function cardFacts(store: ObjectStore, version: ModelVersion, slice
     slices: by === null || sliced === null ? null : { by, figures: sliced },
     exports: exported.map(({ format, precision, sizeBytes, check }) => ({
       ...{ format, precision, sizeBytes, accuracy: check.accuracy },
+      ...(check.mAP50 ? { mAP50: check.mAP50 } : {}),
       maxDifference: Math.max(check.pixels.maxDifference, check.files?.maxDifference ?? 0),
     })),
     gate: gate.success ? gate.data.rules : [],

@@ -118,6 +118,22 @@ export function detectorInferProgram(
   };
 }
 
+/** Pixels → `boxes` and `scores` before suppression: what exports begin with. */
+export function detectorCandidatesProgram(
+  learning: LearningDetector,
+  shape: readonly number[],
+  batch: number,
+): Program {
+  const { detector } = learning;
+  return {
+    inputs: { x: { shape: [batch, ...shape], dtype: 'uint8' } },
+    run({ x }, state) {
+      const seen = imageBatch(given(x), detector.backbone.preprocessing);
+      return { ...detector.candidates(seen, stored(learning, state, false)) };
+    },
+  };
+}
+
 function trainingContext(
   { frozenBlocks }: LearningDetector,
   values: ReadonlyMap<string, tf.Tensor | undefined>,

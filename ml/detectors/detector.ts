@@ -24,6 +24,14 @@ export interface Detection {
   readonly box: readonly [number, number, number, number];
 }
 
+/** Boxes and scores before suppression, of preprocessed pixels. */
+export interface Candidates {
+  /** [batch, count, 1 or classes, 4]: ymin, xmin, ymax, xmax in shares of the frame; one for all classes, or one for each. */
+  readonly boxes: tf.Tensor;
+  /** [batch, count, classes]. */
+  readonly scores: tf.Tensor;
+}
+
 /**
  * A network that finds objects in images of one size. What is the same for all of them (augmentation, gradients, L2, the
  * optimizer's step, averages) is in detector-programs.ts; a detector says what is its own.
@@ -38,13 +46,18 @@ export interface Detector {
   readonly l2: number;
   /** Names of `losses`, in their order. */
   readonly lossNames: readonly string[];
-  readonly suppression: SuppressionOptions;
+  readonly suppression: SuppressionOptions & {
+    /** Whether boxes are cut at the edges of the frame afterwards. */
+    readonly clips: boolean;
+  };
   /** What `losses` takes for a batch besides pixels, by name. */
   targetSpecs(batch: number): Readonly<Record<string, InputSpec>>;
   /** Made in the input pipeline, of boxes where augmentation has put them: a pure function of both arguments. */
   targets(objects: readonly Objects[], address: TargetAddress): Readonly<Record<string, TypedArray>>;
   /** Weighted losses (their sum is descended) of preprocessed pixels; runs under the recorder: it reads no values. */
   losses(x: tf.Tensor, targets: Readonly<Record<string, tf.Tensor>>, ctx: ApplyContext): readonly tf.Scalar[];
+  /** What exports begin with; runs under the recorder. */
+  candidates(x: tf.Tensor, ctx: ApplyContext): Candidates;
   /** Raw outputs of preprocessed pixels; the first dimension of each is the batch. */
   infer(x: tf.Tensor, ctx: ApplyContext): Readonly<Record<string, tf.Tensor>>;
   /** What the raw outputs say of the first `rows` images, surest first, after suppression. */

@@ -10,7 +10,7 @@ import { outputOf } from '../engine/index.ts';
 import type { InputSpec, Output } from '../engine/index.ts';
 import type { ApplyContext } from '../nn/module.ts';
 import { decodeInGraph } from './decode.ts';
-import type { Detection, Detector, TargetAddress } from './detector.ts';
+import type { Candidates, Detection, Detector, TargetAddress } from './detector.ts';
 import { applyFirstStage, applySecondStage, createFasterRcnn } from './faster-rcnn.ts';
 import type { FasterRcnn } from './faster-rcnn.ts';
 import { fasterRcnnLoss } from './faster-rcnn-loss.ts';
@@ -39,7 +39,7 @@ export function fasterRcnnDetector(
     kind: 'faster-rcnn',
     ...{ network, backbone: network.backbone, classes: shape.classes, params: network.params, l2: config.l2 },
     lossNames: ['objectness', 'proposals', 'classes', 'boxes'],
-    suppression: config.postprocess,
+    suppression: { ...config.postprocess, clips: true },
     targetSpecs: (batch) => specsOf(network, config, batch),
     targets: (objects, address) => targetsOf(network, learning, config, objects, address),
     losses: (x, { rpnLabels, rpnCodes, truthBoxes, truthLabels, draws }, ctx) => {
@@ -48,7 +48,11 @@ export function fasterRcnnDetector(
       const { objectness, rpnBoxes, classes, boxes } = fasterRcnnLoss(network, x, targets, loss, ctx);
       return [objectness, rpnBoxes, classes, boxes];
     },
-    infer: (x, ctx) => inferred(network, config, loss.proposals, x, ctx),
+    candidates: (x, ctx) => candidatesOf(network, config, loss.proposals, x, ctx),
+    infer: (x, ctx) => {
+      const { boxes, scores } = candidatesOf(network, config, loss.proposals, x, ctx);
+      return { ...suppressClasses(boxes, scores, config.postprocess) };
+    },
     detections: (outputs, rows) => detectionsOf(outputs, rows, config.postprocess.total),
   };
 }
@@ -119,14 +123,14 @@ function targetsOf(
   return made;
 }
 
-/** Softmax, boxes of each class, and suppression class by class: `boxes` [batch, total, 4], `scores` and `labels` [batch, total]. */
-function inferred(
+/** Softmax and the boxes of each class; a place without a proposal scores 0. */
+function candidatesOf(
   network: FasterRcnn,
-  { postprocess, codeScales }: FasterRcnnConfig,
+  { codeScales }: FasterRcnnConfig,
   proposing: ProposalOptions,
   x: tf.Tensor,
   ctx: ApplyContext,
-) {
+): Candidates {
   const [batch, total] = [x.shape[0] ?? 1, network.anchors.length / 4];
   const first = applyFirstStage(network, x, ctx);
   const anchors = tf.tensor2d(network.anchors, [total, 4]);
@@ -136,7 +140,7 @@ function inferred(
   const count = proposals.boxes.shape[1] ?? 1;
   const scores = tf.slice(tf.softmax(logits), [0, 0, 1], [batch, count, network.classes]);
   const boxes = decodeInGraph(codes, proposals.boxes.reshape([batch, count, 1, 4]), codeScales);
-  return { ...suppressClasses(boxes, scores.mul(proposals.valid.reshape([batch, count, 1])), postprocess) };
+  return { boxes, scores: scores.mul(proposals.valid.reshape([batch, count, 1])) };
 }
 
 function detectionsOf(outputs: ReadonlyMap<string, Output>, rows: number, total: number): Detection[][] {

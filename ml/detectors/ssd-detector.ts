@@ -5,6 +5,7 @@ import { suppressByClass } from '../../core/detection/suppression.ts';
 import { assignTargets } from '../../core/detection/targets.ts';
 import type { Objects } from '../../core/detection/targets.ts';
 import { outputOf } from '../engine/index.ts';
+import type { ApplyContext } from '../nn/module.ts';
 import type { Backbone } from '../backbones/backbone.ts';
 import { decodeInGraph } from './decode.ts';
 import type { Detection, Detector } from './detector.ts';
@@ -36,7 +37,7 @@ export function ssdDetector(
     params: ssd.params,
     l2: config.l2,
     lossNames: ['classes', 'boxes'],
-    suppression: config.postprocess,
+    suppression: { ...config.postprocess, clips: false },
     targetSpecs: (batch) => ({
       labels: { shape: [batch, anchors], dtype: 'int32' },
       labelWeights: { shape: [batch, anchors], dtype: 'float32' },
@@ -48,12 +49,11 @@ export function ssdDetector(
       const loss = ssdLoss(applySsd(ssd, x, ctx), { labels, labelWeights, codes }, anchorTensor(), lossOptions);
       return [loss.classes, loss.boxes];
     },
-    infer: (x, ctx) => {
-      const output = applySsd(ssd, x, ctx);
-      const batch = x.shape[0] ?? 1;
-      const scores = tf.sigmoid(tf.slice(output.logits, [0, 0, 1], [batch, anchors, ssd.classes]));
-      return { boxes: decodeInGraph(output.codes, anchorTensor(), config.codeScales), scores };
+    candidates: (x, ctx) => {
+      const { boxes, scores } = inferred(ssd, config, x, ctx);
+      return { boxes: boxes.reshape([x.shape[0] ?? 1, anchors, 1, 4]), scores };
     },
+    infer: (x, ctx) => inferred(ssd, config, x, ctx),
     detections: (outputs, rows) => {
       const [boxes, scores] = [outputOf(outputs, 'boxes').values, outputOf(outputs, 'scores').values];
       const width = anchors * shape.classes;
@@ -67,6 +67,14 @@ export function ssdDetector(
       });
     },
   };
+}
+
+/** `boxes` [batch, anchors, 4] in shares of the frame and `scores` [batch, anchors, classes], of each class by itself. */
+function inferred(ssd: Ssd, { codeScales }: SsdConfig, x: tf.Tensor, ctx: ApplyContext) {
+  const { logits, codes } = applySsd(ssd, x, ctx);
+  const [batch, anchors] = [x.shape[0] ?? 1, ssd.anchors.length / 4];
+  const scores = tf.sigmoid(tf.slice(logits, [0, 0, 1], [batch, anchors, ssd.classes]));
+  return { boxes: decodeInGraph(codes, tf.tensor2d(ssd.anchors, [anchors, 4]), codeScales), scores };
 }
 
 function targetsOf(objects: readonly Objects[], ssd: Ssd, { matcher, codeScales }: SsdConfig) {

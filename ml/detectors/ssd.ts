@@ -202,8 +202,10 @@ export function applySsd(ssd: Ssd, x: tf.Tensor, ctx: ApplyContext): SsdOutput {
   for (let index = 0; index < extras.length; index += 2) {
     maps.push(applyBlocks(extras, index, index + 2, maps.at(-1) ?? first, ctx));
   }
-  const batch = x.shape[0] ?? 1;
-  const flat = (y: tf.Tensor, width: number): tf.Tensor => y.reshape([batch, -1, width]);
+  const flat = (y: tf.Tensor, width: number): tf.Tensor => {
+    const [batch = 1, rows = 1, columns = 1, channels = width] = y.shape;
+    return y.reshape([batch, (rows * columns * channels) / width, width]);
+  };
   return {
     logits: tf.concat(
       predictors.map((each, map) => flat(each.classes.apply(maps[map] ?? first, ctx), classes + 1)),

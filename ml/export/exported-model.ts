@@ -7,27 +7,29 @@ import { TAG } from '../engine/saved-model.ts';
 import { nativeBackend } from '../native/backend.ts';
 import { savedModelNodes } from './saved-model.ts';
 
+/** Outputs by name, row-major. */
+export type ExportedOutputs = ReadonlyMap<string, Float32Array>;
+
 /** An export as somebody else would load it. */
 export interface ExportedModel {
-  /** uint8 rows [rows, height, width, channels] → probabilities [rows × classes]. */
-  ofPixels(pixels: Uint8Array, shape: readonly number[]): Promise<Float32Array>;
+  /** uint8 rows [rows, height, width, channels] → what it says of them. */
+  ofPixels(pixels: Uint8Array, shape: readonly number[]): Promise<ExportedOutputs>;
   /** Files of pictures → the same; null where it takes pixels alone. */
-  readonly ofFiles: ((files: readonly Uint8Array[]) => Float32Array) | null;
+  readonly ofFiles: ((files: readonly Uint8Array[]) => ExportedOutputs) | null;
   dispose(): void;
 }
 
-/** `folder` holds saved_model.pb. */
-export function loadSavedModel(folder: string): ExportedModel {
+/** `folder` holds saved_model.pb. `outputs`: those that are looked at. */
+export function loadSavedModel(folder: string, outputs: readonly string[]): ExportedModel {
   const { binding } = nativeBackend();
   const session = binding.loadSavedModel(folder, TAG);
-  const run = (id: number, input: string, output: string): Float32Array => {
-    const [result] = binding.runSavedModel(session, [id], `${input}:0`, `${output}:0`);
+  const run = (id: number, input: string, prefix: string): ExportedOutputs => {
+    const names = outputs.map((name) => `${prefix}/${name}:0`).join();
+    const results = binding.runSavedModel(session, [id], `${input}:0`, names);
     binding.deleteTensor(id);
-    if (!result) throw new Error(`${output} gave nothing`);
-    const values = binding.tensorDataSync(result.id);
-    binding.deleteTensor(result.id);
-    if (!(values instanceof Float32Array)) throw new Error(`${output} is no float32`);
-    return values;
+    const values = results.map(({ id: result }) => binding.tensorDataSync(result));
+    for (const { id: result } of results) binding.deleteTensor(result);
+    return new Map(outputs.map((name, index) => [name, numbersIn(values[index], name)]));
   };
   const { bytes, pixels, ofBytes, ofPixels } = savedModelNodes;
   return {
@@ -40,20 +42,33 @@ export function loadSavedModel(folder: string): ExportedModel {
   };
 }
 
-/** `folder` holds model.json: read by tfjs' own loader, from its files. */
-export async function loadTfjs(folder: string): Promise<ExportedModel> {
+/** Of any runtime's numbers. */
+function numbersIn(values: unknown, name: string): Float32Array {
+  if (values instanceof Float32Array) return values;
+  if (values instanceof Int32Array) return Float32Array.from(values);
+  if (values instanceof BigInt64Array) return Float32Array.from(values, Number);
+  throw new Error(`the export gave no numbers as ${name}`);
+}
+
+/**
+ * `folder` holds model.json: read by tfjs' own loader, from its files. `waits`: operations of it, such as suppression, give
+ * what only tfjs' asynchronous execution takes.
+ */
+export async function loadTfjs(
+  folder: string,
+  outputs: readonly string[],
+  { waits }: { readonly waits: boolean },
+): Promise<ExportedModel> {
   const model = await tf.loadGraphModel({ load: () => readTfjs(folder) });
   return {
     ofPixels: async (values, shape) => {
-      const probabilities = tf.tidy(() => {
-        const given = tf.tensor(Int32Array.from(values), [...shape], 'int32');
-        const result = model.predict(given);
-        if (!(result instanceof tf.Tensor)) throw new Error('the graph model gave several outputs');
-        return result;
-      });
-      const data = await probabilities.data();
-      probabilities.dispose();
-      return Float32Array.from(data);
+      const given = tf.tensor(Int32Array.from(values), [...shape], 'int32');
+      const names = [...outputs];
+      const results = waits ? await model.executeAsync(given, names) : model.execute(given, names);
+      const tensors = Array.isArray(results) ? results : [results];
+      const read = await Promise.all(tensors.map((tensor) => tensor.data()));
+      tf.dispose([given, ...tensors]);
+      return new Map(outputs.map((name, index) => [name, numbersIn(read[index], name)]));
     },
     ofFiles: null,
     dispose: () => {
@@ -90,7 +105,7 @@ function isModelJson(value: unknown): value is ModelJson {
 }
 
 /** By onnxruntime. EXPORT_RUNTIME (failed) where it is not installed. */
-export async function loadOnnx(path: string): Promise<ExportedModel> {
+export async function loadOnnx(path: string, outputs: readonly string[]): Promise<ExportedModel> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node').catch((error: unknown) => {
     throw failedError(
       'EXPORT_RUNTIME',
@@ -103,9 +118,8 @@ export async function loadOnnx(path: string): Promise<ExportedModel> {
   const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
   return {
     ofPixels: async (values, shape) => {
-      const { probabilities } = await session.run({ pixels: new Tensor('uint8', values, shape) });
-      if (!(probabilities?.data instanceof Float32Array)) throw new Error('the ONNX model gave no probabilities');
-      return probabilities.data;
+      const results = await session.run({ pixels: new Tensor('uint8', values, shape) }, [...outputs]);
+      return new Map(outputs.map((name) => [name, numbersIn(results[name]?.data, name)]));
     },
     ofFiles: null,
     dispose: () => {

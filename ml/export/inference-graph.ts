@@ -1,3 +1,4 @@
+import type { Detector } from '../detectors/detector.ts';
 import type { Attribute } from '../native/backend.ts';
 
 /** Where a value in an inference graph comes from. */
@@ -7,9 +8,10 @@ export type GraphRef =
   | { readonly kind: 'weight'; readonly name: string }
   /** Axes, shapes and paddings. */
   | { readonly kind: 'integers'; readonly index: number }
-  | { readonly kind: 'node'; readonly index: number };
+  /** `output`: which of the operation's. */
+  | { readonly kind: 'node'; readonly index: number; readonly output: number };
 
-/** An operation of TensorFlow's, by its own name and with its own attributes; one output. */
+/** An operation of TensorFlow's, by its own name and with its own attributes. */
 export interface GraphNode {
   readonly op: string;
   readonly attributes: readonly Attribute[];
@@ -21,6 +23,8 @@ export interface GraphWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
+  /** No parameter went into it (anchors, thresholds, normalization): it is never stored in fewer bits. */
+  readonly fixed?: true;
 }
 
 /** A constant of whole numbers; −1 in a shape stands for the batch. */
@@ -29,15 +33,35 @@ export interface GraphIntegers {
   readonly values: Int32Array;
 }
 
+/** What a graph is run for. */
+export type GraphOutputs =
+  /** float32 [batch, classes]. */
+  { readonly kind: 'classes'; readonly probabilities: GraphRef } | ObjectOutputs;
+
+/** A detector's boxes before suppression: what becomes of them is each format's own. */
+export interface ObjectOutputs {
+  readonly kind: 'objects';
+  /** [batch, count, 1 or classes, 4]: ymin, xmin, ymax, xmax in shares of the frame. */
+  readonly boxes: GraphRef;
+  readonly boxesShape: readonly number[];
+  /** [batch, count, classes]. */
+  readonly scores: GraphRef;
+  readonly scoresShape: readonly number[];
+  readonly suppression: Detector['suppression'];
+}
+
 /**
- * What a trained model computes, for any batch size: pixels → probabilities [batch, classes]. Normalization is inside;
+ * What a trained model computes: pixels → probabilities, or a detector's boxes and scores. Normalization is inside;
  * whatever hangs on weights alone (BatchNorm's scale and shift) is folded into them. Every exporter starts from this.
  */
 export interface InferenceGraph {
   readonly heightPx: number;
   readonly widthPx: number;
   readonly channels: number;
-  /** In the order of their running. The last one is the softmax. */
+  /** null for any. */
+  readonly batch: number | null;
+  readonly outputs: GraphOutputs;
+  /** In the order of their running. */
   readonly nodes: readonly GraphNode[];
   readonly weights: ReadonlyMap<string, GraphWeight>;
   readonly integers: readonly GraphIntegers[];

@@ -32,6 +32,18 @@ export class OnnxBuilder {
     return name;
   }
 
+  /** An operation of several outputs. */
+  split(
+    opType: string,
+    input: readonly string[],
+    outputs: number,
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+  ): readonly string[] {
+    const output = Array.from({ length: outputs }, () => `value_${this.values++}`);
+    this.nodes.push({ opType, input, output, attributes });
+    return output;
+  }
+
   /** Takes back the last node, which gives `name` to nobody else. */
   retract(name: string): OnnxNode | null {
     const last = this.nodes.at(-1);
@@ -47,6 +59,17 @@ export class OnnxBuilder {
   integers(values: readonly number[]): string {
     const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     return this.initializer({ dims: [values.length], dataType: ONNX_TYPE.int64, rawData });
+  }
+
+  /** int64, without a side. */
+  integer(value: number): string {
+    const rawData = new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
+    return this.initializer({ dims: [], dataType: ONNX_TYPE.int64, rawData });
+  }
+
+  floats(values: readonly number[]): string {
+    const rawData = bytesOf(Float32Array.from(values));
+    return this.initializer({ dims: [values.length], dataType: ONNX_TYPE.float, rawData });
   }
 
   scalar(value: number): string {

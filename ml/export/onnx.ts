@@ -5,17 +5,20 @@ import type { GraphNode, GraphRef, InferenceGraph } from './inference-graph.ts';
 import { channelsFirstAxis, TO_CHANNELS_FIRST, TO_CHANNELS_LAST } from './layout.ts';
 import { OnnxBuilder, spread, useCounts, weightName } from './onnx-builder.ts';
 import type { OnnxRef } from './onnx-builder.ts';
+import { writeObjects } from './onnx-objects.ts';
+import { pickingOf } from './onnx-picking.ts';
+import type { OnnxContext } from './onnx-picking.ts';
 import { encodeOnnx, ONNX_TYPE } from './onnx-proto.ts';
-import type { OnnxAttribute } from './onnx-proto.ts';
+import type { OnnxAttribute, OnnxValue } from './onnx-proto.ts';
 import type { StoredWeight } from './stored-weight.ts';
 
 /** Least 64-bit integer: the end of a slice that goes down to the first. */
 const DOWN_TO_FIRST = -(2 ** 63);
 
 /**
- * An ONNX model: `pixels` uint8 [batch, height, width, channels] → `probabilities` float32 [batch, classes]. Channels
- * come first inside: pixels are turned once, weights when they are written. EXPORT_OPERATION (failed) for an operation
- * that is not known here.
+ * An ONNX model: `pixels` uint8 [batch, height, width, channels] → `probabilities` float32 [batch, classes], or what
+ * `writeObjects` names. Channels come first inside: pixels are turned once, weights when they are written.
+ * EXPORT_OPERATION (failed) for an operation that is not known here.
  */
 export function onnxModel(
   graph: InferenceGraph,
@@ -23,23 +26,23 @@ export function onnxModel(
   { classes, image }: Pick<ModelDescription, 'classes' | 'image'>,
 ): Uint8Array {
   const translator = new Translator(graph, stored);
-  const { nodes, initializers } = translator.run();
+  const { builder, outputs } = translator.run(classes.length);
+  const { nodes, initializers } = builder;
+  const rows = graph.batch ?? 'batch';
   return encodeOnnx({
     nodes,
     initializers,
-    inputs: [
-      { name: 'pixels', type: ONNX_TYPE.uint8, shape: ['batch', graph.heightPx, graph.widthPx, graph.channels] },
-    ],
-    outputs: [{ name: 'probabilities', type: ONNX_TYPE.float, shape: ['batch', classes.length] }],
+    inputs: [{ name: 'pixels', type: ONNX_TYPE.uint8, shape: [rows, graph.heightPx, graph.widthPx, graph.channels] }],
+    outputs,
     metadata: { classes: JSON.stringify(classes), image: JSON.stringify(image) },
   });
 }
 
-class Translator {
+class Translator implements OnnxContext {
+  readonly builder: OnnxBuilder;
   private readonly graph: InferenceGraph;
-  private readonly builder: OnnxBuilder;
   private readonly uses: ReadonlyMap<number, number>;
-  private readonly done: OnnxRef[] = [];
+  private readonly done: (readonly OnnxRef[])[] = [];
   private pixels: OnnxRef = { name: '', rank: 4 };
 
   constructor(graph: InferenceGraph, stored: readonly StoredWeight[]) {
@@ -48,12 +51,24 @@ class Translator {
     this.uses = useCounts(graph.nodes);
   }
 
-  run(): OnnxBuilder {
+  run(classes: number): { readonly builder: OnnxBuilder; readonly outputs: readonly OnnxValue[] } {
     const wide = this.builder.op('Cast', ['pixels'], { to: ONNX_TYPE.float });
     this.pixels = { name: this.builder.op('Transpose', [wide], { perm: TO_CHANNELS_FIRST }), rank: 4 };
-    for (const node of this.graph.nodes) this.done.push(this.translate(node));
-    this.builder.op('Identity', [this.done.at(-1)?.name ?? ''], {}, 'probabilities');
-    return this.builder;
+    for (const node of this.graph.nodes) {
+      const several = pickingOf(node.op);
+      this.done.push(several ? several(this, node) : [this.translate(node)]);
+    }
+    return { builder: this.builder, outputs: this.writeOutputs(classes) };
+  }
+
+  private writeOutputs(classes: number): readonly OnnxValue[] {
+    const { outputs, batch } = this.graph;
+    if (outputs.kind === 'objects') {
+      const [boxes, scores] = [this.live(outputs.boxes).name, this.live(outputs.scores).name];
+      return writeObjects(this.builder, { boxes, scores }, { ...outputs, batch });
+    }
+    this.builder.op('Identity', [this.live(outputs.probabilities).name], {}, 'probabilities');
+    return [{ name: 'probabilities', type: ONNX_TYPE.float, shape: [batch ?? 'batch', classes] }];
   }
 
   private translate(node: GraphNode): OnnxRef {
@@ -70,7 +85,9 @@ class Translator {
       case 'BiasAdd':
         return this.biasAdd(node);
       case 'MaxPool':
-        return this.maxPool(node);
+        return this.pool(node, 'MaxPool');
+      case 'AvgPool':
+        return this.pool(node, 'AveragePool');
       case 'Mean':
         return this.mean(node);
       case 'MatMul':
@@ -117,10 +134,10 @@ class Translator {
   }
 
   private elementwise({ inputs }: GraphNode, opType: string): OnnxRef {
-    const live = inputs.filter(({ kind }) => kind !== 'weight').map((ref) => this.live(ref));
+    const live = inputs.filter(({ kind }) => kind === 'pixels' || kind === 'node').map((ref) => this.live(ref));
     const rank = Math.max(...live.map((ref) => ref.rank));
     const names = inputs.map((ref) =>
-      ref.kind === 'weight' ? spread(this.builder, ref.name, rank).name : this.live(ref).name,
+      ref.kind === 'weight' ? spread(this.builder, ref.name, rank).name : this.any(ref).name,
     );
     return { name: this.builder.op(opType, names), rank };
   }
@@ -149,8 +166,8 @@ class Translator {
     return { name: this.builder.op('Add', [x.name, spread(this.builder, bias, x.rank).name]), rank: x.rank };
   }
 
-  private maxPool(node: GraphNode): OnnxRef {
-    return this.like(node, 'MaxPool', [], { ...window(node), kernel_shape: numbersOf(node, 'ksize').slice(1, 3) });
+  private pool(node: GraphNode, opType: 'MaxPool' | 'AveragePool'): OnnxRef {
+    return this.like(node, opType, [], { ...window(node), kernel_shape: numbersOf(node, 'ksize').slice(1, 3) });
   }
 
   private mean(node: GraphNode): OnnxRef {
@@ -188,20 +205,25 @@ class Translator {
     return { name: this.builder.op('Transpose', [reshaped], { perm: TO_CHANNELS_FIRST }), rank: 4 };
   }
 
-  private integersOf({ op, inputs }: GraphNode, at: number): readonly number[] {
+  integersOf({ op, inputs }: GraphNode, at: number): readonly number[] {
     const ref = inputs[at];
     const found = ref?.kind === 'integers' ? this.graph.integers[ref.index] : undefined;
     if (!found) throw new Error(`${op}: input ${at} is no constant`);
     return [...found.values];
   }
 
-  private any(ref: GraphRef | undefined): OnnxRef {
-    return ref?.kind === 'weight' ? this.builder.weight(ref.name, null, null) : this.live(ref);
+  any(ref: GraphRef | undefined): OnnxRef {
+    if (ref?.kind === 'weight') return this.builder.weight(ref.name, null, null);
+    if (ref?.kind !== 'integers') return this.live(ref);
+    const { shape, values } = this.graph.integers[ref.index] ?? { shape: [], values: new Int32Array(1) };
+    if (shape.length > 1) throw new Error(`whole numbers of [${shape.join(', ')}]`);
+    const name = shape.length === 0 ? this.builder.integer(values[0] ?? 0) : this.builder.integers([...values]);
+    return { name, rank: shape.length };
   }
 
-  private live(ref: GraphRef | undefined): OnnxRef {
+  live(ref: GraphRef | undefined): OnnxRef {
     if (ref?.kind === 'pixels') return this.pixels;
-    const found = ref?.kind === 'node' ? this.done[ref.index] : undefined;
+    const found = ref?.kind === 'node' ? this.done[ref.index]?.[ref.output] : undefined;
     if (!found) throw new Error('an operation takes what hangs on no pixels');
     return found;
   }
@@ -222,6 +244,7 @@ const ELEMENTWISE: Readonly<Record<string, string>> = {
   Exp: 'Exp',
   Sqrt: 'Sqrt',
   Neg: 'Neg',
+  Less: 'Less',
 };
 
 const firstChannels = (values: readonly number[]): readonly number[] =>

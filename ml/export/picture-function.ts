@@ -26,30 +26,58 @@ interface Axis {
  * bytes of a JPEG or PNG → uint8 [height, width, channels], in TensorFlow's own operations: what infra/images does,
  * number by number (libjpeg-turbo's fast DCT; Catmull–Rom with antialiasing in whole numbers, down first, then
  * across; Rec. 601 luma for gray). It does not turn pictures by EXIF, and PNG loses its alpha instead of lying over black.
+ * With `places` it also gives `scale` and `shift`, float32 [4] each: a box (ymin, xmin, ymax, xmax) in shares of the frame,
+ * scaled and shifted, is in shares of the picture.
  */
-export function pictureFunction(image: PreparedImage): FunctionDef {
+export function pictureFunction(image: PreparedImage, { places }: { readonly places: boolean }): FunctionDef {
   const body = new FunctionBody();
   const decoded = body.op('DecodeJpeg', 'image', ['bytes'], {
     ...{ channels: { i: 3 }, ratio: { i: 1 }, fancy_upscaling: { b: true }, try_recover_truncated: { b: false } },
     ...{ acceptable_fraction: { f: 1 }, dct_method: text('INTEGER_FAST') },
   });
-  const resized = resize(body, decoded, image);
+  const shape = body.op('Shape', 'output', [decoded], { T: { type: DT.uint8 }, out_type: { type: DT.int32 } });
+  const axes = axesOf(body, side(body, shape, 0), side(body, shape, 1), image);
+  const resized = resize(body, decoded, axes, image);
   const pixels = body.cast(image.channels === 3 ? resized : luma(body, resized), DT.double, DT.uint8);
+  const back = places ? wayBack(body, axes) : {};
   return {
     signature: {
       name: PICTURE_FUNCTION,
       inputArg: [{ name: 'bytes', type: DT.string }],
-      outputArg: [{ name: 'pixels', type: DT.uint8 }],
+      outputArg: [
+        { name: 'pixels', type: DT.uint8 },
+        ...(places ? ['scale', 'shift'].map((name) => ({ name, type: DT.float })) : []),
+      ],
     },
     nodeDef: body.nodes,
-    ret: { pixels },
+    ret: { pixels, ...back },
   };
 }
 
-function resize(body: FunctionBody, decoded: Value, image: PreparedImage): Value {
-  const { heightPx, widthPx } = image;
-  const shape = body.op('Shape', 'output', [decoded], { T: { type: DT.uint8 }, out_type: { type: DT.int32 } });
-  const [down, across] = axesOf(body, side(body, shape, 0), side(body, shape, 1), image);
+/** `boxInPicture` of core/dataset/framing.ts for shares: how a box of the frame is scaled and shifted. */
+function wayBack(
+  body: FunctionBody,
+  [down, across]: readonly [Axis, Axis],
+): Readonly<Record<'scale' | 'shift', Value>> {
+  const scaleOf = ({ from, factor, framePx }: Axis): Value => body.div(body.mul(body.number(framePx), factor), from);
+  const shiftOf = ({ from, factor, to, at }: Axis): Value => {
+    const middle = body.add(at, body.div(to, body.number(2)));
+    return body.sub(body.number(0.5), body.div(body.mul(middle, factor), from));
+  };
+  const edges = (of: (axis: Axis) => Value): Value => {
+    const [y, x] = [of(down), of(across)];
+    const packed = { T: { type: DT.double }, N: { i: 4 }, axis: { i: 0 } };
+    return body.cast(body.op('Pack', 'output', [y, x, y, x], packed), DT.double, DT.float);
+  };
+  return { scale: edges(scaleOf), shift: edges(shiftOf) };
+}
+
+function resize(
+  body: FunctionBody,
+  decoded: Value,
+  [down, across]: readonly [Axis, Axis],
+  { heightPx, widthPx }: PreparedImage,
+): Value {
   const rows = body.cast(coefficients(body, down), DT.double, DT.float);
   const picture = body.cast(decoded, DT.uint8, DT.float);
   const flat = body.reshape(picture, body.pack([down.fromPx, body.integer(-1)]), DT.float);

@@ -32,6 +32,7 @@ export function storeWeights(
 ): StoredWeight[] {
   return Array.from(weights, (weight): StoredWeight => {
     const axis = axes.get(weight.name);
+    if (weight.fixed) return { ...weight, kind: 'float32' };
     if (precision === 'float16') return { ...named(weight), kind: 'float16', bits: float32ToHalf(weight.values) };
     if (precision === 'float32' || axis === undefined) return { ...weight, kind: 'float32' };
     return scheme === 'affine' ? quantizeAffine(weight) : quantizePerChannel(weight, axis);

@@ -1,8 +1,9 @@
+import { unreachable } from '../../core/errors.ts';
 import { constant, node, shapeOf, text } from '../engine/nodes.ts';
 import type { AttrValue, NodeDef } from '../engine/saved-model.ts';
 import type { Attribute, Binding } from '../native/backend.ts';
 import { DT } from './element-types.ts';
-import type { GraphNode, GraphRef, InferenceGraph } from './inference-graph.ts';
+import type { GraphNode, GraphOutputs, GraphRef, InferenceGraph } from './inference-graph.ts';
 
 /** The kinds of attributes, as TensorFlow's addon numbers them. */
 export type AttributeKinds = Pick<
@@ -16,9 +17,44 @@ export interface NodesOptions {
   readonly kinds: AttributeKinds;
 }
 
-/** Name of the node of an operation; the last one gives the probabilities. */
-export const nodeName = (graph: InferenceGraph, index: number): string =>
-  index === graph.nodes.length - 1 ? 'probabilities' : `graph/${index}_${graph.nodes[index]?.op ?? ''}`;
+/** What the outputs are called in every format. */
+export function outputNames(outputs: GraphOutputs): readonly (readonly [string, GraphRef])[] {
+  switch (outputs.kind) {
+    case 'classes':
+      return [['probabilities', outputs.probabilities]];
+    case 'objects':
+      return [
+        ['raw_boxes', outputs.boxes],
+        ['raw_scores', outputs.scores],
+      ];
+    default:
+      return unreachable(outputs);
+  }
+}
+
+/** Their shapes by name; −1 for any. */
+export function outputShapes(
+  outputs: GraphOutputs,
+  classes: number,
+): readonly (readonly [string, readonly number[]])[] {
+  switch (outputs.kind) {
+    case 'classes':
+      return [['probabilities', [-1, classes]]];
+    case 'objects':
+      return [
+        ['raw_boxes', outputs.boxesShape],
+        ['raw_scores', outputs.scoresShape],
+      ];
+    default:
+      return unreachable(outputs);
+  }
+}
+
+/** Name of the node of an operation: of an output's, the output's. */
+export function nodeName({ nodes, outputs }: InferenceGraph, index: number): string {
+  const output = outputNames(outputs).find(([, ref]) => ref.kind === 'node' && ref.index === index);
+  return output?.[0] ?? `graph/${index}_${nodes[index]?.op ?? ''}`;
+}
 
 /** Nodes of the network and of its whole-number constants. Each weight `w` is to be a node of its name, of float32. */
 export function tensorFlowNodes(graph: InferenceGraph, { pixels, kinds }: NodesOptions): NodeDef[] {
@@ -34,7 +70,7 @@ export function tensorFlowNodes(graph: InferenceGraph, { pixels, kinds }: NodesO
       case 'integers':
         return integersName(ref.index);
       case 'node':
-        return nodeName(graph, ref.index);
+        return ref.output === 0 ? nodeName(graph, ref.index) : `${nodeName(graph, ref.index)}:${ref.output}`;
     }
   };
   const nodes = graph.nodes.map((each, index) =>
@@ -52,6 +88,17 @@ export function placeholder(name: string, dtype: number, shape: readonly number[
 
 export function castNode(name: string, input: string, from: number, to: number): NodeDef {
   return node(name, 'Cast', [input], { SrcT: { type: from }, DstT: { type: to } });
+}
+
+export function constNode(name: string, dtype: number, shape: readonly number[], values: ArrayBufferView): NodeDef {
+  const tensorContent = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const tensor = { dtype, tensorShape: shapeOf(shape), tensorContent };
+  return node(name, 'Const', [], { dtype: { type: dtype }, value: { tensor } });
+}
+
+/** int32. */
+export function scalarConst(name: string, value: number): NodeDef {
+  return constNode(name, DT.int32, [], new Int32Array([value]));
 }
 
 function attributesOf({ attributes }: GraphNode, kinds: AttributeKinds): Record<string, AttrValue> {

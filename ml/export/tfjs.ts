@@ -1,10 +1,11 @@
 import type { ModelDescription } from '../../contracts/manifests.ts';
+import { unreachable } from '../../core/errors.ts';
 import type { AttrValue, NodeDef } from '../engine/saved-model.ts';
 import { DT } from './element-types.ts';
 import { attributeOf, numbersOf } from './inference-graph.ts';
-import type { GraphNode, GraphRef, GraphWeight, InferenceGraph } from './inference-graph.ts';
+import type { GraphNode, GraphOutputs, GraphRef, GraphWeight, InferenceGraph } from './inference-graph.ts';
 import type { StoredWeight } from './stored-weight.ts';
-import { castNode, placeholder, tensorFlowNodes } from './tensorflow-nodes.ts';
+import { castNode, outputShapes, placeholder, tensorFlowNodes } from './tensorflow-nodes.ts';
 import type { AttributeKinds } from './tensorflow-nodes.ts';
 
 /** Browsers cache files up to this size (tfjs-converter, write_weights.py). */
@@ -19,7 +20,8 @@ export interface TfjsModel {
 
 /**
  * A frozen graph model as tfjs-converter writes it (docs: tfjs-converter/docs and tfjs-core/src/io/types.ts): input
- * `pixels` int32 [batch, height, width, channels] as `tf.browser.fromPixels` gives it, output `probabilities`.
+ * `pixels` int32 [batch, height, width, channels] as `tf.browser.fromPixels` gives it, output `probabilities`, or a
+ * detector's `raw_boxes` and `raw_scores`: suppression class by class is no operation of tfjs'.
  */
 export function tfjsGraphModel(
   graph: InferenceGraph,
@@ -28,7 +30,7 @@ export function tfjsGraphModel(
   kinds: AttributeKinds,
 ): TfjsModel {
   const plain = withoutPaddedPools(graph, kinds);
-  const sides = [-1, graph.heightPx, graph.widthPx, graph.channels];
+  const sides = [graph.batch ?? -1, graph.heightPx, graph.widthPx, graph.channels];
   const nodes = [
     placeholder('pixels', DT.int32, sides),
     castNode('float', 'pixels', DT.int32, DT.float),
@@ -51,7 +53,12 @@ export function tfjsGraphModel(
     convertedBy: 'graft',
     signature: {
       inputs: { pixels: info('pixels', 'DT_INT32', sides) },
-      outputs: { probabilities: info('probabilities', 'DT_FLOAT', [-1, description.classes.length]) },
+      outputs: Object.fromEntries(
+        outputShapes(graph.outputs, description.classes.length).map(([name, shape]) => [
+          name,
+          info(name, 'DT_FLOAT', shape),
+        ]),
+      ),
     },
     userDefinedMetadata: { classes: description.classes, image: description.image },
     modelTopology: {
@@ -156,7 +163,7 @@ function withoutPaddedPools(graph: InferenceGraph, kinds: AttributeKinds): Infer
   const integers = [...graph.integers];
   const moved = new Map<number, number>();
   const renumbered = (ref: GraphRef): GraphRef =>
-    ref.kind === 'node' ? { kind: 'node', index: moved.get(ref.index) ?? ref.index } : ref;
+    ref.kind === 'node' ? { ...ref, index: moved.get(ref.index) ?? ref.index } : ref;
   for (const [index, node] of graph.nodes.entries()) {
     let inputs = node.inputs.map(renumbered);
     let attributes = node.attributes;
@@ -168,7 +175,7 @@ function withoutPaddedPools(graph: InferenceGraph, kinds: AttributeKinds): Infer
       ];
       const pads: GraphRef = { kind: 'integers', index: integers.length - 1 };
       nodes.push({ op: 'PadV2', attributes: types, inputs: [...inputs, pads, { kind: 'weight', name: LOWEST }] });
-      inputs = [{ kind: 'node', index: nodes.length - 1 }];
+      inputs = [{ kind: 'node', index: nodes.length - 1, output: 0 }];
       attributes = node.attributes
         .filter(({ name }) => name !== 'explicit_paddings')
         .map((each) => (each.name === 'padding' ? { ...each, value: 'VALID' } : each));
@@ -177,7 +184,19 @@ function withoutPaddedPools(graph: InferenceGraph, kinds: AttributeKinds): Infer
     moved.set(index, nodes.length - 1);
   }
   const lowest: GraphWeight = { name: LOWEST, shape: [], values: new Float32Array([LOWEST_VALUE]) };
-  return { ...graph, nodes, integers, weights: new Map([...graph.weights, [LOWEST, lowest]]) };
+  const outputs = renumberedOutputs(graph.outputs, renumbered);
+  return { ...graph, nodes, outputs, integers, weights: new Map([...graph.weights, [LOWEST, lowest]]) };
+}
+
+function renumberedOutputs(outputs: GraphOutputs, renumbered: (ref: GraphRef) => GraphRef): GraphOutputs {
+  switch (outputs.kind) {
+    case 'classes':
+      return { ...outputs, probabilities: renumbered(outputs.probabilities) };
+    case 'objects':
+      return { ...outputs, boxes: renumbered(outputs.boxes), scores: renumbered(outputs.scores) };
+    default:
+      return unreachable(outputs);
+  }
 }
 
 const isPaddedPool = (node: GraphNode): boolean => node.op === 'MaxPool' && attributeOf(node, 'padding') === 'EXPLICIT';

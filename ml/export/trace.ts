@@ -5,12 +5,10 @@ import { record } from '../engine/recorder.ts';
 import type { RecordedOperation, Recording, Ref } from '../engine/recorder.ts';
 import { isNative, nativeBackend } from '../native/backend.ts';
 import type { Binding, TensorHandle } from '../native/backend.ts';
-import { buildModel } from '../trainer/model.ts';
-import { inferProgram, variable } from '../trainer/programs.ts';
+import { variable } from '../trainer/programs.ts';
+import { tracedModel } from './traced-model.ts';
+import type { Traces } from './traced-model.ts';
 import type { GraphIntegers, GraphNode, GraphRef, GraphWeight, InferenceGraph } from './inference-graph.ts';
-
-/** Two batch sizes: where recordings of the same model differ by these, the batch stands. */
-const BATCHES = [2, 3] as const;
 
 /**
  * The inference graph of a trained model. `values`: its parameters by their names in the model.
@@ -24,31 +22,47 @@ export function traceInference(
     const remedy = 'graft doctor --fix brings it';
     throw failedError('EXPORT_NATIVE', 'export', 'tfjs alone computes here', 'native TensorFlow', remedy);
   }
-  const model = buildModel({ ...description, strategy: 'full' }, 1);
   const { heightPx, widthPx, channels } = description.image;
-  const shapes = new Map(model.all.map((spec) => [variable.parameter(spec.name), spec.shape]));
-  const rows = { kind: 'pixels', shape: [heightPx, widthPx, channels] } as const;
-  const [first, second] = BATCHES.map((batch) => record(inferProgram(model, rows, batch, false), shapes));
+  const { specs, batches, programOf, outputsOf } = tracedModel(description);
+  const shapes = new Map(specs.map((spec) => [variable.parameter(spec.name), spec.shape]));
+  const [first, second] = batches.map((batch) => record(programOf(batch), shapes));
   if (!first || !second) throw new Error('nothing was recorded');
-  const tracer = new Tracer(nativeBackend().binding, first, second, shapes, values);
+  const tracer = new Tracer({ binding: nativeBackend().binding, first, second, shapes, values, batches });
   try {
-    return { heightPx, widthPx, channels, ...tracer.run() };
+    const outputs = outputsOf(tracer);
+    const batch = batches[0] === batches[1] ? batches[0] : null;
+    return { heightPx, widthPx, channels, batch, outputs, ...tracer.traced() };
   } finally {
     tracer.dispose();
   }
 }
 
+interface Trace {
+  readonly binding: Binding;
+  readonly first: Recording;
+  readonly second: Recording;
+  /** Of the parameters by their names in the recording, and the values by those in the model. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly values: ReadonlyMap<string, Float32Array>;
+  readonly batches: readonly [number, number];
+}
+
+/** What an operation without pixels gives, and the variables that went into it. */
+interface Folded {
+  readonly handles: readonly TensorHandle[];
+  readonly from: readonly string[];
+}
+
 type Traced = Pick<InferenceGraph, 'nodes' | 'weights' | 'integers'>;
 
 /** Takes a recording apart: what hangs on the pixels becomes nodes, all else is computed now and becomes weights. */
-class Tracer {
+class Tracer implements Traces {
   private readonly nodes: GraphNode[] = [];
   private readonly weights = new Map<string, GraphWeight>();
   private readonly integers: GraphIntegers[] = [];
   /** What an operation that hangs on the pixels has become. */
   private readonly live = new Map<number, GraphRef>();
-  /** What the others give, and the variables that went into it. */
-  private readonly folded = new Map<number, { readonly handle: TensorHandle; readonly from: readonly string[] }>();
+  private readonly folded = new Map<number, Folded>();
   private readonly known = new Map<string, GraphRef>();
   private readonly made: number[] = [];
   private readonly binding: Binding;
@@ -56,23 +70,20 @@ class Tracer {
   private readonly second: Recording;
   private readonly shapes: ReadonlyMap<string, readonly number[]>;
   private readonly values: ReadonlyMap<string, Float32Array>;
+  private readonly batches: readonly [number, number];
 
-  constructor(
-    binding: Binding,
-    first: Recording,
-    second: Recording,
-    shapes: ReadonlyMap<string, readonly number[]>,
-    values: ReadonlyMap<string, Float32Array>,
-  ) {
+  constructor({ binding, first, second, shapes, values, batches }: Trace) {
     this.binding = binding;
     this.first = first;
     this.second = second;
     this.shapes = shapes;
     this.values = values;
+    this.batches = batches;
+    this.run();
   }
 
-  run(): Traced {
-    const { operations, outputs } = this.first;
+  private run(): void {
+    const { operations } = this.first;
     for (const index of neededOperations(this.first)) {
       const operation = operations[index];
       if (operation === undefined) continue;
@@ -80,11 +91,23 @@ class Tracer {
       if (operation.inputs.some((ref) => this.isLive(ref))) this.live.set(index, this.liveNode(operation));
       else this.fold(index, operation);
     }
-    const logits = outputs.get('logits');
-    if (!logits) throw new Error('the model gives no logits');
-    const T = { name: 'T', type: this.binding.TF_ATTR_TYPE, value: this.binding.TF_FLOAT };
-    this.nodes.push({ op: 'Softmax', attributes: [T], inputs: [this.ref(logits.ref)] });
+  }
+
+  traced(): Traced {
     return { nodes: this.nodes, weights: this.weights, integers: this.integers };
+  }
+
+  /** An output of the program, and its shape with −1 for a batch of any size. */
+  output(name: string): { readonly ref: GraphRef; readonly shape: readonly number[] } {
+    const [first, second] = [this.first.outputs.get(name), this.second.outputs.get(name)];
+    if (!first || !second) throw new Error(`the model gives no ${name}`);
+    const shape = first.shape.map((side, axis) => (side === second.shape[axis] ? side : -1));
+    return { ref: this.ref(first.ref), shape };
+  }
+
+  softmax(of: GraphRef): GraphRef {
+    const T = { name: 'T', type: this.binding.TF_ATTR_TYPE, value: this.binding.TF_FLOAT };
+    return this.add({ op: 'Softmax', attributes: [T], inputs: [of] });
   }
 
   dispose(): void {
@@ -100,23 +123,25 @@ class Tracer {
     const [first] = inputs;
     if (name === 'Cast' && first && isSameType(operation)) return this.ref(first);
     const refs = inputs.map((ref) => this.ref(ref));
-    if (inputs.some((ref) => ref.kind === 'operation' && ref.output > 0)) throw onBatch(`a further output in ${name}`);
     // A product of matrices that are only two is written as one everywhere.
     const node =
       name === 'BatchMatMulV2'
         ? { op: 'MatMul', attributes: matMulAttributes(operation), inputs: refs }
         : { op: name === 'Add' ? 'AddV2' : name, attributes, inputs: refs };
-    this.nodes.push(node);
-    return { kind: 'node', index: this.nodes.length - 1 };
+    return this.add(node);
   }
 
-  private fold(index: number, { name, attributes, inputs }: RecordedOperation): void {
+  private add(node: GraphNode): GraphRef {
+    this.nodes.push(node);
+    return { kind: 'node', index: this.nodes.length - 1, output: 0 };
+  }
+
+  private fold(index: number, { name, attributes, inputs, outputShapes }: RecordedOperation): void {
     const ids = inputs.map((ref) => this.handleOf(ref));
-    const [handle] = this.binding.executeOp(name, attributes, ids, 1);
-    if (handle === undefined) throw new Error(`${name} gave no output`);
-    this.made.push(handle.id);
+    const handles = this.binding.executeOp(name, attributes, ids, outputShapes.length);
+    this.made.push(...handles.map(({ id }) => id));
     const from = inputs.flatMap((ref) => this.variablesIn(ref));
-    this.folded.set(index, { handle, from });
+    this.folded.set(index, { handles, from });
   }
 
   private variablesIn(ref: Ref): readonly string[] {
@@ -125,7 +150,7 @@ class Tracer {
   }
 
   private handleOf(ref: Ref): number {
-    if (ref.kind === 'operation') return this.folded.get(ref.index)?.handle.id ?? -1;
+    if (ref.kind === 'operation') return this.folded.get(ref.index)?.handles[ref.output]?.id ?? -1;
     const id = this.createTensor(ref);
     this.made.push(id);
     return id;
@@ -169,14 +194,27 @@ class Tracer {
         return this.constant(ref.index);
       case 'operation': {
         const live = this.live.get(ref.index);
-        if (live) return live;
-        const folded = this.folded.get(ref.index);
-        if (!folded) throw new Error(`operation ${ref.index} is not known`);
-        const values = this.binding.tensorDataSync(folded.handle.id);
-        if (!(values instanceof Float32Array)) throw onBatch('a folded value that is no float');
-        return this.weight({ name: this.nameFor(folded.from), shape: folded.handle.shape, values: values.slice() });
+        if (live) return live.kind === 'node' && ref.output > 0 ? { ...live, output: ref.output } : live;
+        return this.foldedRef(ref.index, ref.output);
       }
     }
+  }
+
+  private foldedRef(index: number, output: number): GraphRef {
+    const folded = this.folded.get(index);
+    const handle = folded?.handles[output];
+    if (!folded || !handle) throw new Error(`operation ${index} is not known`);
+    const { shape } = handle;
+    const values = this.binding.tensorDataSync(handle.id);
+    if (values instanceof Int32Array) return this.wholeNumbers({ shape, values: values.slice() });
+    if (!(values instanceof Float32Array)) throw onBatch('a folded value that is no number');
+    const named = { name: this.nameFor(folded.from), shape, values: values.slice() };
+    return this.weight(folded.from.length === 0 ? { ...named, fixed: true } : named);
+  }
+
+  private wholeNumbers(integers: GraphIntegers): GraphRef {
+    this.integers.push(integers);
+    return { kind: 'integers', index: this.integers.length - 1 };
   }
 
   private weight(weight: GraphWeight): GraphRef {
@@ -200,16 +238,15 @@ class Tracer {
     if (!a || !b || a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) throw onBatch('a constant');
     if (a.values instanceof Float32Array) {
       if (a.values.some((value, at) => value !== b.values[at])) throw onBatch('a constant');
-      return this.weight({ name: `constants/${index}`, shape: a.shape, values: a.values });
+      return this.weight({ name: `constants/${index}`, shape: a.shape, values: a.values, fixed: true });
     }
     const values = Int32Array.from(a.values, (value, at) => {
       if (value === b.values[at]) return value;
-      if (value === BATCHES[0] && b.values[at] === BATCHES[1]) return -1;
+      if (value === this.batches[0] && b.values[at] === this.batches[1]) return -1;
       throw onBatch('a constant');
     });
     if (values.filter((value, at) => value === -1 && a.values[at] !== -1).length > 1) throw onBatch('a shape');
-    this.integers.push({ shape: a.shape, values });
-    return { kind: 'integers', index: this.integers.length - 1 };
+    return this.wholeNumbers({ shape: a.shape, values });
   }
 }
 

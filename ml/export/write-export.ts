@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExportFormat } from '../../contracts/export.ts';
+import type { ModelDescription } from '../../contracts/manifests.ts';
 import type { ExportJob } from '../../contracts/ml-protocol.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { float32Tensor } from '../../core/checkpoint/tensor-data.ts';
@@ -29,6 +31,7 @@ export interface ExportSource {
 export async function writeExport(source: ExportSource): Promise<ExportedModel> {
   const { job, values } = source;
   const { model, outputDir, precision } = job;
+  const outputs = checkedOutputs(model, job.format);
   const { binding } = nativeBackend();
   switch (job.format) {
     case 'saved-model': {
@@ -41,19 +44,25 @@ export async function writeExport(source: ExportSource): Promise<ExportedModel> 
       const { json, shards } = tfjsGraphModel(graph, storeGraph(graph, precision, 'affine'), model, binding);
       for (const { name, bytes } of shards) await writeFile(join(outputDir, name), bytes);
       await writeFile(join(outputDir, 'model.json'), JSON.stringify(json));
-      return loadTfjs(outputDir);
+      return loadTfjs(outputDir, outputs, { waits: model.detector?.kind === 'faster-rcnn' });
     }
     case 'onnx': {
       const graph = traceInference(model, values);
       const path = join(outputDir, 'model.onnx');
       await writeFile(path, onnxModel(graph, storeGraph(graph, precision, 'per-channel'), model));
-      return loadOnnx(path);
+      return loadOnnx(path, outputs);
     }
     case 'safetensors':
       return asSafetensors(source);
     default:
       return unreachable(job.format);
   }
+}
+
+/** What an export is compared by; of a tfjs model what stands before suppression, which is no operation of tfjs'. */
+export function checkedOutputs({ detector }: ModelDescription, format: ExportFormat): readonly string[] {
+  if (!detector) return ['probabilities'];
+  return format === 'tfjs' ? ['raw_boxes', 'raw_scores'] : ['boxes', 'scores', 'indexes'];
 }
 
 async function asSavedModel(
@@ -64,7 +73,7 @@ async function asSavedModel(
 ): Promise<ExportedModel> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'saved_model.pb'), savedModel(graph, stored, model, nativeBackend().binding));
-  return loadSavedModel(folder);
+  return loadSavedModel(folder, checkedOutputs(model, 'saved-model'));
 }
 
 /** The model's own parameters by their names; whole numbers beside `<name>.scale`, one scale for each output channel. */

@@ -69,7 +69,8 @@ function lossOf(
 const encoded = (detections: readonly Detection[]): number[] =>
   detections.flatMap(({ label, score, box }) => [label + 1, score, ...box]);
 
-async function sideHasObjects({ side }: EvaluateJob): Promise<boolean> {
+/** Whether the rows of a side come with their boxes. */
+export async function sideHasObjects({ side }: Pick<EvaluateJob, 'side'>): Promise<boolean> {
   const [first] = side.shards;
   if (!first) return false;
   const file = await openSafetensorsFile(first.path);

@@ -1,6 +1,5 @@
 import type { MlJob } from '../../contracts/ml-protocol.ts';
-import type { ModelDescription } from '../../contracts/manifests.ts';
-import { inputError, unreachable } from '../../core/errors.ts';
+import { unreachable } from '../../core/errors.ts';
 import { isLinear } from '../../core/training/frozen-prefix.ts';
 import { runExport } from '../export/run-export.ts';
 import type { JobHost } from './job.ts';
@@ -34,18 +33,10 @@ export function runJob(job: MlJob, host: JobHost): Promise<void> {
     case 'measure':
       return runMeasure(job, host);
     case 'export':
-      refuseDetector(job.model, 'graft models export');
       return runExport(job, host);
     case 'serve':
       return runServing(job, host);
     default:
       return unreachable(job);
   }
-}
-
-/** DETECTOR_UNSUPPORTED (input): what is for classifiers alone so far. */
-function refuseDetector({ detector }: ModelDescription, command: string): void {
-  if (!detector) return;
-  const remedy = 'graft predict, graft eval and graft run take detectors';
-  throw inputError('DETECTOR_UNSUPPORTED', command, `a detector (${detector.preset})`, 'a classifier', remedy);
 }

@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportReport } from '../../contracts/export.ts';
+import type { DetectorConfig } from '../../contracts/detector-config.ts';
 import type { ModelDescription, PreparedImage } from '../../contracts/manifests.ts';
 import type { ExportJob } from '../../contracts/ml-protocol.ts';
 import { backboneFacts } from '../../core/backbone-facts.ts';
 import type { BackboneId } from '../../contracts/pipeline-config.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
+import { unwrap } from '../../core/result.ts';
 import { float32Tensor, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { childEnvironment } from '../../infra/config.ts';
@@ -23,6 +25,8 @@ export interface ExportCase {
   readonly image?: PreparedImage;
   readonly format: ExportJob['format'];
   readonly precision?: ExportJob['precision'];
+  /** A detector on the backbone; a classifier where absent. */
+  readonly detector?: DetectorConfig;
 }
 
 /** Pictures of many shapes: JPEGs with and without subsampling, gray, and PNG. Returns their paths. */
@@ -85,16 +89,23 @@ async function writeDrawn(path: string, params: readonly ParamSpec[], seed: numb
 
 /** Renders pictures as graft does, and gives the job that exports the model and compares it on them. */
 export async function makeExportJob(dir: string, paths: readonly string[], made: ExportCase): Promise<ExportJob> {
-  const { backbone = 'tiny-cnn', format, precision = 'float32' } = made;
+  const { backbone = 'tiny-cnn', format, precision = 'float32', detector } = made;
   const image = made.image ?? { heightPx: 32, widthPx: 40, channels: 3, resize: 'stretch' };
   await mkdir(dir, { recursive: true });
   const weightsPath = join(dir, 'weights.safetensors');
-  const model = await writeModel(weightsPath, backbone, image);
+  const model = await (detector
+    ? writeDetector(weightsPath, { backbone, image, detector })
+    : writeModel(weightsPath, backbone, image));
   const shape = [paths.length, image.heightPx, image.widthPx, image.channels];
   const data = new Uint8Array(shape.reduce((product, side) => product * side, 1));
+  const pictures: ExportJob['pictures'] = [];
   const decoder = createImageDecoder({ env: childEnvironment({}, { secrets: false }) });
   try {
     for (const result of await decoder.render(paths, image, data)) if (!result.ok) throw result.error;
+    const sizes = (await decoder.inspect(paths)).map(unwrap);
+    pictures.push(
+      ...sizes.map(({ width, height }, row) => ({ path: paths[row] ?? '', row, widthPx: width, heightPx: height })),
+    );
   } finally {
     await decoder.close();
   }
@@ -110,7 +121,7 @@ export async function makeExportJob(dir: string, paths: readonly string[], made:
   return {
     ...{ kind: 'export', model, version: 1, weightsPath, format, precision, outputDir },
     side: { rows: paths.length, shards: [{ path: shard, rows: paths.length }] },
-    pictures: paths.map((path, row) => ({ path, row })),
+    pictures,
   };
 }
 
