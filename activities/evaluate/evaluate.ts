@@ -26,7 +26,7 @@ import { detectionEvaluation } from './detection.ts';
 import { scoreNewest } from './newest.ts';
 import { putTestEvents } from './test-events.ts';
 
-const CODE_VERSION = 2;
+const CODE_VERSION = 3;
 const BATCH_SIZE = 32;
 
 /** Scores the trained model on the untouched test side. */

@@ -149,6 +149,12 @@ export interface SecondStage {
   readonly codes: tf.Tensor;
 }
 
+/**
+ * A crop's last sample lies on its last edge, and is 0 beyond the map: for a box that ends with the image, rounding alone
+ * would say which. This far inside it is always the map's own value.
+ */
+const LAST_EDGE = 1 - 1e-6;
+
 /** The second stage’s words on proposals [batch, count, 4] of the map. */
 export function applySecondStage(
   detector: FasterRcnn,
@@ -163,7 +169,8 @@ export function applySecondStage(
     'int32',
   );
   const size = { heightPx: options.cropPx, widthPx: options.cropPx };
-  const crops = cropAndResize(map, { boxes: proposals.reshape([batch * count, 4]), images, ...size });
+  const inside = tf.minimum(proposals, LAST_EDGE).reshape([batch * count, 4]);
+  const crops = cropAndResize(map, { boxes: inside, images, ...size });
   const halved = maxPool(crops, { windowPx: 2, stride: 2, padding: 'valid' });
   const blocks: readonly Block[] = backbone.blocks;
   const features = applyBlocks(blocks, tap, blocks.length, halved, backboneContext(detector, ctx)).mean([1, 2]);
