@@ -84,8 +84,8 @@ function checkRows({ check: { pixels, files, accuracy, mAP50 } }: ExportManifest
     [`largest difference of ${of}`, pixels.images, pixels.maxDifference.toExponential(1)],
   ];
   if (pixels.objects) {
-    const { found, missing } = pixels.objects;
-    rows.push(['objects found, without a counterpart', pixels.images, `${found}, ${missing}`]);
+    const { found, wrong } = pixels.objects;
+    rows.push(['objects, of them others than the model gives', pixels.images, `${found}, ${wrong}`]);
   }
   if (files !== null) rows.push(['the same, fed the files', files.images, files.maxDifference.toExponential(1)]);
   for (const [name, share] of [['accuracy', accuracy] as const, ['mAP@.5', mAP50 ?? null] as const]) {

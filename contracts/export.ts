@@ -11,8 +11,8 @@ const Difference = z.object({
   images: z.int().min(0),
   /** Of a probability; of a detector's score, or of a box's edge as a share of the side. */
   maxDifference: z.number(),
-  /** Of a detector: what the model found, and how much of either has no counterpart in the other. */
-  objects: z.object({ found: z.int().min(0), missing: z.int().min(0) }).optional(),
+  /** Of a detector: how many objects were looked at, and how many are others than the model and its suppression give. */
+  objects: z.object({ found: z.int().min(0), wrong: z.int().min(0) }).optional(),
 });
 
 /** How far an export is from the model that it was made of, measured on real pictures when it was made. */

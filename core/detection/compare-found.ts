@@ -2,9 +2,9 @@ import type { RawDetection } from './found-objects.ts';
 
 /** How far what one network found is from what another did. */
 export interface FoundDifference {
-  /** Objects of the first one. */
+  /** Objects of the first one that count. */
   readonly found: number;
-  /** Objects of either that the other has no counterpart for. */
+  /** Objects of either that count and that the other has no counterpart for. */
   readonly missing: number;
   /** Largest difference of a score, or of an edge as a share of the side, between an object and its counterpart. */
   readonly maxDifference: number;
@@ -15,11 +15,16 @@ const COUNTERPART = 0.05;
 
 /**
  * Compares what two networks found in one picture. Suppression and the limit on objects turn a rounding, now and then, into
- * another object: such a pair is counted in `missing` (once), all else is in `maxDifference`.
+ * another object: such a pair is counted in `missing` (once), all else is in `maxDifference`. Objects count from the score
+ * `from` on: below it lies what nobody is shown.
  */
-export function compareFound(first: readonly RawDetection[], second: readonly RawDetection[]): FoundDifference {
+export function compareFound(
+  first: readonly RawDetection[],
+  second: readonly RawDetection[],
+  from: number,
+): FoundDifference {
   const left = new Set(second);
-  let [matched, maxDifference] = [0, 0];
+  let [found, lost, maxDifference] = [0, 0, 0];
   for (const wanted of first) {
     let [nearest, least]: [RawDetection | null, number] = [null, COUNTERPART];
     for (const each of left) {
@@ -27,12 +32,17 @@ export function compareFound(first: readonly RawDetection[], second: readonly Ra
       // Not a number is nearest to nothing.
       if (away <= least) [nearest, least] = [each, away];
     }
-    if (nearest === null) continue;
+    const counts = !(wanted.score < from);
+    if (counts) found++;
+    if (nearest === null) {
+      if (counts) lost++;
+      continue;
+    }
     left.delete(nearest);
-    matched++;
     maxDifference = Math.max(maxDifference, least);
   }
-  return { found: first.length, missing: Math.max(first.length - matched, left.size), maxDifference };
+  const added = [...left].filter(({ score }) => !(score < from)).length;
+  return { found, missing: Math.max(lost, added), maxDifference };
 }
 
 /** Of pictures, what it is of all of them. */

@@ -88,7 +88,10 @@ export function channelAxes(graph: InferenceGraph): ReadonlyMap<string, number> 
   for (const { op, inputs } of graph.nodes) {
     const [, second] = inputs;
     const axis = CHANNEL_AXIS[op];
-    if (axis !== undefined && second?.kind === 'weight') axes.set(second.name, axis);
+    if (axis === undefined || second?.kind !== 'weight') continue;
+    // A depthwise kernel that makes several channels of one has no single axis of them.
+    const several = op === 'DepthwiseConv2dNative' && (graph.weights.get(second.name)?.shape[3] ?? 1) > 1;
+    if (!several) axes.set(second.name, axis);
   }
   return axes;
 }

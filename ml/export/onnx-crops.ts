@@ -5,8 +5,8 @@ import { ONNX_TYPE } from './onnx-proto.ts';
 
 /**
  * TensorFlow's CropAndResize by RoiAlign: samples lie from edge to edge of a box there and in the middles of its bins here,
- * so the region is half a bin larger on every side. CropAndResize gives 0 for a sample beyond the map, were it by rounding
- * alone, where RoiAlign takes the edge: such samples are found by the same arithmetic and made 0.
+ * so the region is half a bin larger on every side. Beyond the map the two differ, which no crop of graft's reaches
+ * (ml/detectors/faster-rcnn.ts).
  */
 export function writeCrops(context: OnnxContext, node: GraphNode): OnnxRef {
   const { builder } = context;
@@ -31,16 +31,7 @@ export function writeCrops(context: OnnxContext, node: GraphNode): OnnxRef {
     ...{ output_height: height, output_width: width, sampling_ratio: 1 },
     ...{ mode: 'avg', coordinate_transformation_mode: 'half_pixel' },
   });
-  const within = [height, width].map((samples, axis) => {
-    const of = (name: string): string =>
-      builder.op('Slice', [name, ...[[axis], [axis + 1], [1]].map((values) => builder.integers(values))]);
-    const places = builder.op('Mul', [of(steps), builder.floats(Array.from({ length: samples }, (_, i) => i))]);
-    const at = builder.op('Add', [of(from), places]);
-    const edge = builder.op('Gather', [last, builder.integer(axis)], { axis: 0 });
-    const is = builder.op('Cast', [builder.op('LessOrEqual', [at, edge])], { to: ONNX_TYPE.float });
-    return builder.op('Unsqueeze', [is, builder.integers(axis === 0 ? [1, 3] : [1, 2])]);
-  });
-  return { name: builder.op('Mul', [crops, builder.op('Mul', within)]), rank: 4 };
+  return { name: crops, rank: 4 };
 }
 
 /** float32 [2]: rows − 1 and columns − 1 of [batch, channels, rows, columns]. */

@@ -144,10 +144,12 @@ class Translator implements OnnxContext {
 
   private convolution(node: GraphNode): OnnxRef {
     const kernel = weightName(node.inputs[1], node.op);
-    const [height = 1, width = 1, inChannels = 1] = this.builder.shapeOf(kernel);
+    const [height = 1, width = 1, inChannels = 1, last = 1] = this.builder.shapeOf(kernel);
     const depthwise = node.op === 'DepthwiseConv2dNative';
-    // [h, w, in, out] → [out, in, h, w]; a depthwise [h, w, in, 1] → [in, 1, h, w].
-    const weights = this.builder.weight(kernel, depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1], null);
+    // [h, w, in, out] → [out, in, h, w]; a depthwise [h, w, in, each] → [in · each, 1, h, w].
+    const weights = depthwise
+      ? this.builder.weight(kernel, [2, 3, 0, 1], [inChannels * last, 1, height, width])
+      : this.builder.weight(kernel, [3, 2, 0, 1], null);
     const attributes = { ...window(node), kernel_shape: [height, width], group: depthwise ? inChannels : 1 };
     return { name: this.builder.op('Conv', [this.live(node.inputs[0]).name, weights.name], attributes), rank: 4 };
   }

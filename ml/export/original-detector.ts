@@ -5,8 +5,12 @@ import { compareFound, together } from '../../core/detection/compare-found.ts';
 import type { FoundDifference } from '../../core/detection/compare-found.ts';
 import { inPicture } from '../../core/detection/found-objects.ts';
 import { suppressByClass } from '../../core/detection/suppression.ts';
+import { suppressionFaults } from '../../core/detection/suppression-check.ts';
+import type { SuppressedFrom } from '../../core/detection/suppression-check.ts';
 import { evaluateCoco } from '../../core/metrics/detection/coco.ts';
-import type { Detection } from '../detectors/detector.ts';
+import type { Detection, Detector } from '../detectors/detector.ts';
+import { outputOf } from '../engine/index.ts';
+import type { Output } from '../engine/index.ts';
 import { readObjects } from '../trainer/detector-inputs.ts';
 import type { RowObjects } from '../trainer/detector-inputs.ts';
 import { sideHasObjects } from '../trainer/detector-score.ts';
@@ -18,21 +22,28 @@ import type { ExportedModel, ExportedOutputs } from './exported-model.ts';
 import { checkedRows, eachBatch, numbersOfOutput, TOLERANCE } from './original.ts';
 import type { Original, OriginalOptions } from './original.ts';
 
-/** Of all objects, how many may have no counterpart in a float32 export: suppression makes another object of a rounding. */
-const MISSING_SHARE = 0.01;
+/** Of a Faster R-CNN's objects so many may be others in a float32 export: its proposals are suppressed on the way. */
+const OTHERS = 0.01;
+/** What scores less is shown to nobody: it does not count where objects are compared. */
+const COUNTS_FROM = 0.05;
 
-/** A detector is compared object by object, and by its mAP where objects are known. */
+/**
+ * A detector is compared with its export by what the network gives and by what suppression leaves of it, and by its mAP where
+ * objects are known. Of an SSD every box and score is compared. A Faster R-CNN suppresses proposals on the way, where a
+ * rounding makes another proposal: its objects are compared with those that are most alike.
+ */
 export async function originalDetector({ job, samples, scratchDir }: OriginalOptions): Promise<Original> {
   // A Faster R-CNN is exported for one picture at a time.
-  const batchSize = job.model.detector?.kind === 'faster-rcnn' ? 1 : 8;
-  const loading = { batchSizes: [batchSize], shape: samples.shape, scratchDir, lossSizes: [] };
+  const batchSizes = job.model.detector?.kind === 'faster-rcnn' ? [1] : [1, 8];
+  const loading = { batchSizes, shape: samples.shape, scratchDir, lossSizes: [] };
   const original = await loadDetector(job.model, job.weightsPath, loading);
   const objects = (await sideHasObjects(job)) ? await readObjects(job.side) : null;
   const { detector } = original.learning;
   return {
     ...{ specs: detector.params, values: original.values, preprocessing: detector.backbone.preprocessing },
-    compare: (exported, host) => compare({ job, samples, original, exported, objects, batchSize }, host),
-    refusal: ({ pixels }) => refusalOf(pixels, job.precision === 'float32'),
+    compare: (exported, host) =>
+      compare({ job, samples, original, exported, objects, batchSize: Math.max(...batchSizes) }, host),
+    refusal: ({ pixels }) => refusalOf(pixels, { lossless: job.precision === 'float32', kind: detector.kind }),
     dispose: () => {
       original.engine.dispose();
     },
@@ -49,15 +60,29 @@ interface Pair extends Pick<OriginalOptions, 'job' | 'samples'> {
 
 async function compare(pair: Pair, host: JobHost): Promise<ExportCheck> {
   const { job, samples, exported, original, batchSize } = pair;
+  const { detector } = original.learning;
+  const classes = job.model.classes.length;
   const rows = checkedRows(job, samples);
   const [wanted, got]: [Detection[][], Detection[][]] = [[], []];
+  const differences: FoundDifference[] = [];
   await eachBatch(rows, batchSize, host, async (indexes) => {
     const pixels = await samples.read(indexes);
     const outputs = await exported.ofPixels(pixels, [indexes.length, ...samples.shape]);
-    wanted.push(...original.detections(pixels, indexes.length));
-    got.push(...foundIn(outputs, indexes.length, pair));
+    const own = original.outputs(pixels, indexes.length);
+    const [before, found] = [detector.detections(own, indexes.length), foundIn(outputs, indexes.length, pair)];
+    for (const row of indexes.keys()) {
+      const candidates = candidatesOf(outputs, { row, rows: indexes.length, classes });
+      const [first, second] = [before[row] ?? [], found[row] ?? []];
+      const faults = suppressionFaults(second, candidates, detector.suppression);
+      const network =
+        detector.kind === 'ssd'
+          ? { found: second.length, missing: 0, maxDifference: networkDifference(own, candidates, row) }
+          : compareFound(first, second, COUNTS_FROM);
+      differences.push({ ...network, missing: network.missing + faults });
+      wanted.push(first);
+      got.push(second);
+    }
   });
-  const differences = wanted.map((own, row) => compareFound(own, got[row] ?? []));
   const figures = precisions(pair, rows, { wanted, got });
   return {
     pixels: differenceOf(differences),
@@ -67,61 +92,89 @@ async function compare(pair: Pair, host: JobHost): Promise<ExportCheck> {
   };
 }
 
+/** Of an SSD: of a score, or of an edge as a share of the side, or of itself where it lies far beyond. */
+function networkDifference(own: ReadonlyMap<string, Output>, { boxes, scores }: SuppressedFrom, row: number): number {
+  const of = (name: string, length: number): Float32Array =>
+    outputOf(own, name).values.subarray(row * length, (row + 1) * length);
+  return Math.max(
+    largestDifference(of('boxes', boxes.length), boxes),
+    largestDifference(of('scores', scores.length), scores),
+  );
+}
+
+function largestDifference(a: Float32Array, b: ArrayLike<number>): number {
+  if (a.length !== b.length) throw new Error(`${b.length} numbers for ${a.length}`);
+  let largest = 0;
+  for (const [index, value] of a.entries()) {
+    const difference = Math.abs(value - (b[index] ?? 0)) / Math.max(1, Math.abs(value));
+    // NaN compares with nothing: it is the largest of all.
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Infinity : difference;
+  }
+  return largest;
+}
+
 function differenceOf(differences: readonly FoundDifference[]): ExportCheck['pixels'] {
-  const { found, missing, maxDifference } = together(differences);
-  return { images: differences.length, maxDifference, objects: { found, missing } };
+  const { found, missing: wrong, maxDifference } = together(differences);
+  return { images: differences.length, maxDifference, objects: { found, wrong } };
 }
 
 /** What the export makes of files itself, in shares of the picture, against graft's rendering of them. */
-async function compareFiles({ job, original, exported, samples, ...pair }: Pair): Promise<ExportCheck['files']> {
+async function compareFiles(pair: Pair): Promise<ExportCheck['files']> {
+  const { job, original, exported, samples } = pair;
   if (exported.ofFiles === null) return null;
   const differences: FoundDifference[] = [];
   for (const { path, row, widthPx, heightPx } of job.pictures) {
     const [inFrame = []] = original.detections(await samples.read([row]), 1);
     const wanted = inPicture(inFrame, job.model.image, { width: widthPx, height: heightPx });
-    const within = wanted.map(({ box: [top, left, bottom, right], ...each }) => {
-      return { ...each, box: [cut(top), cut(left), cut(bottom), cut(right)] as const };
-    });
-    const outputs = exported.ofFiles([new Uint8Array(await readFile(path))]);
-    const [got = []] = foundIn(outputs, 1, { job, original, exported, samples, ...pair });
-    differences.push(compareFound(within, got));
+    const within = wanted.map((each) => ({ ...each, box: cutAll(each.box) }));
+    const [got = []] = foundIn(exported.ofFiles([new Uint8Array(await readFile(path))]), 1, pair);
+    differences.push(compareFound(within, got, COUNTS_FROM));
   }
   return differenceOf(differences);
 }
 
+const cutAll = ([top, left, bottom, right]: Detection['box']): Detection['box'] => [
+  cut(top),
+  cut(left),
+  cut(bottom),
+  cut(right),
+];
 const cut = (edge: number): number => Math.min(1, Math.max(0, edge));
+
+/** What a row's suppression began with. */
+function candidatesOf(
+  outputs: ExportedOutputs,
+  { row, rows, classes }: { readonly row: number; readonly rows: number; readonly classes: number },
+): SuppressedFrom & { readonly boxes: Float32Array; readonly scores: Float32Array } {
+  const part = (name: string): Float32Array => {
+    const values = numbersOfOutput(outputs, name);
+    return values.subarray((row * values.length) / rows, ((row + 1) * values.length) / rows);
+  };
+  return { boxes: part('raw_boxes'), scores: part('raw_scores'), classes };
+}
 
 /** Objects of each row: of a format without suppression, what graft's own leaves. */
 function foundIn(outputs: ExportedOutputs, rows: number, { original, job }: Pair): Detection[][] {
-  if (outputs.has('raw_scores')) return suppressedIn(outputs, rows, original, job.model.classes.length);
-  const [boxes, scores, indexes] = ['boxes', 'scores', 'indexes'].map((name) => numbersOfOutput(outputs, name));
-  if (!boxes || !scores || !indexes) throw new Error('an output is missing');
-  const most = scores.length / rows;
-  return Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: most }, (_each, i) => row * most + i)
-      // What is no number is kept, so that it is seen.
-      .filter((at) => scores[at] !== 0)
-      .map((at): Detection => ({ label: indexes[at] ?? 0, score: scores[at] ?? 0, box: sidesAt(boxes, at) })),
-  );
+  const { suppression } = original.learning.detector;
+  const classes = job.model.classes.length;
+  const scores = outputs.get('scores');
+  return Array.from({ length: rows }, (_, row) => {
+    if (scores === undefined) return suppressed(candidatesOf(outputs, { row, rows, classes }), suppression);
+    const [boxes, indexes] = [numbersOfOutput(outputs, 'boxes'), numbersOfOutput(outputs, 'indexes')];
+    const most = scores.length / rows;
+    // What is no number is kept, so that it is seen.
+    const found = Array.from({ length: most }, (_each, i) => row * most + i).filter((at) => scores[at] !== 0);
+    return found.map((at) => ({ label: indexes[at] ?? 0, score: scores[at] ?? 0, box: sidesAt(boxes, at) }));
+  });
 }
 
-function suppressedIn(
-  outputs: ExportedOutputs,
-  rows: number,
-  { learning }: LoadedDetector,
-  classes: number,
-): Detection[][] {
-  const [boxes, scores] = [numbersOfOutput(outputs, 'raw_boxes'), numbersOfOutput(outputs, 'raw_scores')];
-  const { suppression } = learning.detector;
-  const part = (of: Float32Array, row: number): Float32Array =>
-    of.subarray((row * of.length) / rows, ((row + 1) * of.length) / rows);
-  return Array.from({ length: rows }, (_, row) => {
-    const own = part(boxes, row);
-    return suppressByClass(own, part(scores, row), classes, suppression).map(({ index, label, score }): Detection => {
-      const [top, left, bottom, right] = sidesAt(own, index);
-      const edge = suppression.clips ? cut : (value: number): number => value;
-      return { label, score, box: [edge(top), edge(left), edge(bottom), edge(right)] };
-    });
+function suppressed(
+  { boxes, scores, classes }: ReturnType<typeof candidatesOf>,
+  suppression: Detector['suppression'],
+): Detection[] {
+  return suppressByClass(boxes, scores, classes, suppression).map(({ index, label, score }) => {
+    const box = sidesAt(boxes, index);
+    return { label, score, box: suppression.clips ? cutAll(box) : box };
   });
 }
 
@@ -139,15 +192,19 @@ function precisions(
 }
 
 function refusalOf(
-  { maxDifference, objects = { found: 0, missing: 0 } }: ExportCheck['pixels'],
-  lossless: boolean,
+  { maxDifference, objects = { found: 0, wrong: 0 } }: ExportCheck['pixels'],
+  { lossless, kind }: { readonly lossless: boolean; readonly kind: Detector['kind'] },
 ): ReturnType<Original['refusal']> {
-  const { found, missing } = objects;
-  // Where bits were given away much may be another, but not all.
-  const allowed = lossless ? Math.max(1, Math.floor(found * MISSING_SHARE)) : Math.max(0, found - 1);
-  if (missing > allowed && found > 0)
-    return { seen: `${missing} of ${found} objects have no counterpart in it`, expected: `at most ${allowed}` };
-  if (!lossless || maxDifference <= TOLERANCE) return null;
+  const { found, wrong } = objects;
+  // A Faster R-CNN's objects are compared with the model's own: where bits were given away much may be another, but not all.
+  const share = lossless ? Math.max(1, Math.floor(found * OTHERS)) : Math.max(0, found - 1);
+  const allowed = kind === 'ssd' ? 0 : share;
+  if (wrong > allowed) {
+    const seen = `${wrong} objects are others than the model and its suppression give, of ${found}`;
+    return { seen, expected: `at most ${allowed}` };
+  }
+  const limit = lossless ? TOLERANCE : Number.MAX_VALUE;
+  if (maxDifference <= limit) return null;
   const seen = `a score or an edge of a box differs by ${maxDifference.toExponential(1)} from the model's own`;
-  return { seen, expected: `at most ${TOLERANCE}` };
+  return { seen, expected: lossless ? `at most ${TOLERANCE}` : 'a number' };
 }

@@ -62,7 +62,8 @@ export async function writeExport(source: ExportSource): Promise<ExportedModel> 
 /** What an export is compared by; of a tfjs model what stands before suppression, which is no operation of tfjs'. */
 export function checkedOutputs({ detector }: ModelDescription, format: ExportFormat): readonly string[] {
   if (!detector) return ['probabilities'];
-  return format === 'tfjs' ? ['raw_boxes', 'raw_scores'] : ['boxes', 'scores', 'indexes'];
+  const candidates = ['raw_boxes', 'raw_scores'];
+  return format === 'tfjs' ? candidates : [...candidates, 'boxes', 'scores', 'indexes'];
 }
 
 async function asSavedModel(

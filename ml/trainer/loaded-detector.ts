@@ -4,7 +4,7 @@ import { detectorInferProgram, detectorLossProgram } from '../detectors/detector
 import type { LearningDetector } from '../detectors/detector-programs.ts';
 import type { Detection } from '../detectors/detector.ts';
 import { createEngine } from '../engine/index.ts';
-import type { Engine, Program } from '../engine/index.ts';
+import type { Engine, Output, Program } from '../engine/index.ts';
 import { checkPreprocessing } from '../nn/preprocessing.ts';
 import { readSafetensorsFile } from '../weights/safetensors-file.ts';
 import { buildDetector } from './detector-model.ts';
@@ -18,6 +18,8 @@ export interface LoadedDetector {
   readonly learning: LearningDetector;
   /** The parameters by their names. */
   readonly values: ReadonlyMap<string, Float32Array>;
+  /** What the network gives for such rows before graft's suppression, where that is not inside: the detector's own outputs. */
+  outputs(x: Uint8Array, rows: number): ReadonlyMap<string, Output>;
   /**
    * uint8 rows of the detector's image shape, no more than the largest batch → what is found in each, surest first, in
    * shares of the frame. The rows are padded to the next batch size.
@@ -57,13 +59,14 @@ export async function loadDetector(
   ]);
   const engine = await createEngine({ state, programs: Object.fromEntries([...infers, ...losses]) }, scratchDir);
   engine.write(new Map([...values].map(([name, each]) => [variable.parameter(name), each])));
+  const outputs = (x: Uint8Array, rows: number): ReadonlyMap<string, Output> => {
+    const size = batchSizes.find((each) => each >= rows);
+    if (size === undefined) throw new Error(`${rows} rows in batches of ${batchSizes.join(', ')}`);
+    return engine.run(`infer-${size}`, { x: padded(x, rows, size) });
+  };
   return {
-    ...{ engine, learning, values },
-    detections: (x, rows) => {
-      const size = batchSizes.find((each) => each >= rows);
-      if (size === undefined) throw new Error(`${rows} rows in batches of ${batchSizes.join(', ')}`);
-      return detector.detections(engine.run(`infer-${size}`, { x: padded(x, rows, size) }), rows);
-    },
+    ...{ engine, learning, values, outputs },
+    detections: (x, rows) => detector.detections(outputs(x, rows), rows),
   };
 }
 

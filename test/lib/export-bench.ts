@@ -75,8 +75,13 @@ async function writeDrawn(path: string, params: readonly ParamSpec[], seed: numb
   const values = initialize(params, seed);
   for (const [name, each] of values) {
     if (/moving_mean|beta|bias/.test(name)) each.forEach((_, i) => (each[i] = Math.sin(i + name.length) * 0.1));
-    if (/detector\/.*(classes|objectness|boxes)\/kernel/.test(name)) each.forEach((value, i) => (each[i] = value * 8));
+    if (/detector\/(map|rpn).*(classes|objectness|boxes)\/kernel/.test(name))
+      each.forEach((value, i) => (each[i] = value * 8));
     if (/detector.*classes.bias/.test(name)) each.fill(-4);
+    // He's rule for what goes out lets Inception's narrow branches grow without an end.
+    const [last = 1, before = 1] = params.find((param) => param.name === name)?.shape.toReversed() ?? [];
+    if (/backbone.(conv2|mixed).*kernel/.test(name))
+      each.forEach((value, i) => (each[i] = value * Math.sqrt(last / before)));
     // Drawn residual branches add up: they and a first layer without normalization are made small.
     const factor = name.endsWith('expand/bn/gamma') ? 0.25 : name.endsWith('stem/bn/moving_variance') ? 4096 : 1;
     if (/gamma|variance/.test(name)) each.forEach((_, i) => (each[i] = factor * (1 + 0.3 * Math.cos(i))));
