@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DetectionMetrics } from '../../contracts/detection-metrics.ts';
+import type { ExportManifest } from '../../contracts/export.ts';
 import type { RunReport } from '../../contracts/run.ts';
 import { Curves, Evaluation, Prediction } from '../../contracts/web.ts';
 import { graftCli } from '../lib/graft-cli.ts';
@@ -87,6 +88,34 @@ test('is evaluated again, and says where things are', async () => {
     expect(Math.max(left + width, top + height)).toBeLessThanOrEqual(128.01);
   }
   expect(await readdir(join(dir, 'drawn'))).toEqual(['00000.boxes.jpg']);
+});
+
+test('goes elsewhere, compared with itself on its own test pictures and by their boxes', async () => {
+  for (const format of ['saved-model', 'tfjs', 'onnx', 'safetensors']) {
+    const to = ['models', 'export', 'shapes@1', '--format', format, '--out', `as-${format}`] as const;
+    const { check, files } = await cli.json<ExportManifest>(...to);
+    expect(check.pixels.images).toBeGreaterThan(0);
+    expect(check.pixels.objects?.found).toBeGreaterThan(0);
+    expect(check.pixels.objects?.wrong).toBe(0);
+    expect(check.mAP50?.exported).toBe(check.mAP50?.original);
+    // Without files of its own it takes pixels alone.
+    expect(check.files === null).toBe(format === 'tfjs' || format === 'onnx');
+    expect(files.length).toBeGreaterThan(0);
+  }
+  const half = [
+    'models',
+    'export',
+    'shapes@1',
+    '--format',
+    'onnx',
+    '--out',
+    'as-half',
+    '--precision',
+    'float16',
+  ] as const;
+  const { stderr, exitCode } = await cli.run(...half);
+  expect(exitCode).toBe(0);
+  expect(stderr).toMatch(/mAP@\.5 of the model, of the export/);
 });
 
 test('the dashboard shows its figures, its worst pictures, and what it finds in a picture that is tried', async () => {
