@@ -85,7 +85,11 @@ function checkRows({ check: { pixels, files, accuracy, mAP50 } }: ExportManifest
   ];
   if (pixels.objects) {
     const { found, wrong } = pixels.objects;
-    rows.push(['objects, of them others than the model gives', pixels.images, `${found}, ${wrong}`]);
+    rows.push(['objects, against the rules of suppression', pixels.images, `${found}, ${wrong}`]);
+  }
+  if (pixels.proposals) {
+    const { found, others } = pixels.proposals;
+    rows.push(['proposals, others in the export', pixels.images, `${found}, ${others}`]);
   }
   if (files !== null) rows.push(['the same, fed the files', files.images, files.maxDifference.toExponential(1)]);
   for (const [name, share] of [['accuracy', accuracy] as const, ['mAP@.5', mAP50 ?? null] as const]) {

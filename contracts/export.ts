@@ -11,8 +11,13 @@ const Difference = z.object({
   images: z.int().min(0),
   /** Of a probability; of a detector's score, or of a box's edge as a share of the side. */
   maxDifference: z.number(),
-  /** Of a detector: how many objects were looked at, and how many are others than the model and its suppression give. */
+  /**
+   * Of a detector: how many objects the export gave, and how many of them break the rules of suppression or are missing by
+   * them; where it was fed files, how many the model found and how many of them are others.
+   */
   objects: z.object({ found: z.int().min(0), wrong: z.int().min(0) }).optional(),
+  /** Of a Faster R-CNN: how many the model has, and for how many of them the export has another. */
+  proposals: z.object({ found: z.int().min(0), others: z.int().min(0) }).optional(),
 });
 
 /** How far an export is from the model that it was made of, measured on real pictures when it was made. */

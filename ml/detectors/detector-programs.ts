@@ -134,6 +134,18 @@ export function detectorCandidatesProgram(
   };
 }
 
+/** Pixels of one image and `proposals` [1, count, 4] → what a second stage makes of them: `boxes` and `scores`. */
+export function secondStageProgram(learning: LearningDetector, shape: readonly number[], count: number): Program {
+  const { detector } = learning;
+  return {
+    inputs: { x: { shape: [1, ...shape], dtype: 'uint8' }, proposals: { shape: [1, count, 4], dtype: 'float32' } },
+    run({ x, proposals }, state) {
+      const seen = imageBatch(given(x), detector.backbone.preprocessing);
+      return { ...detector.candidates(seen, stored(learning, state, false), given(proposals)) };
+    },
+  };
+}
+
 function trainingContext(
   { frozenBlocks }: LearningDetector,
   values: ReadonlyMap<string, tf.Tensor | undefined>,

@@ -30,6 +30,8 @@ export interface Candidates {
   readonly boxes: tf.Tensor;
   /** [batch, count, classes]. */
   readonly scores: tf.Tensor;
+  /** Of two stages: [batch, count, 4], what the first one proposed, in shares of the frame; 0 where it proposed nothing. */
+  readonly proposals?: tf.Tensor;
 }
 
 /**
@@ -56,8 +58,10 @@ export interface Detector {
   targets(objects: readonly Objects[], address: TargetAddress): Readonly<Record<string, TypedArray>>;
   /** Weighted losses (their sum is descended) of preprocessed pixels; runs under the recorder: it reads no values. */
   losses(x: tf.Tensor, targets: Readonly<Record<string, tf.Tensor>>, ctx: ApplyContext): readonly tf.Scalar[];
-  /** What exports begin with; runs under the recorder. */
-  candidates(x: tf.Tensor, ctx: ApplyContext): Candidates;
+  /** Proposals of an image; null where there is one stage. */
+  readonly proposals: number | null;
+  /** What exports begin with; runs under the recorder. `proposals`: the second stage looks at these, not at the first's. */
+  candidates(x: tf.Tensor, ctx: ApplyContext, proposals?: tf.Tensor): Candidates;
   /** Raw outputs of preprocessed pixels; the first dimension of each is the batch. */
   infer(x: tf.Tensor, ctx: ApplyContext): Readonly<Record<string, tf.Tensor>>;
   /** What the raw outputs say of the first `rows` images, surest first, after suppression. */

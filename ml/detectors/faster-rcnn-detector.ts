@@ -12,11 +12,11 @@ import type { ApplyContext } from '../nn/module.ts';
 import { decodeInGraph } from './decode.ts';
 import type { Candidates, Detection, Detector, TargetAddress } from './detector.ts';
 import { applyFirstStage, applySecondStage, createFasterRcnn } from './faster-rcnn.ts';
-import type { FasterRcnn } from './faster-rcnn.ts';
+import type { FasterRcnn, FirstStage } from './faster-rcnn.ts';
 import { fasterRcnnLoss } from './faster-rcnn-loss.ts';
 import type { FasterRcnnLossOptions } from './faster-rcnn-loss.ts';
 import { proposalsOf, roiDraws } from './proposals.ts';
-import type { ProposalOptions } from './proposals.ts';
+import type { ProposalOptions, Proposals } from './proposals.ts';
 import type { DetectorShape } from './ssd-detector.ts';
 import { suppressClasses } from './suppress.ts';
 
@@ -48,10 +48,15 @@ export function fasterRcnnDetector(
       const { objectness, rpnBoxes, classes, boxes } = fasterRcnnLoss(network, x, targets, loss, ctx);
       return [objectness, rpnBoxes, classes, boxes];
     },
-    candidates: (x, ctx) => candidatesOf(network, config, loss.proposals, x, ctx),
+    proposals: proposalCount(network, config),
+    candidates: (x, ctx, given) =>
+      candidatesOf(network, config, x, ctx, (first) =>
+        given ? { boxes: given, valid: isThere(given) } : proposed(network, loss.proposals, first),
+      ),
     infer: (x, ctx) => {
-      const { boxes, scores } = candidatesOf(network, config, loss.proposals, x, ctx);
-      return { ...suppressClasses(boxes, scores, config.postprocess) };
+      const propose = (first: FirstStage): Proposals => proposed(network, loss.proposals, first);
+      const { boxes, scores, proposals } = candidatesOf(network, config, x, ctx, propose);
+      return { ...suppressClasses(boxes, scores, config.postprocess), proposals };
     },
     detections: (outputs, rows) => detectionsOf(outputs, rows, config.postprocess.total),
   };
@@ -70,12 +75,13 @@ function lossOptionsOf({ firstStage, secondStage, codeScales: scales }: FasterRc
   };
 }
 
+const proposalCount = (
+  { anchors }: Pick<FasterRcnn, 'anchors'>,
+  { firstStage }: Pick<FasterRcnnConfig, 'firstStage'>,
+): number => Math.min(firstStage.proposals, firstStage.candidates ?? firstStage.proposals, anchors.length / 4);
+
 const drawsOf = ({ anchors }: FasterRcnn, { firstStage, secondStage }: FasterRcnnConfig): number =>
-  roiDraws(
-    Math.min(firstStage.proposals, firstStage.candidates ?? firstStage.proposals, anchors.length / 4),
-    secondStage.mostObjects,
-    { addTruths: secondStage.addObjects },
-  );
+  roiDraws(proposalCount({ anchors }, { firstStage }), secondStage.mostObjects, { addTruths: secondStage.addObjects });
 
 function specsOf(network: FasterRcnn, config: FasterRcnnConfig, batch: number) {
   const anchors = network.anchors.length / 4;
@@ -123,24 +129,32 @@ function targetsOf(
   return made;
 }
 
+function proposed(network: FasterRcnn, proposing: ProposalOptions, first: FirstStage): Proposals {
+  const total = network.anchors.length / 4;
+  const anchors = tf.tensor2d(network.anchors, [total, 4]);
+  const placed = network.options.outside === 'prune' ? tf.clipByValue(anchors, 0, 1) : anchors;
+  return proposalsOf(first, placed, tf.ones([total]), proposing);
+}
+
+/** [batch, count]: 1 for a proposal, 0 for what only fills the row. */
+const isThere = (proposals: tf.Tensor): tf.Tensor => tf.cast(tf.greater(proposals.abs().sum(2), 0), 'float32');
+
 /** Softmax and the boxes of each class; a place without a proposal scores 0. */
 function candidatesOf(
   network: FasterRcnn,
   { codeScales }: FasterRcnnConfig,
-  proposing: ProposalOptions,
   x: tf.Tensor,
   ctx: ApplyContext,
-): Candidates {
-  const [batch, total] = [x.shape[0] ?? 1, network.anchors.length / 4];
+  propose: (first: FirstStage) => Proposals,
+): Required<Candidates> {
+  const batch = x.shape[0] ?? 1;
   const first = applyFirstStage(network, x, ctx);
-  const anchors = tf.tensor2d(network.anchors, [total, 4]);
-  const placed = network.options.outside === 'prune' ? tf.clipByValue(anchors, 0, 1) : anchors;
-  const proposals = proposalsOf(first, placed, tf.ones([total]), proposing);
+  const proposals = propose(first);
   const { logits, codes } = applySecondStage(network, first.map, proposals.boxes, ctx);
   const count = proposals.boxes.shape[1] ?? 1;
   const scores = tf.slice(tf.softmax(logits), [0, 0, 1], [batch, count, network.classes]);
   const boxes = decodeInGraph(codes, proposals.boxes.reshape([batch, count, 1, 4]), codeScales);
-  return { boxes, scores: scores.mul(proposals.valid.reshape([batch, count, 1])) };
+  return { boxes, scores: scores.mul(proposals.valid.reshape([batch, count, 1])), proposals: proposals.boxes };
 }
 
 function detectionsOf(outputs: ReadonlyMap<string, Output>, rows: number, total: number): Detection[][] {

@@ -49,6 +49,7 @@ export function ssdDetector(
       const loss = ssdLoss(applySsd(ssd, x, ctx), { labels, labelWeights, codes }, anchorTensor(), lossOptions);
       return [loss.classes, loss.boxes];
     },
+    proposals: null,
     candidates: (x, ctx) => {
       const { boxes, scores } = inferred(ssd, config, x, ctx);
       return { boxes: boxes.reshape([x.shape[0] ?? 1, anchors, 1, 4]), scores };

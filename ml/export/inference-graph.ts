@@ -47,6 +47,8 @@ export interface ObjectOutputs {
   /** [batch, count, classes]. */
   readonly scores: GraphRef;
   readonly scoresShape: readonly number[];
+  /** Of two stages: [1, count, 4], what the second one looked at. */
+  readonly proposals: { readonly ref: GraphRef; readonly shape: readonly number[] } | null;
   readonly suppression: Detector['suppression'];
 }
 

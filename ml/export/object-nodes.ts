@@ -93,6 +93,7 @@ export function objectSignature({ batch, outputs }: InferenceGraph & { outputs: 
     count: info('count', DT.int32, [rows]),
     raw_boxes: info('raw_boxes', DT.float, outputs.boxesShape),
     raw_scores: info('raw_scores', DT.float, outputs.scoresShape),
+    ...(outputs.proposals ? { raw_proposals: info('raw_proposals', DT.float, outputs.proposals.shape) } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ModelDescription } from '../../contracts/manifests.ts';
 import { failedError } from '../../core/errors.ts';
 import { attributeOf, numbersOf } from './inference-graph.ts';
-import type { GraphNode, GraphRef, InferenceGraph } from './inference-graph.ts';
+import type { GraphNode, GraphRef, InferenceGraph, ObjectOutputs } from './inference-graph.ts';
 import { channelsFirstAxis, TO_CHANNELS_FIRST, TO_CHANNELS_LAST } from './layout.ts';
 import { OnnxBuilder, spread, useCounts, weightName } from './onnx-builder.ts';
 import type { OnnxRef } from './onnx-builder.ts';
@@ -65,10 +65,16 @@ class Translator implements OnnxContext {
     const { outputs, batch } = this.graph;
     if (outputs.kind === 'objects') {
       const [boxes, scores] = [this.live(outputs.boxes).name, this.live(outputs.scores).name];
-      return writeObjects(this.builder, { boxes, scores }, { ...outputs, batch });
+      return [...writeObjects(this.builder, { boxes, scores }, { ...outputs, batch }), ...this.writeProposals(outputs)];
     }
     this.builder.op('Identity', [this.live(outputs.probabilities).name], {}, 'probabilities');
     return [{ name: 'probabilities', type: ONNX_TYPE.float, shape: [batch ?? 'batch', classes] }];
+  }
+
+  private writeProposals({ proposals }: ObjectOutputs): readonly OnnxValue[] {
+    if (proposals === null) return [];
+    const name = this.builder.op('Identity', [this.live(proposals.ref).name], {}, 'raw_proposals');
+    return [{ name, type: ONNX_TYPE.float, shape: proposals.shape }];
   }
 
   private translate(node: GraphNode): OnnxRef {

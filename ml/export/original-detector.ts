@@ -10,32 +10,44 @@ import type { SuppressedFrom } from '../../core/detection/suppression-check.ts';
 import { evaluateCoco } from '../../core/metrics/detection/coco.ts';
 import type { Detection, Detector } from '../detectors/detector.ts';
 import { outputOf } from '../engine/index.ts';
-import type { Output } from '../engine/index.ts';
+import type { Output, Program } from '../engine/index.ts';
+import { secondStageProgram } from '../detectors/detector-programs.ts';
+import type { LearningDetector } from '../detectors/detector-programs.ts';
 import { readObjects } from '../trainer/detector-inputs.ts';
 import type { RowObjects } from '../trainer/detector-inputs.ts';
 import { sideHasObjects } from '../trainer/detector-score.ts';
 import { detectionSet } from '../trainer/detector-validation.ts';
 import type { JobHost } from '../trainer/job.ts';
+import { range } from '../trainer/samples.ts';
 import { loadDetector } from '../trainer/loaded-detector.ts';
 import type { LoadedDetector } from '../trainer/loaded-detector.ts';
 import type { ExportedModel, ExportedOutputs } from './exported-model.ts';
 import { checkedRows, eachBatch, numbersOfOutput, TOLERANCE } from './original.ts';
 import type { Original, OriginalOptions } from './original.ts';
 
-/** Of a Faster R-CNN's objects so many may be others in a float32 export: its proposals are suppressed on the way. */
-const OTHERS = 0.01;
+/**
+ * Of a Faster R-CNN's proposals so many may be others in a float32 export. Anchors on an empty border score the same but for
+ * rounding, and of two that overlap only one is proposed.
+ */
+const OTHER_PROPOSALS = 0.1;
+/** Proposals whose edges, in shares of the side, are no farther apart are the same. */
+const SAME_PROPOSAL = 1e-3;
 /** What scores less is shown to nobody: it does not count where objects are compared. */
 const COUNTS_FROM = 0.05;
 
 /**
- * A detector is compared with its export by what the network gives and by what suppression leaves of it, and by its mAP where
- * objects are known. Of an SSD every box and score is compared. A Faster R-CNN suppresses proposals on the way, where a
- * rounding makes another proposal: its objects are compared with those that are most alike.
+ * A detector is compared with its export by what the network gives, number by number, by the rules of suppression, which
+ * what the export leaves of its own numbers must keep, and by its mAP where objects are known. Proposals of a Faster R-CNN
+ * may be others in another runtime: its second stage is compared on the export's own.
  */
 export async function originalDetector({ job, samples, scratchDir }: OriginalOptions): Promise<Original> {
   // A Faster R-CNN is exported for one picture at a time.
   const batchSizes = job.model.detector?.kind === 'faster-rcnn' ? [1] : [1, 8];
-  const loading = { batchSizes, shape: samples.shape, scratchDir, lossSizes: [] };
+  const more = (learning: LearningDetector): Readonly<Record<string, Program>> => {
+    const { proposals } = learning.detector;
+    return proposals === null ? {} : { [SECOND_STAGE]: secondStageProgram(learning, samples.shape, proposals) };
+  };
+  const loading = { batchSizes, shape: samples.shape, scratchDir, lossSizes: [], more };
   const original = await loadDetector(job.model, job.weightsPath, loading);
   const objects = (await sideHasObjects(job)) ? await readObjects(job.side) : null;
   const { detector } = original.learning;
@@ -43,12 +55,14 @@ export async function originalDetector({ job, samples, scratchDir }: OriginalOpt
     ...{ specs: detector.params, values: original.values, preprocessing: detector.backbone.preprocessing },
     compare: (exported, host) =>
       compare({ job, samples, original, exported, objects, batchSize: Math.max(...batchSizes) }, host),
-    refusal: ({ pixels }) => refusalOf(pixels, { lossless: job.precision === 'float32', kind: detector.kind }),
+    refusal: ({ pixels }) => refusalOf(pixels, job.precision === 'float32'),
     dispose: () => {
       original.engine.dispose();
     },
   };
 }
+
+const SECOND_STAGE = 'second-stage';
 
 interface Pair extends Pick<OriginalOptions, 'job' | 'samples'> {
   readonly original: LoadedDetector;
@@ -65,34 +79,56 @@ async function compare(pair: Pair, host: JobHost): Promise<ExportCheck> {
   const rows = checkedRows(job, samples);
   const [wanted, got]: [Detection[][], Detection[][]] = [[], []];
   const differences: FoundDifference[] = [];
+  const proposals = { found: 0, others: 0 };
   await eachBatch(rows, batchSize, host, async (indexes) => {
     const pixels = await samples.read(indexes);
     const outputs = await exported.ofPixels(pixels, [indexes.length, ...samples.shape]);
     const own = original.outputs(pixels, indexes.length);
     const [before, found] = [detector.detections(own, indexes.length), foundIn(outputs, indexes.length, pair)];
+    const network = detector.proposals === null ? own : secondStage(original, pixels, outputs);
+    if (detector.proposals !== null) {
+      const { values } = outputOf(own, 'proposals');
+      proposals.found += detector.proposals;
+      proposals.others += otherProposals(values, numbersOfOutput(outputs, 'raw_proposals'));
+    }
     for (const row of indexes.keys()) {
       const candidates = candidatesOf(outputs, { row, rows: indexes.length, classes });
-      const [first, second] = [before[row] ?? [], found[row] ?? []];
-      const faults = suppressionFaults(second, candidates, detector.suppression);
-      const network =
-        detector.kind === 'ssd'
-          ? { found: second.length, missing: 0, maxDifference: networkDifference(own, candidates, row) }
-          : compareFound(first, second, COUNTS_FROM);
-      differences.push({ ...network, missing: network.missing + faults });
-      wanted.push(first);
-      got.push(second);
+      const kept = found[row] ?? [];
+      const wrong = suppressionFaults(kept, candidates, detector.suppression);
+      const maxDifference = networkDifference(network, candidates, row);
+      differences.push({ found: kept.length, missing: wrong, maxDifference });
+      wanted.push(before[row] ?? []);
+      got.push(kept);
     }
   });
   const figures = precisions(pair, rows, { wanted, got });
   return {
-    pixels: differenceOf(differences),
+    pixels: { ...differenceOf(differences), ...(detector.proposals === null ? {} : { proposals }) },
     files: await compareFiles(pair),
     accuracy: null,
     ...(figures === null ? {} : { mAP50: figures }),
   };
 }
 
-/** Of an SSD: of a score, or of an edge as a share of the side, or of itself where it lies far beyond. */
+/** What the model's second stage makes of the export's proposals. */
+function secondStage(
+  { engine }: LoadedDetector,
+  pixels: Uint8Array,
+  outputs: ExportedOutputs,
+): ReadonlyMap<string, Output> {
+  return engine.run(SECOND_STAGE, { x: pixels, proposals: numbersOfOutput(outputs, 'raw_proposals') });
+}
+
+/** How many of the model's proposals the export does not have; both [count × 4]. */
+function otherProposals(own: Float32Array, exported: Float32Array): number {
+  const count = own.length / 4;
+  const same = (a: number, b: number): boolean =>
+    [0, 1, 2, 3].every((edge) => Math.abs((own[a * 4 + edge] ?? 0) - (exported[b * 4 + edge] ?? 0)) <= SAME_PROPOSAL);
+  const places = range(0, count);
+  return places.filter((place) => !places.some((other) => same(place, other))).length;
+}
+
+/** Of a score, or of an edge as a share of the side, or of itself where it lies far beyond. */
 function networkDifference(own: ReadonlyMap<string, Output>, { boxes, scores }: SuppressedFrom, row: number): number {
   const of = (name: string, length: number): Float32Array =>
     outputOf(own, name).values.subarray(row * length, (row + 1) * length);
@@ -191,20 +227,18 @@ function precisions(
   return { images: rows.length, original: mAP50(wanted), exported: mAP50(got) };
 }
 
-function refusalOf(
-  { maxDifference, objects = { found: 0, wrong: 0 } }: ExportCheck['pixels'],
-  { lossless, kind }: { readonly lossless: boolean; readonly kind: Detector['kind'] },
-): ReturnType<Original['refusal']> {
-  const { found, wrong } = objects;
-  // A Faster R-CNN's objects are compared with the model's own: where bits were given away much may be another, but not all.
-  const share = lossless ? Math.max(1, Math.floor(found * OTHERS)) : Math.max(0, found - 1);
-  const allowed = kind === 'ssd' ? 0 : share;
-  if (wrong > allowed) {
-    const seen = `${wrong} objects are others than the model and its suppression give, of ${found}`;
-    return { seen, expected: `at most ${allowed}` };
+function refusalOf(pixels: ExportCheck['pixels'], lossless: boolean): ReturnType<Original['refusal']> {
+  const { maxDifference, objects, proposals } = pixels;
+  if (objects && objects.wrong > 0) {
+    const seen = `${objects.wrong} objects break the rules of suppression, of ${objects.found}`;
+    return { seen, expected: 'none' };
   }
-  const limit = lossless ? TOLERANCE : Number.MAX_VALUE;
-  if (maxDifference <= limit) return null;
-  const seen = `a score or an edge of a box differs by ${maxDifference.toExponential(1)} from the model's own`;
-  return { seen, expected: lossless ? `at most ${TOLERANCE}` : 'a number' };
+  if (!lossless) return maxDifference <= Number.MAX_VALUE ? null : { seen: 'what is no number', expected: 'numbers' };
+  if (maxDifference > TOLERANCE) {
+    const seen = `a score or an edge of a box differs by ${maxDifference.toExponential(1)} from the model's own`;
+    return { seen, expected: `at most ${TOLERANCE}` };
+  }
+  if (!proposals || proposals.others <= proposals.found * OTHER_PROPOSALS) return null;
+  const seen = `${proposals.others} of ${proposals.found} proposals are others than the model's`;
+  return { seen, expected: `at most ${OTHER_PROPOSALS * 100} in 100` };
 }

@@ -26,6 +26,7 @@ export function outputNames(outputs: GraphOutputs): readonly (readonly [string, 
       return [
         ['raw_boxes', outputs.boxes],
         ['raw_scores', outputs.scores],
+        ...(outputs.proposals ? [['raw_proposals', outputs.proposals.ref] as const] : []),
       ];
     default:
       return unreachable(outputs);
@@ -44,6 +45,7 @@ export function outputShapes(
       return [
         ['raw_boxes', outputs.boxesShape],
         ['raw_scores', outputs.scoresShape],
+        ...(outputs.proposals ? [['raw_proposals', outputs.proposals.shape] as const] : []),
       ];
     default:
       return unreachable(outputs);

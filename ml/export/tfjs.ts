@@ -192,8 +192,11 @@ function renumberedOutputs(outputs: GraphOutputs, renumbered: (ref: GraphRef) =>
   switch (outputs.kind) {
     case 'classes':
       return { ...outputs, probabilities: renumbered(outputs.probabilities) };
-    case 'objects':
-      return { ...outputs, boxes: renumbered(outputs.boxes), scores: renumbered(outputs.scores) };
+    case 'objects': {
+      const { boxes, scores, proposals } = outputs;
+      const moved = proposals && { ...proposals, ref: renumbered(proposals.ref) };
+      return { ...outputs, boxes: renumbered(boxes), scores: renumbered(scores), proposals: moved };
+    }
     default:
       return unreachable(outputs);
   }

@@ -48,7 +48,8 @@ export function tracedModel(description: ModelDescription): TracedModel {
     outputsOf: (tracer) => {
       const [boxes, scores] = [tracer.output('boxes'), tracer.output('scores')];
       const shapes = { boxesShape: boxes.shape, scoresShape: scores.shape };
-      return { kind: 'objects', boxes: boxes.ref, scores: scores.ref, ...shapes, suppression };
+      const proposals = learning.detector.proposals === null ? null : tracer.output('proposals');
+      return { kind: 'objects', boxes: boxes.ref, scores: scores.ref, ...shapes, proposals, suppression };
     },
   };
 }

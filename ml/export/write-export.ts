@@ -62,7 +62,8 @@ export async function writeExport(source: ExportSource): Promise<ExportedModel> 
 /** What an export is compared by; of a tfjs model what stands before suppression, which is no operation of tfjs'. */
 export function checkedOutputs({ detector }: ModelDescription, format: ExportFormat): readonly string[] {
   if (!detector) return ['probabilities'];
-  const candidates = ['raw_boxes', 'raw_scores'];
+  const proposals = detector.kind === 'faster-rcnn' ? ['raw_proposals'] : [];
+  const candidates = ['raw_boxes', 'raw_scores', ...proposals];
   return format === 'tfjs' ? candidates : [...candidates, 'boxes', 'scores', 'indexes'];
 }
 

@@ -35,13 +35,15 @@ export interface DetectorLoading {
   readonly scratchDir: string;
   /** Sizes of the batches whose losses are wanted: programs `loss-<size>`. */
   readonly lossSizes: readonly number[];
+  /** Further programs over the same weights. */
+  readonly more?: (learning: LearningDetector) => Readonly<Record<string, Program>>;
 }
 
 /** Loads a detector's weights. NORMALIZATION_MISMATCH, MODEL_WEIGHTS, MODEL_FORMAT. */
 export async function loadDetector(
   model: ModelDescription,
   weightsPath: string,
-  { batchSizes, shape, scratchDir, lossSizes }: DetectorLoading,
+  { batchSizes, shape, scratchDir, lossSizes, more }: DetectorLoading,
 ): Promise<LoadedDetector> {
   const learning = buildDetector({ ...model, strategy: 'full' }, 1);
   const { detector } = learning;
@@ -57,7 +59,8 @@ export async function loadDetector(
     `loss-${size}`,
     detectorLossProgram(learning, shape, size, false),
   ]);
-  const engine = await createEngine({ state, programs: Object.fromEntries([...infers, ...losses]) }, scratchDir);
+  const programs = { ...Object.fromEntries([...infers, ...losses]), ...more?.(learning) };
+  const engine = await createEngine({ state, programs }, scratchDir);
   engine.write(new Map([...values].map(([name, each]) => [variable.parameter(name), each])));
   const outputs = (x: Uint8Array, rows: number): ReadonlyMap<string, Output> => {
     const size = batchSizes.find((each) => each >= rows);
