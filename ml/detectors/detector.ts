@@ -44,6 +44,8 @@ export interface Detector {
   readonly classes: number;
   /** Of backbone and detector (`detector/…`), the backbone's first. */
   readonly params: readonly ParamSpec[];
+  /** [anchors × 4]: ymin, xmin, ymax, xmax in shares of the frame, in the order of the raw outputs. */
+  readonly anchors: Float32Array;
   /** Share of Σ w²/2 of all kernels that is added to the loss. */
   readonly l2: number;
   /** Names of `losses`, in their order. */

@@ -38,6 +38,7 @@ export function fasterRcnnDetector(
   return {
     kind: 'faster-rcnn',
     ...{ network, backbone: network.backbone, classes: shape.classes, params: network.params, l2: config.l2 },
+    anchors: network.anchors,
     lossNames: ['objectness', 'proposals', 'classes', 'boxes'],
     suppression: { ...config.postprocess, clips: true },
     targetSpecs: (batch) => specsOf(network, config, batch),

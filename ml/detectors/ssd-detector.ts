@@ -35,6 +35,7 @@ export function ssdDetector(
     backbone,
     classes: shape.classes,
     params: ssd.params,
+    anchors: ssd.anchors,
     l2: config.l2,
     lossNames: ['classes', 'boxes'],
     suppression: { ...config.postprocess, clips: false },

@@ -7,6 +7,7 @@ import type { PreparedImage } from '../../contracts/manifests.ts';
 import { detectorPresets, fasterRcnnPresetNames, ssdPresetNames } from '../../core/detection/presets.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { smallFasterRcnn } from '../../test/lib/detector-job.ts';
+import { readSafetensorsFile } from '../weights/safetensors-file.ts';
 import { makeExportJob, runExportHere, writePictures } from '../../test/lib/export-bench.ts';
 import type { ExportCase } from '../../test/lib/export-bench.ts';
 
@@ -66,6 +67,19 @@ describe.each(['ssd', 'faster-rcnn'] as const)('%s', (kind) => {
     expect(check.pixels.objects?.wrong).toBe(0);
     expect(check.files?.maxDifference).toBeLessThan(1e-6);
   });
+});
+
+it('has the anchors beside the parameters in safetensors', async () => {
+  const made = await job({ format: 'safetensors', detector: detectors.ssd, precision: 'int8' });
+  await runExportHere(made);
+  const { tensors } = await readSafetensorsFile(join(made.outputDir, 'model.safetensors'));
+  const [count = 0, edges] = tensors.get('anchors')?.shape ?? [];
+  expect(edges).toBe(4);
+  expect(tensors.get('anchors')?.dtype).toBe('F32');
+  // One score of each class and of background for each anchor of each map: as many as the predictors give.
+  const cells = [16 * 20, 8 * 10, 4 * 5];
+  const each = [0, 1, 2].map((map) => (tensors.get(`detector/map${map}/classes/bias`)?.shape[0] ?? 0) / 4);
+  expect(each.map((anchors, map) => anchors * cells[map]!).reduce((sum, value) => sum + value, 0)).toBe(count);
 });
 
 // Proposals are few, and picked from few anchors: what else they are is the published configuration's.

@@ -23,6 +23,7 @@ export async function originalClassifier({ job, samples, scratchDir }: OriginalO
   const original = await loadModel(job.model, job.weightsPath, loading);
   return {
     ...{ specs: model.all, values, preprocessing: model.backbone.preprocessing },
+    anchors: null,
     compare: (exported, host) => compare({ job, samples, original, exported }, host),
     refusal: ({ pixels }) => {
       const limit = job.precision === 'float32' ? TOLERANCE : 1;

@@ -53,6 +53,7 @@ export async function originalDetector({ job, samples, scratchDir }: OriginalOpt
   const { detector } = original.learning;
   return {
     ...{ specs: detector.params, values: original.values, preprocessing: detector.backbone.preprocessing },
+    anchors: detector.anchors,
     compare: (exported, host) =>
       compare({ job, samples, original, exported, objects, batchSize: Math.max(...batchSizes) }, host),
     refusal: ({ pixels }) => refusalOf(pixels, job.precision === 'float32'),

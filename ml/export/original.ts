@@ -18,6 +18,8 @@ export interface Original {
   readonly specs: readonly ParamSpec[];
   readonly values: ReadonlyMap<string, Float32Array>;
   readonly preprocessing: Preprocessing;
+  /** Of a detector: [anchors × 4]. */
+  readonly anchors: Float32Array | null;
   compare(exported: ExportedModel, host: JobHost): Promise<ExportCheck>;
   /** What is wrong with an export that must not be handed over, and what was expected; null for nothing. */
   refusal(check: ExportCheck): { readonly seen: string; readonly expected: string } | null;

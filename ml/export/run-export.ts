@@ -23,8 +23,8 @@ export async function runExport(job: ExportJob, host: JobHost): Promise<void> {
   try {
     const load = job.model.detector ? originalDetector : originalClassifier;
     original = await load({ job, samples, scratchDir });
-    const { specs, values, preprocessing } = original;
-    exported = await writeExport({ job, specs, values, scratchDir });
+    const { specs, values, anchors, preprocessing } = original;
+    exported = await writeExport({ job, specs, values, anchors, scratchDir });
     const check = await original.compare(exported, host);
     const refusal = original.refusal(check);
     if (refusal !== null) throw differs(job, refusal);

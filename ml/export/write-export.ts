@@ -23,6 +23,8 @@ export interface ExportSource {
   readonly job: ExportJob;
   readonly specs: readonly ParamSpec[];
   readonly values: ReadonlyMap<string, Float32Array>;
+  /** Of a detector: [anchors × 4], which its parameters say nothing of. */
+  readonly anchors: Float32Array | null;
   /** For graphs that are only run here. */
   readonly scratchDir: string;
 }
@@ -78,13 +80,17 @@ async function asSavedModel(
   return loadSavedModel(folder, checkedOutputs(model, 'saved-model'));
 }
 
-/** The model's own parameters by their names; whole numbers beside `<name>.scale`, one scale for each output channel. */
-async function asSafetensors({ job, specs, values, scratchDir }: ExportSource): Promise<ExportedModel> {
+/**
+ * The model's own parameters by their names; whole numbers beside `<name>.scale`, one scale for each output channel. A
+ * detector's `anchors` [anchors, 4] lie beside them.
+ */
+async function asSafetensors({ job, specs, values, anchors, scratchDir }: ExportSource): Promise<ExportedModel> {
   const weights = specs.map(({ name, shape }): GraphWeight => ({ name, shape, values: valueOf(values, name) }));
   const axes = new Map(specs.flatMap(({ name, shape }) => (shape.length > 1 ? [[name, channelAxis(shape)]] : [])));
   const stored = storeWeights(weights, axes, job.precision, 'per-channel');
   const path = join(job.outputDir, 'model.safetensors');
-  await writeSafetensorsFile(path, new Map(stored.flatMap(tensorsOf)));
+  const more: [string, TensorData][] = anchors ? [['anchors', float32Tensor(anchors, [anchors.length / 4, 4])]] : [];
+  await writeSafetensorsFile(path, new Map([...stored.flatMap(tensorsOf), ...more]));
   const { tensors } = await readSafetensorsFile(path);
   const read = stored.map((each) => readBack(each, tensors));
   const graph = traceInference(job.model, new Map(read.map((each) => [each.name, dequantized(each)])));
