@@ -15,6 +15,7 @@ import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { parseAs, readJson } from '../lib/json-object.ts';
 import { readVersion } from '../lib/registry.ts';
 import { readStage, stageManifestKey } from '../lib/stage.ts';
+import { readTested, slicesStory } from './tested.ts';
 import { readWorst } from './worst-items.ts';
 
 export interface StoryPorts {
@@ -44,9 +45,10 @@ async function readStory({ store, graftVersion }: StoryPorts, report: RunReport)
   const run = record.ok ? (record.value?.value ?? null) : null;
   const version = model?.version == null ? null : await readVersion(store, model.name, model.version);
   const logged = await store.get(`runs/${runId}/${runFiles.metrics}`);
-  const { evaluation, champion, trained, worst } = await readResults(store, version);
+  const by = run?.config.promote.gate.noSliceWorse?.by ?? null;
+  const { evaluation, champion, trained, worst, slices } = await readResults(store, version, by);
   return {
-    ...{ runId, status, metrics, stages, gate, findings, model, worst, champion },
+    ...{ runId, status, metrics, stages, gate, findings, model, worst, slices, champion },
     name: run?.config.name ?? dataset?.name ?? '',
     createdAt: run?.createdAt ?? null,
     requestedBy: run?.requestedBy ?? null,
@@ -67,8 +69,8 @@ async function readStory({ store, graftVersion }: StoryPorts, report: RunReport)
 const planOf = (estimate: RunReport['estimate']): RunStory['plan'] =>
   estimate ? [{ what: 'training, seconds', planned: estimate.seconds.expected, actual: estimate.actualSeconds }] : [];
 
-async function readResults(store: ObjectStore, version: ModelVersion | null) {
-  if (!version) return { evaluation: null, champion: null, trained: null, worst: [] };
+async function readResults(store: ObjectStore, version: ModelVersion | null, sliceBy: string | null) {
+  if (!version) return { evaluation: null, champion: null, trained: null, worst: [], slices: null };
   const { lineage, model } = version;
   const output = async <T extends z.ZodType>(
     stage: 'evaluate' | 'gate' | 'prepare' | 'train',
@@ -86,6 +88,8 @@ async function readResults(store: ObjectStore, version: ModelVersion | null) {
   ]);
   const evaluation = evaluated && { classes: model.classes, ...evaluated.metrics };
   const champion = gate?.champion ? { version: gate.champion.version, metrics: gate.champion.metrics } : null;
-  const worst = evaluated && prepared ? await readWorst(store, evaluated, prepared, model.classes) : [];
-  return { evaluation, champion, trained, worst };
+  const tested = evaluated && prepared ? await readTested(store, evaluated, prepared) : null;
+  const worst = evaluated && tested ? await readWorst(store, evaluated, tested, model.classes) : [];
+  const slices = evaluated && tested ? slicesStory(evaluated, tested, sliceBy) : null;
+  return { evaluation, champion, trained, worst, slices };
 }

@@ -1,8 +1,5 @@
-import { z } from 'zod';
 import { CocoResults, NamedGroundTruth } from '../../contracts/coco-files.ts';
-import type { BlobRef, EvaluateOutput, PrepareOutput } from '../../contracts/manifests.ts';
-import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
-import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
+import type { BlobRef, EvaluateOutput } from '../../contracts/manifests.ts';
 import { GraftError } from '../../core/errors.ts';
 import { isSha256 } from '../../core/ids.ts';
 import { argMax, softmax } from '../../core/metrics/classification.ts';
@@ -12,37 +9,28 @@ import { unwrap } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { blobKey } from '../lib/dataset.ts';
-import { readLines } from '../lib/json-lines.ts';
 import { parseAs, readJson } from '../lib/json-object.ts';
+import type { Tested } from './tested.ts';
 
 /** Pictures that a report carries along, and how large each may be: it is to stay a file that is sent by mail. */
 const WORST = 12;
 const MAX_PICTURE_BYTES = 200_000;
 
-const Item = z.object({ path: z.string(), sha256: z.string().optional() });
-type Item = z.infer<typeof Item>;
-
 /** A classifier's surest mistakes; the pictures in which a detector has most wrong. */
-export async function readWorst(
+export function readWorst(
   store: ObjectStore,
-  evaluated: EvaluateOutput,
-  prepared: PrepareOutput,
+  { detection }: EvaluateOutput,
+  tested: Tested,
   classes: readonly string[],
 ): Promise<WorstItem[]> {
-  const items: Item[] = [];
-  for (const { items: lines } of prepared.sides.test?.shards ?? []) {
-    for await (const item of readLines(store, lines, Item, new AbortController().signal)) items.push(item);
-  }
-  return evaluated.detection
-    ? worstPictures(store, evaluated.detection, items)
-    : worstMistakes(store, evaluated, items, classes);
+  return detection ? worstPictures(store, detection, tested.items) : worstMistakes(store, tested, classes);
 }
 
 /** What a detector missed and mistook, drawn into its pictures. */
 async function worstPictures(
   store: ObjectStore,
   { metrics, detections, groundTruth }: NonNullable<EvaluateOutput['detection']>,
-  items: readonly Item[],
+  items: Tested['items'],
 ): Promise<WorstItem[]> {
   const worst = metrics.worst.slice(0, WORST);
   const [truth, results] = await Promise.all([
@@ -72,16 +60,11 @@ async function readPart<T>(
 
 async function worstMistakes(
   store: ObjectStore,
-  { logits: blob }: EvaluateOutput,
-  items: readonly Item[],
+  { items, answers }: Tested,
   classes: readonly string[],
 ): Promise<WorstItem[]> {
-  const found = await store.get(blob.key, { sha256: blob.sha256 });
-  if (!found) return [];
-  const { tensors } = unwrap(decodeSafetensors(found.body, blob.key));
-  const [logits, labels] = [tensors.get('logits'), tensors.get('labels')];
-  if (!logits || !labels) return [];
-  const mistakes = surestMistakes(asFloat32(logits), asInt32(labels), classes.length);
+  if (!answers) return [];
+  const mistakes = surestMistakes(answers.logits, answers.labels, classes.length);
   return Promise.all(
     mistakes.map(async ({ row, truth, given, score }) => ({
       kind: 'class' as const,

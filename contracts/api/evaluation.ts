@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { ClassDetectionFigures, CocoFigures, DetectionErrors, Interval } from '../detection-metrics.ts';
+import {
+  AttributeFigures,
+  ClassDetectionFigures,
+  CocoFigures,
+  DetectionErrors,
+  Interval,
+} from '../detection-metrics.ts';
 import { Finding } from '../manifests.ts';
 import { pageAnswer, pageQuery, Point } from './common.ts';
 
@@ -152,3 +158,53 @@ export const ItemsQuery = z.object({
 export type ItemsQuery = z.infer<typeof ItemsQuery>;
 export const ScoredItems = z.object({ items: z.array(ScoredItem), ...pageAnswer });
 export type ScoredItems = z.infer<typeof ScoredItems>;
+
+/** GET /api/runs/:id/evaluation/slices: parts of the test set, by the paths of its pictures or by what is known of them. */
+export const SlicesQuery = z.object({
+  by: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Regular expression over the paths whose first group names the slice; the gate’s own where absent.'),
+});
+export type SlicesQuery = z.infer<typeof SlicesQuery>;
+
+/** Of a classifier: shares of right answers from 0 to 1, with the interval at 95 % (Wilson). */
+export const PathSlice = z.object({
+  slice: z.string(),
+  images: z.int(),
+  accuracy: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** The champion's share on the same pictures; null where it was not scored on them. */
+  champion: z.number().nullable(),
+});
+export type PathSlice = z.infer<typeof PathSlice>;
+
+/** Of a detector: mAP on the pictures of which one thing holds, from 0 to 1; −1 where nothing contributes. */
+export const AttributeSlice = AttributeFigures.extend({
+  champion: AttributeFigures.pick({ AP: true, AP50: true }).nullable(),
+});
+export type AttributeSlice = z.infer<typeof AttributeSlice>;
+
+export const Slices = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('paths'),
+    /** Null where nobody has named an expression; there are no slices then. */
+    by: z.string().nullable(),
+    /** By name, at most 200 of `total`. */
+    slices: z.array(PathSlice),
+    total: z.int(),
+    /** Pictures that are in none. */
+    unmatched: z.int(),
+    /** Of the champion beside it; null where there is none. */
+    championVersion: z.int().nullable(),
+  }),
+  z.object({
+    kind: z.literal('attributes'),
+    slices: z.array(AttributeSlice),
+    championVersion: z.int().nullable(),
+  }),
+]);
+export type Slices = z.infer<typeof Slices>;

@@ -1,12 +1,6 @@
 import { markdownTable } from '../markdown.ts';
 import { shareInterval } from './counts.ts';
-
-/** Test images that have something in common, by their paths. */
-export interface SliceFigure {
-  readonly slice: string;
-  readonly images: number;
-  readonly right: number;
-}
+import type { SliceFigure } from './slices.ts';
 
 /** What an export cost, measured when it was written. */
 export interface ExportCost {

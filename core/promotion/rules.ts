@@ -127,9 +127,13 @@ export function classParts(labels: ArrayLike<number>, classes: readonly string[]
 /** The parts by slice: what the expression's first group says of each path; images it does not match are in none. */
 export function sliceParts(paths: readonly string[], by: string): Part[] {
   const pattern = new RegExp(by, 'u');
+  return namedParts(paths.map((path) => pattern.exec(path)?.[1]));
+}
+
+/** Rows of one name together, by name; those without one are in none. */
+export function namedParts(names: readonly (string | undefined)[]): Part[] {
   const slices = new Map<string, number[]>();
-  for (const [row, path] of paths.entries()) {
-    const name = pattern.exec(path)?.[1];
+  for (const [row, name] of names.entries()) {
     if (name === undefined) continue;
     const rows = slices.get(name);
     if (rows) rows.push(row);

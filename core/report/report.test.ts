@@ -48,6 +48,11 @@ function story(labels: readonly string[], change: Partial<RunStory> = {}): RunSt
       perClass: labels.map((label) => ({ label, support: 4, precision: 0.75, recall: 0.75, f1: 0.75 })),
     },
     champion: { version: 1, metrics: { accuracy: 0.7 } },
+    slices: {
+      kind: 'paths',
+      by: `(${labels.join('|')})`,
+      figures: labels.map((slice) => ({ slice, images: 4, right: 3 })),
+    },
     worst: labels.slice(0, 3).map((label) => ({
       kind: 'class' as const,
       path: label,
@@ -80,6 +85,21 @@ describe('the report of a run', () => {
     ])
       expect(page).toContain(text);
     expect(runMarkdown(story(['cat', 'dog']))).toContain('| accuracy | 0.75 | 0.7 |');
+  });
+  it('has the slices: a classifier’s with the interval of their accuracy, a detector’s by attribute', () => {
+    const page = runPage(story(['day', 'night']));
+    // Wilson's interval of 3 of 4 (statsmodels, proportion_confint(3, 4, method='wilson')): .3006 to .9544.
+    expect(page).toContain(
+      '<td>night</td><td class="n">4</td><td class="n">0.75</td><td class="n">0.3006 to 0.9544</td>',
+    );
+    const figures = [
+      { attribute: 'weather', value: '<i>rain', images: 9, objects: 21, AP: 0.31, AP50: 0.62 },
+      { attribute: 'weather', value: 'snow', images: 1, objects: 0, AP: -1, AP50: -1 },
+    ];
+    const other = runPage(story(['car'], { slices: { kind: 'attributes', figures } }));
+    expect(other).toContain('&lt;i&gt;rain</td><td class="n">9</td><td class="n">21</td><td class="n">0.62</td>');
+    expect(other).toContain('<td class="n">–</td><td class="n">–</td>');
+    expect(runPage(story(['car'], { slices: null }))).not.toContain('Slices');
   });
   it('needs nothing else, and runs nothing', () => {
     const page = runPage(story(['cat', 'dog']));

@@ -1,7 +1,8 @@
 import { escapeHtml } from '../dataset/report-page.ts';
+import { shareInterval } from '../promotion/counts.ts';
 import { lineChart } from './line-chart.ts';
 import { confusedPairs, figure, outcome, spent } from './run-story.ts';
-import type { EvaluationStory, RunStory } from './run-story.ts';
+import type { EvaluationStory, RunStory, SlicesStory } from './run-story.ts';
 import { worst } from './worst-items.ts';
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -29,6 +30,7 @@ export function runPage(story: RunStory): string {
     section('The gate', gate(story)),
     section('Curves', curves(story)),
     section('Classes', story.evaluation ? classes(story.evaluation) : ''),
+    section('Slices', story.slices ? slices(story.slices) : ''),
     section('What is taken for what', story.evaluation ? confusion(story.evaluation) : ''),
     section(
       story.worst.some(({ kind }) => kind === 'boxes') ? 'Where most is wrong' : 'The surest mistakes',
@@ -136,6 +138,24 @@ function classes({ perClass }: EvaluationStory): string {
       ...[label, n(String(support)), n(figure(precision)), n(figure(recall)), n(figure(f1))],
     ]),
   )}`;
+}
+
+function slices(story: SlicesStory): string {
+  if (story.kind === 'attributes') {
+    const rows = story.figures
+      .slice(0, MAX_CLASSES)
+      .map(({ attribute, value, images, objects, AP, AP50 }) => [
+        ...[attribute, value, n(String(images)), n(String(objects))],
+        ...[AP50, AP].map((each) => n(each < 0 ? '–' : figure(each))),
+      ]);
+    return table(['attribute', 'value', n('images'), n('objects'), n('mAP@.5'), n('mAP')], rows);
+  }
+  const rows = story.figures.slice(0, MAX_CLASSES).map(({ slice, images, right }) => {
+    const { lower, upper } = shareInterval(right, images);
+    return [slice, n(String(images)), n(figure(right / images)), n(`${figure(lower)} to ${figure(upper)}`)];
+  });
+  const by = rows.length === 0 ? '' : `<p>By ${escapeHtml(story.by)}.</p>`;
+  return `${by}${table(['slice', n('images'), n('accuracy'), n('95 %')], rows)}`;
 }
 
 function confusion(evaluation: EvaluationStory): string {

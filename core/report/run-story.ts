@@ -1,4 +1,6 @@
+import type { AttributeFigures } from '../metrics/detection/by-attribute.ts';
 import type { JudgedPicture } from '../metrics/detection/judged-pictures.ts';
+import type { SliceFigure } from '../promotion/slices.ts';
 import type { ChartLine } from './line-chart.ts';
 
 /** Everything a report tells of a run, from whatever keeps it; what is not known is null. */
@@ -47,6 +49,7 @@ export interface RunStory {
     readonly rate: readonly ChartLine[];
   };
   readonly evaluation: EvaluationStory | null;
+  readonly slices: SlicesStory | null;
   readonly champion: {
     readonly version: number;
     readonly metrics: Readonly<Record<string, number | undefined>> | null;
@@ -70,6 +73,11 @@ export interface EvaluationStory {
   /** Row: the true class; column: the predicted one. */
   readonly confusion: readonly (readonly number[])[];
 }
+
+/** A classifier’s by the gate’s expression over the paths; a detector’s by what is known of its pictures. */
+export type SlicesStory =
+  | { readonly kind: 'paths'; readonly by: string; readonly figures: readonly SliceFigure[] }
+  | { readonly kind: 'attributes'; readonly figures: readonly AttributeFigures[] };
 
 /** A classifier’s mistake, or a picture with what a detector found, mistook and missed in it. */
 export type WorstItem = WorstClass | WorstBoxes;

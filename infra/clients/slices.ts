@@ -5,8 +5,9 @@ import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
 import { inputError, messageOf } from '../../core/errors.ts';
 import { argMax } from '../../core/metrics/classification.ts';
-import type { SliceFigure } from '../../core/promotion/model-card.ts';
 import { sliceParts } from '../../core/promotion/rules.ts';
+import { sliceFiguresOf } from '../../core/promotion/slices.ts';
+import type { SliceFigure } from '../../core/promotion/slices.ts';
 import { unwrap } from '../../core/result.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { readLinesOf, readStageOutput } from './read-stage.ts';
@@ -37,11 +38,7 @@ export async function sliceFigures(
   }
   if (paths.length !== truth.length) return null;
   const isRight = (row: number): boolean => argMax(scores.subarray(row * classes, (row + 1) * classes)) === truth[row];
-  const figures = partsBy(paths, by).map((part) => ({
-    slice: part.name,
-    images: part.rows.length,
-    right: part.rows.filter(isRight).length,
-  }));
+  const figures = sliceFiguresOf(partsBy(paths, by), isRight);
   if (figures.length > 0) return figures;
   const expected = 'an expression whose first group occurs in the paths';
   throw inputError(

@@ -108,6 +108,23 @@ test('a cell of the confusion matrix opens its images', async () => {
   await expect.poll(() => page.evaluate<number>(width), { timeout: 30_000 }).toBe(32);
 });
 
+test('slices are named by an expression over the paths; one that is none is refused', async () => {
+  const { page } = await anotherTab(watched, origin);
+  await visit(page, `${origin}/runs/${first.runId}/evaluation`);
+  await page.getByText('Nobody has named any').waitFor();
+  const ask = async (by: string): Promise<void> => {
+    await page.getByLabel('By the paths').fill(by);
+    await page.getByRole('button', { name: 'Show' }).click();
+  };
+  await ask('(circle|square)/');
+  const figures = page.getByRole('region', { name: 'Figures of each slice' });
+  await figures.getByRole('row', { name: /^circle/ }).waitFor();
+  expect(await figures.getByRole('row').count()).toBe(3);
+  await ask('(');
+  await page.getByText('Unterminated group').waitFor();
+  await page.close();
+});
+
 test('an image is tried', async () => {
   const { page } = watched;
   await visit(page, `${origin}/try`);

@@ -1,10 +1,12 @@
-import type { Curves, DetectionEvaluation } from '../../../contracts/web.ts';
+import type { Curves, DetectionEvaluation, Slices } from '../../../contracts/web.ts';
 import { hash } from './made-up.ts';
 
 /** A detector's evaluation as the dashboard's server tells of it; all made up. */
 
 const labels = ['disc', 'square', 'triangle', 'cross'];
 const figures = (at: number) => ({ AP: 0.61 - at / 20, AP50: 0.87 - at / 12, AP75: 0.68 - at / 15 });
+const mAPs = (at: number) => ({ AP: 0.61 - at / 20, AP50: 0.87 - at / 12 });
+const none = { AP: -1, AP50: -1 };
 const perKind = (values: readonly number[]) => ({
   ...{ classification: values[0] ?? 0, localization: values[1] ?? 0, both: values[2] ?? 0 },
   ...{ duplicate: values[3] ?? 0, background: values[4] ?? 0, missed: values[5] ?? 0 },
@@ -51,4 +53,19 @@ const bend = (power: number): [number, number][] =>
 export const detectorCurves: Curves = {
   ...{ label: null, positives: 702, precisionRecall: { points: bend(6), area: 0.831 }, roc: null },
   champion: { precisionRecall: { points: bend(5), area: 0.803 }, roc: null },
+};
+
+export const detectorSlices: Slices = {
+  kind: 'attributes',
+  slices: [
+    ['timeofday', 'daytime'],
+    ['timeofday', 'night'],
+    ['weather', 'clear'],
+    ['weather', 'rainy'],
+    ['weather', 'snowy'],
+  ].map(([attribute = '', value = ''], i) => ({
+    ...{ attribute, value, images: 140 - i * 30, objects: 410 - i * 90, ...(i === 4 ? none : mAPs(i)) },
+    champion: i === 3 ? null : { AP: 0.55 - i / 20, AP50: 0.82 - i / 12 },
+  })),
+  championVersion: 2,
 };

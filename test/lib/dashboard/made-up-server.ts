@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import sharp from 'sharp';
 import { ensurePage } from '../../../web/page-build.ts';
 import * as made from './made-up.ts';
-import { detectorCurves, detectorEvaluation } from './made-up-detector.ts';
+import { detectorCurves, detectorEvaluation, detectorSlices } from './made-up-detector.ts';
 import * as search from './made-up-search.ts';
 import { liveOf, log, metricsOf, rows, runOf, runsPage } from './made-up-runs.ts';
 
@@ -113,6 +113,10 @@ const fixed: Readonly<Record<string, unknown>> = {
   ...{ '/lr-finds': search.lrFinds, '/lr-finds/pets-1': search.lrFind, '/predict': made.prediction },
 };
 
+const detector: Readonly<Record<string, unknown>> = {
+  ...{ '': detectorEvaluation, '/curves': detectorCurves, '/slices': detectorSlices },
+};
+
 function apiAnswer(path: string, query: Record<string, string>, steps: number): unknown {
   const exact = fixed[path];
   if (exact !== undefined) return exact;
@@ -128,10 +132,10 @@ function apiAnswer(path: string, query: Record<string, string>, steps: number): 
   if (rest === '') return runOf(row, steps);
   if (rest === '/metrics') return metricsOf(Math.min(steps, 1_932), steps);
   if (rest === '/log') return log;
-  if (runId === DETECTOR && rest.startsWith('/evaluation'))
-    return rest === '/evaluation' ? detectorEvaluation : detectorCurves;
+  if (runId === DETECTOR && rest.startsWith('/evaluation')) return detector[rest.slice('/evaluation'.length)] ?? null;
   if (rest === '/evaluation') return made.evaluation;
   if (rest === '/evaluation/curves') return made.curves;
+  if (rest === '/evaluation/slices') return made.slices;
   const cell = made.scoredItems(Number(query['truth'] ?? 0), Number(query['predicted'] ?? 0));
   return rest === '/evaluation/items' ? { items: cell, total: cell.length, cursor: null } : null;
 }

@@ -15,6 +15,7 @@ import type {
   Prediction,
   ScoredItem,
   Session,
+  Slices,
 } from '../../../contracts/web.ts';
 import { asRunId, asSha256 } from '../../../core/ids.ts';
 import { rows } from './made-up-runs.ts';
@@ -107,6 +108,14 @@ export const evaluation: Evaluation = {
   worst: Array.from({ length: 12 }, (_, n) => scored(n, classes[n % 6] ?? '', classes[(n + 3) % 6] ?? '')),
   findings: [{ level: 'warning', code: 'CLASS_CONFUSED', message: 'boxer is taken for pug in 4.1 % of its images' }],
   champion: { version: 3, headline: before, confusion, calibration: { ...calibration, error: 0.044 } },
+};
+
+export const slices: Slices = {
+  ...{ kind: 'paths', by: '(day|dusk|<b>night</b>)', total: 3, unmatched: 12, championVersion: 3 },
+  slices: ['day', 'dusk', '<b>night</b>'].map((slice, i) => ({
+    ...{ slice, images: [912, 448, 28][i] ?? 0, accuracy: 0.96 - i / 20 },
+    ...{ low: 0.94 - i / 12, high: 0.98 - i / 60, champion: 0.93 - i / 30 },
+  })),
 };
 
 const bend = (power: number): [number, number][] =>

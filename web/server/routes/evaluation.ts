@@ -1,4 +1,14 @@
-import { Curves, CurvesQuery, Evaluation, ItemsQuery, ScoredItems } from '../../../contracts/web.ts';
+import {
+  Curves,
+  CurvesQuery,
+  Evaluation,
+  ItemsQuery,
+  ScoredItems,
+  Slices,
+  SlicesQuery,
+} from '../../../contracts/web.ts';
+import { readRunRecord } from '../../../infra/clients/stored-run.ts';
+import type { ObjectStore } from '../../../infra/ports/object-store.ts';
 import type { Context } from '../context.ts';
 import { detectionCurves, detectionView } from '../read/detected-test.ts';
 import { curvesView, evaluationView } from '../read/evaluation.ts';
@@ -7,6 +17,7 @@ import { pageOf } from '../read/paging.ts';
 import { requireRunId } from '../read/run-view.ts';
 import { readScoredTest, scoredItems } from '../read/scored-test.ts';
 import type { ScoredTest } from '../read/scored-test.ts';
+import { attributeSlices, pathSlices } from '../read/slices.ts';
 import { noInput, route } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -58,5 +69,23 @@ export function evaluationRoutes({ backend: { store } }: Context): Route[] {
         return { items: part, ...rest };
       },
     }),
+    slicesRoute(store, testOf),
   ];
 }
+
+const slicesRoute = (store: ObjectStore, testOf: (id: string | undefined) => Promise<ScoredTest>): Route =>
+  route({
+    ...noInput,
+    method: 'GET',
+    path: '/api/runs/:id/evaluation/slices',
+    summary: 'How good it is on parts of the test set, beside the champion.',
+    query: SlicesQuery,
+    answer: Slices,
+    handle: async ({ params, query }) => {
+      const test = await testOf(params['id']);
+      const { detection } = test.evaluation;
+      if (detection) return attributeSlices(test, detection.metrics);
+      const record = query.by === undefined ? await readRunRecord(store, requireRunId(params['id'])) : null;
+      return pathSlices(test, query.by ?? record?.config.promote.gate.noSliceWorse?.by ?? null);
+    },
+  });

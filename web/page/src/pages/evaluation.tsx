@@ -13,6 +13,7 @@ import { CellImages, ScoredPictures } from './evaluation/cell-images.tsx';
 import { ClassCurves } from './evaluation/class-curves.tsx';
 import { ClassTable } from './evaluation/class-table.tsx';
 import { Detector } from './evaluation/detector.tsx';
+import { PathSlices } from './evaluation/slices.tsx';
 
 export function Evaluation() {
   const { runId = '' } = useParams();
@@ -65,6 +66,7 @@ function Parts({ evaluation, path }: { readonly evaluation: ClassEvaluation; rea
       <Card title="Classes" flush>
         <ClassTable rows={perClass} version={champion?.version ?? null} />
       </Card>
+      <PathSlices path={path} />
       <div className="columns">
         <Card
           title="The surest mistakes"

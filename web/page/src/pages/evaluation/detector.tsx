@@ -10,6 +10,7 @@ import type { Picture } from '../../ui/pictures.tsx';
 import { Findings } from '../../ui/rules.tsx';
 import { ClassCurves } from './class-curves.tsx';
 import { DetectedClasses } from './detected-classes.tsx';
+import { AttributeSlices } from './slices.tsx';
 
 /** How good a detector is: precision over classes and sizes, why it is lost, and where. */
 export function Detector({ evaluation, path }: { readonly evaluation: DetectionEvaluation; readonly path: string }) {
@@ -43,6 +44,7 @@ export function Detector({ evaluation, path }: { readonly evaluation: DetectionE
       <Card title="Classes" flush>
         <DetectedClasses rows={perClass} version={champion?.version ?? null} />
       </Card>
+      <AttributeSlices path={path} />
       <Card title="What is taken for what">
         <Confusion classes={withBackground} cells={confusion} chosen={null} />
         <p className="small muted">
