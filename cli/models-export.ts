@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { ExportFormat, ExportPrecision } from '../contracts/export.ts';
 import type { ExportManifest } from '../contracts/export.ts';
@@ -16,13 +17,15 @@ interface ExportOptions {
   readonly precision: ExportPrecision;
   readonly out: string;
   readonly check?: string[];
+  readonly keep: boolean;
 }
 
 const HELP = `
 MODEL is a name (its champion), NAME@VERSION or NAME@ALIAS. Formats: saved-model (TensorFlow and TensorFlow Serving;
 decodes and resizes files itself), tfjs (a graph model for browsers), onnx, safetensors. The export is loaded again and
 compared with the model on its own test pictures; export.json says how far they are apart. A detector's saved-model and onnx
-give the objects after suppression, its tfjs boxes and scores before it; a Faster R-CNN takes one picture at a time.
+give the objects after suppression, its tfjs boxes and scores before it; a Faster R-CNN takes one picture at a time. A copy
+is kept beside the version, for the dashboard's downloads; the next of the same format and precision takes its place.
 
 Examples:
   graft models export digits --format saved-model --out ./digits-saved
@@ -44,13 +47,14 @@ export function exportCommand(): Command {
           .default('float32'),
       )
       .option('--check <paths...>', 'compare on these pictures instead of the test set')
+      .option('--no-keep', 'keep no copy for the dashboard’s downloads')
       .addHelpText('after', HELP),
   );
   return command.action((model: string, options: ExportOptions) => run(model, options, outputOf(command)));
 }
 
 async function run(reference: string, options: ExportOptions, output: Output): Promise<void> {
-  const { format, precision, out, check = null } = options;
+  const { format, precision, out, check = null, keep } = options;
   const manifest = await withStore(async (store) => {
     const version = await resolveModel(store, reference);
     const written = await withScoring(store, async (scoring) => {
@@ -64,8 +68,8 @@ async function run(reference: string, options: ExportOptions, output: Output): P
       }
     });
     // Who may only read the store has the export all the same.
-    await recordExport(store, written).catch((error: unknown) => {
-      output.warn(`WARNING: the model card will not tell of it: ${messageOf(error)}`);
+    await recordExport(store, written, keep ? resolve(out) : null).catch((error: unknown) => {
+      output.warn(`WARNING: neither the model card nor the dashboard will tell of it: ${messageOf(error)}`);
     });
     return written;
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ModelDescription, Sha256Field } from './manifests.ts';
+import { BlobRef, ModelDescription, Sha256Field } from './manifests.ts';
 
 export const ExportFormat = z.enum(['saved-model', 'tfjs', 'onnx', 'safetensors']);
 export type ExportFormat = z.infer<typeof ExportFormat>;
@@ -68,7 +68,7 @@ export const ExportManifest = z.object({
 });
 export type ExportManifest = z.infer<typeof ExportManifest>;
 
-/** `models/<name>/exports/<version>/<format>-<precision>.json`: what the last export of its kind cost, for the model card. */
+/** `models/<name>/exports/<version>/<format>-<precision>.json`: what the last export of its kind cost, and where it is kept. */
 export const ExportRecord = ExportManifest.pick({
   version: true,
   format: true,
@@ -76,5 +76,10 @@ export const ExportRecord = ExportManifest.pick({
   createdAt: true,
   graftVersion: true,
   check: true,
-}).extend({ kind: z.literal('graft.export-record/1'), sizeBytes: z.int().min(0) });
+}).extend({
+  kind: z.literal('graft.export-record/1'),
+  sizeBytes: z.int().min(0),
+  /** Its files as a tar archive; absent where they were not kept, and in what graft wrote before it kept them. */
+  archive: BlobRef.optional(),
+});
 export type ExportRecord = z.infer<typeof ExportRecord>;

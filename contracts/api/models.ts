@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExportCheck, ExportFormat, ExportPrecision } from '../export.ts';
 import { LedgerEntry, ModelVersion } from '../registry.ts';
 import { Moment } from './common.ts';
 import { Headline } from './evaluation.ts';
@@ -38,6 +39,27 @@ export const Model = z.object({
   problems: z.array(z.object({ code: z.string(), where: z.string(), seen: z.string() })),
 });
 export type Model = z.infer<typeof Model>;
+
+/** GET /api/models/:name/versions/:version/exports: the last of each format and precision, by these. */
+export const ModelExports = z.object({
+  exports: z.array(
+    z.object({
+      format: ExportFormat,
+      precision: ExportPrecision,
+      createdAt: Moment,
+      /** Of its files together. */
+      sizeBytes: z.int(),
+      /** Largest difference of a probability from the model's, on `images` pictures. */
+      maxDifference: z.number(),
+      images: z.int(),
+      /** Shares of labelled test pictures that are right; null where no labels were known. */
+      accuracy: ExportCheck.shape.accuracy,
+      /** The archive at …/exports/<file>, with its size; null where it was not kept. */
+      download: z.object({ file: z.string(), sizeBytes: z.int() }).nullable(),
+    }),
+  ),
+});
+export type ModelExports = z.infer<typeof ModelExports>;
 
 /** GET /api/models/:name/diff */
 export const ModelDiffQuery = z.object({

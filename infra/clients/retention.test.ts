@@ -66,6 +66,12 @@ const collectTwice = async () => {
 const weightsThere = (version: number): boolean =>
   store.keys().includes(`stages/train/${stageKey('train', 1, { version })}/${hashOf(`${version}`)}`);
 
+it('takes the kept exports of a version along when it is retired, and no other’s', async () => {
+  for (const version of [4, 5]) await store.put(`models/pets/archives/${version}/onnx-int8-0.tar`, bytes('archive'));
+  await retireNow(4);
+  expect(store.keys().filter((key) => key.includes('/archives/'))).toEqual(['models/pets/archives/5/onnx-int8-0.tar']);
+});
+
 it('retires what neither an alias, nor a rollback, nor a tag needs', async () => {
   expect(await free()).toEqual([1, 4, 5]);
   expect(await free({ ...everything, keepNewest: 1 })).toEqual([1, 4]);

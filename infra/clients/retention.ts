@@ -3,6 +3,7 @@ import { inputError } from '../../core/errors.ts';
 import { judgeRetention } from '../../core/promotion/retention.ts';
 import type { RetentionRules } from '../../core/promotion/retention.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { dropArchives } from './exports.ts';
 import { entriesOf, readLedger } from './ledger.ts';
 import type { RegisteredModel } from './registry.ts';
 import { readRetired, readTags, retiredKey } from './version-notes.ts';
@@ -37,10 +38,12 @@ export async function planRetention(
   }));
 }
 
-/** Lets go of a version's weights: from now on no alias takes it, and the next `graft cache gc` may mark them. */
+/** Lets go of a version's weights and kept exports: no alias takes it any more, and the next `graft cache gc` may mark them. */
 export async function retire(store: ObjectStore, name: string, record: Omit<RetiredVersion, 'kind'>): Promise<void> {
   const body = new TextEncoder().encode(JSON.stringify({ kind: 'graft.retired-version/1', ...record }));
   await store.putIfAbsent(retiredKey(name, record.version), body, { contentType: 'application/json' });
+  // They can be made anew for as long as the weights are there.
+  await dropArchives(store, name, record.version);
 }
 
 /** Takes a retirement back. NOT_RETIRED and WEIGHTS_GONE (input). */

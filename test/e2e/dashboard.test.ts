@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execa } from 'execa';
+import * as tar from 'tar';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunReport } from '../../contracts/run.ts';
@@ -123,6 +124,24 @@ test('slices are named by an expression over the paths; one that is none is refu
   await ask('(');
   await page.getByText('Unterminated group').waitFor();
   await page.close();
+});
+
+test('an export that was made here is taken away from the page of its model', async () => {
+  const { page } = watched;
+  const out = join(dir, 'shapes-tensors');
+  const made = await cli.json<{ files: { path: string; sizeBytes: number }[] }>(
+    ...['models', 'export', 'shapes@1', '--format', 'safetensors', '--out', out],
+  );
+  await visit(page, `${origin}/models/shapes`);
+  const link = page.getByRole('link', { name: /^safetensors-float32\.tar, / });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  expect(download.suggestedFilename()).toBe('shapes-1-safetensors-float32.tar');
+  const members = new Map<string, number>();
+  await tar.list({ file: await download.path(), onReadEntry: ({ path, size }) => void members.set(path, size) });
+  const named = made.files.map(({ path, sizeBytes }) => [`shapes-1-safetensors-float32/${path}`, sizeBytes] as const);
+  for (const [path, size] of named) expect(members.get(path)).toBe(size);
+  expect(members.size).toBe(named.length + 1);
+  expect(await seriousFindings(page)).toEqual([]);
 });
 
 test('an image is tried', async () => {

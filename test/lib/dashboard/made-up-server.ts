@@ -108,6 +108,7 @@ const fixed: Readonly<Record<string, unknown>> = {
     '/models': made.models,
     '/models/pets': made.model,
     '/models/pets/diff': made.modelDiff,
+    '/models/pets/versions/4/exports': made.modelExports,
   },
   ...{ '/schedules': search.schedules, '/sweeps': search.sweeps, '/sweeps/pets-sweep': search.sweep },
   ...{ '/lr-finds': search.lrFinds, '/lr-finds/pets-1': search.lrFind, '/predict': made.prediction },

@@ -10,6 +10,7 @@ import type {
   Health,
   Model,
   ModelDiff,
+  ModelExports,
   Models,
   Overview,
   Prediction,
@@ -234,6 +235,19 @@ export const model: Model = {
       weightsSha256: sha(23),
       by: seq === 2 ? 'hand' : 'gate',
     },
+  })),
+};
+export const modelExports: ModelExports = {
+  exports: (['onnx', 'saved-model', 'tfjs'] as const).map((format, i) => ({
+    ...{
+      format,
+      precision: i === 0 ? 'int8' : 'float32',
+      createdAt: at(90 * (i + 1)),
+      sizeBytes: 3_600_000 * (1 + 3 * i),
+    },
+    ...{ maxDifference: i === 0 ? 0.021 : 3e-7, images: 1_400 },
+    accuracy: i === 2 ? null : { images: 1_400, original: 0.941, exported: 0.941 - (i === 0 ? 0.002 : 0) },
+    download: i === 1 ? null : { file: `${format}-float32.tar`, sizeBytes: 3_700_000 * (1 + 3 * i) },
   })),
 };
 export const modelDiff: ModelDiff = {

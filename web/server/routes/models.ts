@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { ModelVersion } from '../../../contracts/registry.ts';
-import { Model, ModelDiff, ModelDiffQuery, Models, Moved, PromoteBody, RollbackBody } from '../../../contracts/web.ts';
+import {
+  Model,
+  ModelDiff,
+  ModelDiffQuery,
+  ModelExports,
+  Models,
+  Moved,
+  PromoteBody,
+  RollbackBody,
+} from '../../../contracts/web.ts';
 import type { ModelVersionView } from '../../../contracts/web.ts';
 import type { AliasChangeInput } from '../../../contracts/alias-change.ts';
 import type { Json } from '../../../core/canonical-json.ts';
@@ -15,6 +24,8 @@ import { readJson } from '../../../infra/clients/read-json.ts';
 import { ModelAliases } from '../../../contracts/registry.ts';
 import type { Context } from '../context.ts';
 import { headlineOf } from '../read/evaluation.ts';
+import { modelExports } from '../read/model-exports.ts';
+import { requireVersion } from '../read/require-version.ts';
 import { noInput, route } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -63,6 +74,17 @@ export function modelRoutes(context: Context): Route[] {
       handle: async ({ params: { name = '' }, query }) => {
         const model = await readModel(store, name);
         return diff(versionOf(model, query.from), versionOf(model, query.to));
+      },
+    }),
+    route({
+      ...noInput,
+      method: 'GET',
+      path: '/api/models/:name/versions/:version/exports',
+      summary: 'What was exported of a version, and what that cost.',
+      answer: ModelExports,
+      handle: async ({ params }) => {
+        const { name, version } = await requireVersion(store, params);
+        return modelExports(store, name, version);
       },
     }),
     ...moves(context),

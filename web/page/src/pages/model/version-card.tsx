@@ -4,6 +4,7 @@ import type { ModelVersionView } from '../../../../../contracts/web.ts';
 import { Lineage } from '../../charts/lineage.tsx';
 import { bytes, count, figure, percent, shortHash } from '../../lib/format.ts';
 import { Card, Facts } from '../../ui/parts.tsx';
+import { Exports } from './exports.tsx';
 
 /** What a version is, what it came from, and how to take it away. */
 export function VersionCard({ model, version }: { readonly model: string; readonly version: ModelVersionView }) {
@@ -45,7 +46,6 @@ export function VersionCard({ model, version }: { readonly model: string; readon
                   confusion, curves, mistakes
                 </Link>,
               ],
-              ['Elsewhere', <code key="export">{`graft models export ${model}@${String(version.version)}`}</code>],
             ]}
           />
         </div>
@@ -53,6 +53,7 @@ export function VersionCard({ model, version }: { readonly model: string; readon
           <h3>Where it comes from</h3>
           <VersionLineage model={model} version={version} />
         </div>
+        <Exports model={model} version={version.version} isDetector={description.detector !== undefined} />
       </div>
     </Card>
   );
