@@ -1,5 +1,6 @@
 /** What goes over the wire below /api, in one place: contracts/api/*.ts has a file a page of the dashboard. */
 export * from './api/approvals.ts';
+export * from './api/augmentation.ts';
 export * from './api/cache.ts';
 export * from './api/common.ts';
 export * from './api/datasets.ts';

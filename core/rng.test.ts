@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { permutation, philox, purposeWord, stream } from './rng.ts';
+import { permutation, permutationInverse, philox, purposeWord, stream } from './rng.ts';
 
 const hex = (words: readonly number[]): string => words.map((word) => word.toString(16).padStart(8, '0')).join(' ');
 const ALL = 0xffffffff;
@@ -74,6 +74,14 @@ describe('draws', () => {
     expect(Math.abs(variance - 1)).toBeLessThan(0.04);
     const within = values.filter((value) => Math.abs(value) < 1.96).length / values.length;
     expect(Math.abs(within - 0.95)).toBeLessThan(0.01);
+  });
+});
+
+describe('the inverse of a permutation', () => {
+  it.each([1, 2, 3, 10, 64, 1000, 4097])('finds every position among %d', (size) => {
+    const [at, back] = [permutation(size, 5, 'shuffle', 2), permutationInverse(size, 5, 'shuffle', 2)];
+    for (let position = 0; position < size; position++) expect(back(at(position))).toBe(position);
+    expect(() => back(size)).toThrow('outside');
   });
 });
 

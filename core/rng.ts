@@ -77,29 +77,48 @@ export function stream(seed: number, purpose: string): RandomStream {
   };
 }
 
+const ROUNDS = 6;
+
 /**
  * A keyed permutation of 0 … size−1 in O(1) memory: a balanced Feistel network over the next even power of two with
  * Philox as its round function, walked until it lands inside (Black and Rogaway, "Ciphers with Arbitrary Finite
  * Domains", CT-RSA 2002, cycle-walking). `position` → `index`; fewer than four walks on average.
  */
 export function permutation(size: number, seed: number, purpose: string, epoch: number): (position: number) => number {
-  if (!Number.isInteger(size) || size < 1 || size > 2 ** 40) throw new Error(`permutation of ${size} items`);
-  const halfBits = Math.max(1, Math.ceil(Math.log2(size) / 2));
-  const half = 2 ** halfBits;
-  const { words } = stream(seed, purpose);
-  const encrypt = (value: number): number => {
+  const { half, maskOf } = network(size, seed, purpose, epoch);
+  return walking(size, (value) => {
     let left = Math.floor(value / half);
     let right = value % half;
-    for (let round = 0; round < 6; round++) {
-      const mask = words(epoch, right, round + 1)[0] % half;
-      [left, right] = [right, (left ^ mask) >>> 0];
-    }
+    for (let round = 1; round <= ROUNDS; round++) [left, right] = [right, (left ^ maskOf(right, round)) >>> 0];
     return left * half + right;
-  };
-  return (position) => {
-    if (!(position >= 0 && position < size)) throw new Error(`position ${position} outside 0…${size - 1}`);
-    let value = encrypt(position);
-    while (value >= size) value = encrypt(value);
+  });
+}
+
+/** The other way round: `index` → `position`. */
+export function permutationInverse(
+  ...[size, seed, purpose, epoch]: Parameters<typeof permutation>
+): (index: number) => number {
+  const { half, maskOf } = network(size, seed, purpose, epoch);
+  return walking(size, (value) => {
+    let left = Math.floor(value / half);
+    let right = value % half;
+    for (let round = ROUNDS; round >= 1; round--) [left, right] = [(right ^ maskOf(left, round)) >>> 0, left];
+    return left * half + right;
+  });
+}
+
+function network(size: number, seed: number, purpose: string, epoch: number) {
+  if (!Number.isInteger(size) || size < 1 || size > 2 ** 40) throw new Error(`permutation of ${size} items`);
+  const half = 2 ** Math.max(1, Math.ceil(Math.log2(size) / 2));
+  const { words } = stream(seed, purpose);
+  return { half, maskOf: (side: number, round: number): number => words(epoch, side, round)[0] % half };
+}
+
+function walking(size: number, step: (value: number) => number): (from: number) => number {
+  return (from) => {
+    if (!(from >= 0 && from < size)) throw new Error(`position ${from} outside 0…${size - 1}`);
+    let value = step(from);
+    while (value >= size) value = step(value);
     return value;
   };
 }

@@ -3,7 +3,15 @@ import { Command, InvalidArgumentError } from 'commander';
 import sharp from 'sharp';
 import { augmented } from '../../core/augment/show.ts';
 import type { AugmentSettings } from '../../core/augment/settings.ts';
+import type { Box } from '../../core/dataset/annotations.ts';
+import { framedBoxes } from '../../core/dataset/framed-boxes.ts';
+import type { BoxedPicture } from '../../core/dataset/framed-boxes.ts';
 import { boxInFrame, placementOf } from '../../core/dataset/framing.ts';
+import type { Framing } from '../../core/dataset/framing.ts';
+import { augmentObjects } from '../../core/detection/augment.ts';
+import { boxCount, sidesAt } from '../../core/detection/boxes.ts';
+import { learnable, rowObjects } from '../../core/detection/row-objects.ts';
+import type { Objects } from '../../core/detection/targets.ts';
 import { stream } from '../../core/rng.ts';
 import type { RenderSpec } from '../../infra/ports/image-decoder.ts';
 import { unwrap } from '../../core/result.ts';
@@ -18,8 +26,8 @@ import { plural } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
 
 const HELP = `
-Pictures as the network gets them, with their boxes, and beside each some draws of graft.yaml's augmentations (geometry,
-blur, colour, erasing; noise and mixing are not drawn).
+Pictures as the network gets them, with their boxes, and beside each some draws of graft.yaml's augmentations, boxes moved with
+them (what mixes pictures of a batch, mixup and cutmix, is not drawn: the dashboard's Data page shows it of a training).
 
 Examples:
   graft data preview graft.yaml
@@ -108,19 +116,41 @@ async function tileOf(
   if (rendered) unwrap(rendered);
   const placement = placementOf(frame, picture.width, picture.height);
   const boxes = (annotations.boxes ?? []).map((box) => boxInFrame(box, placement));
+  const objects = annotations.boxes && framedObjects({ ...picture, boxes: annotations.boxes }, frame);
   const versions =
     augment === null
       ? []
-      : Array.from({ length: draws }, (_, epoch) =>
-          augmented(pixels, spec, augment.settings, { seed: augment.seed, epoch, index: row }),
-        );
+      : Array.from({ length: draws }, (_, epoch) => {
+          const address = { seed: augment.seed, epoch, index: row };
+          if (!objects) return { pixels: augmented(pixels, spec, augment.settings, address), boxes: [] };
+          const moved = augmentObjects(objects.learnt, augment.settings, address, frame);
+          const drawn = augmented(pixels, spec, augment.settings, address, moved.transform);
+          return { pixels: drawn, boxes: boxesOf(moved.objects, objects.labels, frame) };
+        });
   return {
     path: entry.path,
     label: entry.label,
     ...{ width: spec.widthPx, height: spec.heightPx, boxes },
     picture: await pngUrl(pixels, spec),
-    draws: await Promise.all(versions.map((version) => pngUrl(version, spec))),
+    draws: await Promise.all(
+      versions.map(async ({ pixels: drawn, boxes: moved }) => ({ picture: await pngUrl(drawn, spec), boxes: moved })),
+    ),
   };
+}
+
+/** What a detector would learn of a picture, as its prepared shard has it. */
+function framedObjects(picture: BoxedPicture, frame: Framing): { learnt: Objects; labels: string[] } {
+  const labels = [...new Set(picture.boxes.map(({ label }) => label))];
+  const [all] = rowObjects(framedBoxes([picture], new Map(labels.map((label, index) => [label, index])), frame));
+  return { learnt: all ? learnable(all) : { boxes: new Float64Array(), labels: [] }, labels };
+}
+
+function boxesOf({ boxes, labels }: Objects, names: readonly string[], { heightPx, widthPx }: Framing): Box[] {
+  return Array.from({ length: boxCount(boxes) }, (_, index) => {
+    const [top, left, bottom, right] = sidesAt(boxes, index);
+    const sides = { xMin: left * widthPx, yMin: top * heightPx, xMax: right * widthPx, yMax: bottom * heightPx };
+    return { label: names[labels[index] ?? -1] ?? '', ...sides };
+  });
 }
 
 async function pngUrl(pixels: Uint8Array, { widthPx, heightPx }: RenderSpec): Promise<string> {

@@ -9,9 +9,9 @@ export interface Tile {
   readonly height: number;
   /** In pixels of the tile. */
   readonly boxes: readonly Box[];
-  /** `data:` URLs. */
+  /** A `data:` URL. */
   readonly picture: string;
-  readonly draws: readonly string[];
+  readonly draws: readonly { readonly picture: string; readonly boxes: readonly Box[] }[];
 }
 
 const STYLE = `body{font:13px/1.4 system-ui,sans-serif;margin:1rem;color:#222}figure{display:inline-block;margin:.4rem;vertical-align:top}
@@ -30,14 +30,18 @@ export function contactSheet(name: string, tiles: readonly Tile[]): string {
 function figureOf({ path, label, width, height, boxes, picture, draws }: Tile): string {
   const zoom = Math.max(1, Math.ceil(LEAST_PX / Math.max(width, height)));
   const size = `width="${zoom * width}" height="${zoom * height}"`;
+  const shown = (url: string, drawn: readonly Box[]): string =>
+    `<svg ${size} viewBox="0 0 ${width} ${height}"><image href="${url}" width="${width}" height="${height}"/>${shapesOf(drawn)}</svg>`;
+  const others = draws.map((draw) => shown(draw.picture, draw.boxes)).join('');
+  const caption = label === '' ? escapeHtml(path) : `<b>${escapeHtml(label)}</b> ${escapeHtml(path)}`;
+  return `<figure>${shown(picture, boxes)}${others}<figcaption>${caption}</figcaption></figure>`;
+}
+
+function shapesOf(boxes: readonly Box[]): string {
   const shapes = boxes.map(({ xMin, yMin, xMax, yMax, label: text }) => {
     const place = `x="${xMin.toFixed(2)}" y="${yMin.toFixed(2)}"`;
     const rect = `<rect ${place} width="${(xMax - xMin).toFixed(2)}" height="${(yMax - yMin).toFixed(2)}"/>`;
     return `${rect}<text ${place}>${escapeHtml(text)}</text>`;
   });
-  const image = `<image href="${picture}" width="${width}" height="${height}"/>`;
-  const shown = `<svg ${size} viewBox="0 0 ${width} ${height}">${image}${shapes.join('')}</svg>`;
-  const others = draws.map((url) => `<img alt="" ${size} src="${url}">`).join('');
-  const caption = label === '' ? escapeHtml(path) : `<b>${escapeHtml(label)}</b> ${escapeHtml(path)}`;
-  return `<figure>${shown}${others}<figcaption>${caption}</figcaption></figure>`;
+  return shapes.join('');
 }

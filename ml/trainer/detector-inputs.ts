@@ -2,10 +2,11 @@ import type { LocalSide, TrainJob } from '../../contracts/ml-protocol.ts';
 import { isAugmenting } from '../../core/augment/settings.ts';
 import type { AugmentSettings } from '../../core/augment/settings.ts';
 import { augmentationInputs } from '../../core/augment/inputs.ts';
-import { CROWD } from '../../core/dataset/framed-boxes.ts';
 import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
 import { augmentObjects } from '../../core/detection/augment.ts';
 import type { AugmentedObjects } from '../../core/detection/augment.ts';
+import { learnable, rowObjects } from '../../core/detection/row-objects.ts';
+import type { RowObjects } from '../../core/detection/row-objects.ts';
 import type { Objects } from '../../core/detection/targets.ts';
 import { inputError } from '../../core/errors.ts';
 import type { Detector } from '../detectors/detector.ts';
@@ -15,12 +16,6 @@ import type { DetectorBatch } from './detector-learner.ts';
 import type { Inputs, Source } from './inputs.ts';
 import { openSamples } from './samples.ts';
 import type { SampleReader } from './samples.ts';
-
-/** The objects of a row as they were prepared: all of them, with what evaluation must know. */
-export interface RowObjects extends Objects {
-  /** Of each: 1 a crowd or a group, 2 difficult. */
-  readonly flags: Int32Array;
-}
 
 export interface DetectorSource extends Source<DetectorBatch> {
   readonly objects: readonly RowObjects[];
@@ -39,27 +34,12 @@ export async function readObjects(side: LocalSide): Promise<RowObjects[]> {
       const boxes = asFloat32({ dtype: 'F32', shape: [], data: await whole('boxes') });
       const labels = asInt32({ dtype: 'I32', shape: [], data: await whole('boxLabels') });
       const flags = asInt32({ dtype: 'I32', shape: [], data: await whole('boxFlags') });
-      let at = 0;
-      for (const boxesHere of counts) {
-        const end = at + boxesHere;
-        const own = { boxes: Float64Array.from(boxes.subarray(at * 4, end * 4)), labels: labels.slice(at, end) };
-        rows.push({ ...own, flags: flags.slice(at, end) });
-        at = end;
-      }
+      rows.push(...rowObjects({ counts, boxes, labels, flags }));
     } finally {
       await file.close();
     }
   }
   return rows;
-}
-
-/** What is learnt: a crowd is no object that a box could be right for. */
-function learnable({ boxes, labels, flags }: RowObjects): Objects {
-  const kept = [...flags.keys()].filter((index) => ((flags[index] ?? 0) & CROWD) === 0);
-  return {
-    boxes: Float64Array.from(kept.flatMap((index) => [...boxes.subarray(index * 4, index * 4 + 4)])),
-    labels: kept.map((index) => labels[index] ?? 0),
-  };
 }
 
 export type DetectorInputs = Inputs<DetectorBatch> & {

@@ -28,7 +28,7 @@ const cli = graftCli(join(dir, 'state'), dir);
 const images = join(dir, 'images');
 const view = { width: 1440, scheme: 'light' } as const;
 const pipeline = (seed: number, epochs: number, promote: string): string =>
-  `name: shapes\ndataset: { source: ./images }\nmodel: { backbone: tiny-cnn, weights: random, strategy: scratch }\n` +
+  `name: shapes\ndataset: { source: ./images }\naugment: { flipHorizontal: 0.5 }\nmodel: { backbone: tiny-cnn, weights: random, strategy: scratch }\n` +
   `train: { epochs: ${String(epochs)}, seed: ${String(seed)}, checkpoint: { everySteps: 10 } }\n` +
   `promote: { gate: { betterThanChampion: null, noClassWorse: null, noWorseThanChampion: { accuracy: 1 } }, ${promote} }\n`;
 
@@ -72,6 +72,7 @@ test('every page shows the real run: no complaint, nothing serious for axe', asy
     [`/runs/${first.runId}/evaluation`, 'The surest mistakes'],
     ['/data', 'shapes'],
     [`/data/shapes/${dataset}`, '60 of 120 images'],
+    [`/data/shapes/${dataset}?tab=augmentations`, 'On: flipHorizontal'],
     [`/data/shapes/${dataset}?tab=balance`, 'Images of each class'],
     ['/sweeps', 'No sweep has been started yet'],
     ['/models', 'champion → 1'],
@@ -142,6 +143,18 @@ test('an export that was made here is taken away from the page of its model', as
   for (const [path, size] of named) expect(members.get(path)).toBe(size);
   expect(members.size).toBe(named.length + 1);
   expect(await seriousFindings(page)).toEqual([]);
+});
+
+test('training pictures are shown as the training drew them', async () => {
+  const { page } = watched;
+  await visit(page, `${origin}/data/shapes/${first.dataset?.version ?? ''}?tab=augmentations`);
+  const shown = page
+    .getByRole('list', { name: 'Training pictures' })
+    .getByRole('img', { name: /: epoch 2$/ })
+    .first();
+  await shown.scrollIntoViewIfNeeded();
+  const width = `document.querySelector('[aria-label="Training pictures"] img[alt$="epoch 2"]').naturalWidth`;
+  await expect.poll(() => page.evaluate<number>(width), { timeout: 30_000 }).toBe(32);
 });
 
 test('an image is tried', async () => {

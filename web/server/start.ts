@@ -12,6 +12,7 @@ import { OidcSignIn } from './oidc.ts';
 import type { OidcOptions } from './oidc.ts';
 import { createPredictor } from './predictor.ts';
 import { RunIndex } from './read/run-index.ts';
+import { createTrainingSheet } from './read/training-pictures.ts';
 
 export interface DashboardOptions {
   readonly connections: Connections;
@@ -45,7 +46,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   const hosts = new Set<string>();
   const predictor = createPredictor(backend.store);
   const app = await createApp({
-    context: { backend, nowMs, index: new RunIndex({ scan, nowMs }) },
+    context: { backend, nowMs, index: new RunIndex({ scan, nowMs }), sheet: createTrainingSheet(backend.store) },
     auth: new Auth({ ...{ token, proxy, oidc, nowMs }, owner: requester(), cookieName: `graft-${options.port}` }),
     oidc: oidc && new OidcSignIn(oidc, { secret: token, nowMs }),
     ...{ hosts, secure, log, predictor, dist: options.dist ?? pageDist },

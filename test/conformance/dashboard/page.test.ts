@@ -30,6 +30,7 @@ const pages: Readonly<Record<string, string>> = {
   'evaluation-detector': `/runs/${DETECTOR}/evaluation`,
   data: '/data',
   dataset: '/data/pets',
+  'dataset-augmentations': '/data/pets?tab=augmentations',
   'dataset-balance': '/data/pets?tab=balance',
   'dataset-quarantine': '/data/pets?tab=quarantine',
   'dataset-duplicates': '/data/pets?tab=duplicates',

@@ -79,8 +79,8 @@ async function answer(
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
   if (state.signedOut && url.pathname.startsWith('/api/')) {
     response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(expired));
-  } else if (url.pathname.startsWith('/api/images/')) {
-    const png = await picture(url.pathname);
+  } else if (/^\/api\/(images\/|runs\/[^/]+\/training-pictures\/)/.test(url.pathname)) {
+    const png = await picture(url.pathname + url.search);
     response.writeHead(200, { 'content-type': 'image/png' }).end(png);
   } else if (url.pathname.endsWith('/stream')) {
     stream(request, response, url.pathname, steps);
@@ -124,6 +124,7 @@ function apiAnswer(path: string, query: Record<string, string>, steps: number): 
   if (path === '/runs') return runsPage(query);
   if (path.startsWith('/cache/')) return search.cache;
   if (path.startsWith('/datasets/')) {
+    if (path.endsWith('/trainings')) return made.trainings;
     if (path.endsWith('/items')) return made.items(query['search'] ?? '');
     return path.endsWith('/diff') ? made.diff : made.dataset;
   }
@@ -137,6 +138,7 @@ function apiAnswer(path: string, query: Record<string, string>, steps: number): 
   if (rest === '/evaluation') return made.evaluation;
   if (rest === '/evaluation/curves') return made.curves;
   if (rest === '/evaluation/slices') return made.slices;
+  if (rest === '/training-pictures') return made.trainingPictures;
   const cell = made.scoredItems(Number(query['truth'] ?? 0), Number(query['predicted'] ?? 0));
   return rest === '/evaluation/items' ? { items: cell, total: cell.length, cursor: null } : null;
 }

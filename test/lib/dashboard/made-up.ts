@@ -17,6 +17,8 @@ import type {
   ScoredItem,
   Session,
   Slices,
+  TrainingPictures,
+  Trainings,
 } from '../../../contracts/web.ts';
 import { asRunId, asSha256 } from '../../../core/ids.ts';
 import { rows } from './made-up-runs.ts';
@@ -185,6 +187,23 @@ export const items = (search: string): DatasetItems => ({
   })),
   ...{ total: 7_349, cursor: null },
 });
+export const trainings: Trainings = {
+  trainings: [4, 3].map((version) => ({
+    ...{ runId: `pets-20261126-101500-000${String(version)}`, model: 'pets', version, createdAt: at(version) },
+  })),
+};
+const framed = (shift: number) => [{ label: 'head', x: 0.2 + shift, y: 0.25, width: 0.4, height: 0.45 }];
+export const trainingPictures: TrainingPictures = {
+  ...{ epochs: 12, on: ['flipHorizontal', 'crop', 'mixup'], seed: 1, total: 5_144, cursor: '12' },
+  items: Array.from({ length: 12 }, (_, row) => ({
+    ...{ row, path: `${classes[row % 7] ?? ''}/${String(row).padStart(4, '0')}.jpg`, label: classes[row % 7] ?? '' },
+    boxes: row % 3 === 0 ? framed(0) : [],
+    draws: [1, 2, 3].map((epoch) => ({
+      ...{ epoch, boxes: row % 3 === 0 && epoch < 3 ? framed(epoch / 10) : [] },
+      mixed: epoch === 2 ? { path: 'pug/0091.jpg', label: classes[6] ?? '', ownShare: 0.72 } : null,
+    })),
+  })),
+};
 const none = { total: 0, paths: [] };
 export const diff: DatasetDiffView = {
   ...{ from: hash(6), to: hash(7), same: 7_300, removed: none, moved: none, changed: none },

@@ -10,6 +10,7 @@ import { runRoutes } from './runs.ts';
 import { scheduleRoutes } from './schedules.ts';
 import { sessionRoutes } from './session.ts';
 import { sweepRoutes } from './sweeps.ts';
+import { trainingPictureRoutes } from './training-pictures.ts';
 
 /** Every request of the API that is answered with JSON. */
 export function apiRoutes(context: Context): Route[] {
@@ -20,6 +21,7 @@ export function apiRoutes(context: Context): Route[] {
     ...evaluationRoutes(context),
     ...approvalRoutes(context),
     ...datasetRoutes(context),
+    ...trainingPictureRoutes(context),
     ...sweepRoutes(context),
     ...modelRoutes(context),
     ...scheduleRoutes(context),

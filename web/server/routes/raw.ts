@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { inputError, messageOf } from '../../../core/errors.ts';
 import { isSha256 } from '../../../core/ids.ts';
 import { sniff } from '../../../infra/images/formats/sniff.ts';
@@ -8,6 +8,8 @@ import { followRun } from '../read/follow-run.ts';
 import { followSweep } from '../read/follow-sweep.ts';
 import { requireRunId } from '../read/run-view.ts';
 import { addDownloads } from './downloads.ts';
+import { addTrainingPictures } from './training-pictures.ts';
+import { lockDown } from '../lock-down.ts';
 import { openEventStream, readerGone } from '../streams.ts';
 
 /** Streams that may be open at once: each asks Temporal twice a second. */
@@ -19,6 +21,7 @@ export function addRawRoutes(api: FastifyInstance, context: Context, userOf: (re
   addImages(api, context);
   addReport(api, context);
   addDownloads(api, context);
+  addTrainingPictures(api, context);
 }
 
 type Follow = (id: string, signal: AbortSignal) => AsyncGenerator<{ readonly kind: string }>;
@@ -61,8 +64,6 @@ function addStreams(api: FastifyInstance, context: Context, userOf: (request: Fa
 const MAX_IMAGE_BYTES = 64 * 2 ** 20;
 /** What a browser shows by itself; anything else is a download. */
 const SHOWN = new Set(['jpeg', 'png', 'gif', 'webp']);
-/** Whatever a data set holds, it runs nothing, loads nothing and is no page of this origin. */
-const LOCKED = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
 /** A picture of a data set, by the hash of its bytes: what it is served as is what its first bytes say, not its name. */
 function addImages(api: FastifyInstance, { backend: { store } }: Context): void {
@@ -92,10 +93,6 @@ function imageNotFound(text: string) {
     'the hash of a picture',
     'reload the page',
   );
-}
-
-export function lockDown(reply: FastifyReply): void {
-  void reply.header('content-security-policy', LOCKED).header('x-content-type-options', 'nosniff');
 }
 
 /** The run's own report: one file that needs nothing, in a sandbox all the same. */

@@ -14,6 +14,7 @@ import { allowedHosts } from '../guards.ts';
 import { OidcSignIn } from '../oidc.ts';
 import type { OidcOptions } from '../oidc.ts';
 import { RunIndex } from '../read/run-index.ts';
+import { createTrainingSheet } from '../read/training-pictures.ts';
 
 export const TOKEN = 'T'.repeat(43);
 export const HOST = '127.0.0.1:4000';
@@ -54,6 +55,7 @@ export async function testDashboard(
     context: {
       backend,
       nowMs,
+      sheet: createTrainingSheet(backend.store),
       index: new RunIndex({ scan: () => (options.runs ? Promise.resolve(options.runs) : away()), nowMs }),
     },
     auth: new Auth({

@@ -4,6 +4,7 @@ import { bytes, count, shortHash } from '../lib/format.ts';
 import { useApi } from '../lib/queries.ts';
 import { Answered, Card, Empty, PageHead, Stats } from '../ui/parts.tsx';
 import { Findings } from '../ui/rules.tsx';
+import { Augmentations } from './data/augmentations.tsx';
 import { Balance } from './data/balance.tsx';
 import { ContactSheet } from './data/contact-sheet.tsx';
 import { Changes } from './data/changes.tsx';
@@ -11,6 +12,7 @@ import { Duplicates, Quarantine } from './data/problems.tsx';
 
 const tabs = [
   ['images', 'Images'],
+  ['augmentations', 'Augmentations'],
   ['balance', 'Balance and sizes'],
   ['quarantine', 'Quarantine'],
   ['duplicates', 'Duplicates'],
@@ -90,6 +92,7 @@ function Parts({ dataset, path, versions }: PartsProps) {
         ))}
       </nav>
       {tab === 'images' ? <ContactSheet path={path} classes={perClass.map(({ label }) => label)} /> : null}
+      {tab === 'augmentations' ? <Augmentations path={path} /> : null}
       {tab === 'balance' ? <Balance dataset={dataset} /> : null}
       {tab === 'quarantine' ? <Quarantine dataset={dataset} /> : null}
       {tab === 'duplicates' ? <Duplicates dataset={dataset} path={path} /> : null}
