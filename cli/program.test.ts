@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { inputError, transientError, GraftError } from '../core/errors.ts';
+import { commandName } from './lib/command-name.ts';
 import { outputOf, withCommonOptions } from './output.ts';
 import { run } from './program.ts';
 import type { CommandEntry } from './program.ts';
@@ -49,6 +50,20 @@ describe('run', () => {
     expect(await run(['--help'], [good])).toBe(0);
     expect(loaded).toEqual([]);
     expect(seen.stdout).toContain('does models');
+  });
+
+  it('names the command that runs, without its arguments: spans are called so', async () => {
+    const names: string[] = [];
+    const parent = (): CommandEntry => ({
+      ...{ name: 'runs', summary: '' },
+      load: () => {
+        const child = new Command('resume').argument('<run>').action(() => void names.push(commandName()));
+        return Promise.resolve(new Command('runs').addCommand(child));
+      },
+    });
+    await run(['runs', 'resume', 'secret-1'], [parent()]);
+    await run(['models'], [entry('models', () => void names.push(commandName()))]);
+    expect(names).toEqual(['graft runs resume', 'graft models']);
   });
 
   it('prints exactly one JSON document on stdout with --json, and none without', async () => {

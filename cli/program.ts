@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { formatError } from '../core/errors.ts';
+import { nameCommand } from './lib/command-name.ts';
 import { describeError, exitCodeOf } from './output.ts';
 
 /** One line a command. `load` runs for the command that was asked for and no other: nothing heavy loads for the rest. */
@@ -40,6 +41,9 @@ async function buildProgram(argv: readonly string[], entries: readonly CommandEn
   }
   // Bare `graft` is a person looking around: help, not a complaint.
   if (argv.length === 0) program.action(() => program.outputHelp());
+  program.hook('preAction', (_program, action) => {
+    nameCommand(pathOf(action));
+  });
   complainOurWay(program);
   return program;
 }

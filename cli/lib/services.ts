@@ -1,13 +1,15 @@
 import { GraftError, inputError } from '../../core/errors.ts';
-import { connections } from '../../infra/config.ts';
+import { connections, settings } from '../../infra/config.ts';
 import type { Connections, S3Connection, TemporalConnection } from '../../infra/config.ts';
 import { ensureServices } from '../../infra/embedded/up.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { createS3ObjectStore } from '../../infra/s3/s3-object-store.ts';
 import { connectTemporal } from '../../infra/temporal/connect.ts';
-import type { TemporalClient } from '../../infra/temporal/connect.ts';
+import type { ConnectOptions, TemporalClient } from '../../infra/temporal/connect.ts';
 import { temporalFault } from '../../infra/temporal/faults.ts';
+import { graftVersion } from '../../infra/version.ts';
 import type { Output } from '../output.ts';
+import { commandName } from './command-name.ts';
 import { provisionView } from './provision-view.ts';
 import { createRunsClient } from '../../infra/clients/runs-client.ts';
 import type { RunsClient } from '../../infra/clients/runs-client.ts';
@@ -49,11 +51,22 @@ export interface Services {
   readonly temporal: TemporalClient;
 }
 
-/** Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. */
+/**
+ * Hands connected services to `work` and lets them go after it; errors of Temporal come out in words. Where
+ * `OTEL_EXPORTER_OTLP_ENDPOINT` is set it is done in the command's span, and nothing of that is loaded where it is not.
+ */
 export async function withServices<T>(work: (services: Services) => Promise<T>): Promise<T> {
+  const { otlpEndpoint: endpoint } = settings();
+  if (endpoint === null) return connected(work);
+  const { openCommandTracing } = await import('../../infra/telemetry/command-tracing.ts');
+  const { during, workflowInterceptors } = openCommandTracing({ endpoint, graftVersion });
+  return during(commandName(), performance.timeOrigin, () => connected(work, { workflowInterceptors }));
+}
+
+async function connected<T>(work: (services: Services) => Promise<T>, connecting: ConnectOptions = {}): Promise<T> {
   const options = temporalConnection();
   const store = createS3ObjectStore(storeConnection());
-  const temporal = await connectTemporal(options);
+  const temporal = await connectTemporal(options, connecting);
   try {
     const clients = { runs: createRunsClient(temporal), schedules: createSchedulesClient(temporal) };
     return await work({ ...clients, sweeps: createSweepsClient(temporal), store, temporal });

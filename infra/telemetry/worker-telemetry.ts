@@ -5,7 +5,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { meteringInterceptor } from './activity-interceptor.ts';
 import { meteredMlRunner, meteredStore } from './metered.ts';
 import { startMetricsServer } from './metrics-server.ts';
-import { openTracing } from './tracing.ts';
+import { openTracing } from './worker-tracing.ts';
 import { createWorkerMetrics } from './worker-metrics.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 

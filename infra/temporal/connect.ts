@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
+import type { WorkflowClientInterceptor } from '@temporalio/client';
 import { inputError, messageOf } from '../../core/errors.ts';
 import type { TemporalConnection } from '../config.ts';
 import { callsUntilClosed } from './calls-until-closed.ts';
@@ -21,6 +22,12 @@ export interface TlsOptions {
   readonly serverRootCACertificate?: Buffer;
 }
 
+export interface ConnectOptions {
+  readonly timeoutMs?: number;
+  /** Around starts, signals, queries and updates. */
+  readonly workflowInterceptors?: readonly WorkflowClientInterceptor[];
+}
+
 const CONNECT_TIMEOUT_MS = 10_000;
 const PROBE_TIMEOUT_MS = 3_000;
 
@@ -31,7 +38,7 @@ const PROBE_TIMEOUT_MS = 3_000;
  */
 export async function connectTemporal(
   options: TemporalConnection,
-  { timeoutMs = CONNECT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = CONNECT_TIMEOUT_MS, workflowInterceptors = [] }: ConnectOptions = {},
 ): Promise<TemporalClient> {
   const tls = await tlsOptions(options);
   const { address, namespace, apiKey } = options;
@@ -61,7 +68,8 @@ export async function connectTemporal(
     const why = await whyUnreachable(address, PROBE_TIMEOUT_MS);
     throw unreachable(why ?? 'the port answers, but not as Temporal does', error, options);
   }
-  return { client: new Client({ connection, namespace }), address, namespace, close };
+  const interceptors = { workflow: [...workflowInterceptors] };
+  return { client: new Client({ connection, namespace, interceptors }), address, namespace, close };
 }
 
 /** Reads the PEM files of a TLS connection. Throws TEMPORAL_TLS_FILE (input). */

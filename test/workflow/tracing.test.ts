@@ -4,10 +4,14 @@ import type { Server } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { z } from 'zod';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inputError } from '../../core/errors.ts';
+import { openCommandTracing } from '../../infra/telemetry/command-tracing.ts';
 import { openWorkerTelemetry } from '../../infra/telemetry/worker-telemetry.ts';
+import { connectTemporal } from '../../infra/temporal/connect.ts';
 import { workflowBundle } from '../../infra/temporal/workflow-bundle.ts';
 import { RETRAIN_WORKFLOW, retrainWorkflowId, taskQueues } from '../../workflows/workflow-ids.ts';
 import { fakeActivities } from '../fakes/stage-activities.ts';
@@ -19,7 +23,8 @@ const Span = z.object({
   spanId: z.string(),
   parentSpanId: z.string().optional(),
   name: z.string(),
-  status: z.object({ code: z.int().optional() }).optional(),
+  startTimeUnixNano: z.string(),
+  status: z.object({ code: z.int().optional(), message: z.string().optional() }).optional(),
 });
 type Span = z.infer<typeof Span>;
 const Export = z.object({
@@ -58,7 +63,7 @@ afterAll(async () => {
 });
 
 /** A run by workers that send spans to `otlpEndpoint`; its history replays without tracing, and that of one without with it. */
-async function tracedRun(name: string, otlpEndpoint: string | null): Promise<unknown> {
+async function tracedRun(name: string, otlpEndpoint: string | null, client: Client = bench.client): Promise<unknown> {
   const connection = await NativeConnection.connect({ address: bench.address });
   const telemetry = await openWorkerTelemetry({
     ...{ metricsPort: null, otlpEndpoint, graftVersion: '0.0.0', connection, namespace: 'default' },
@@ -73,7 +78,7 @@ async function tracedRun(name: string, otlpEndpoint: string | null): Promise<unk
   ]);
   const running = workers.map((worker) => worker.run());
   const input = retrainInput(name);
-  const handle = await bench.client.workflow.start(RETRAIN_WORKFLOW, {
+  const handle = await client.workflow.start(RETRAIN_WORKFLOW, {
     ...{ taskQueue: taskQueues.workflow, workflowId: retrainWorkflowId(input.runId), args: [input] },
   });
   const result: unknown = await handle.result();
@@ -113,4 +118,43 @@ test('without an endpoint nothing is sent, and a collector that is away costs no
   expect(await tracedRun('untraced', null)).toMatchObject({ status: 'completed' });
   expect(await tracedRun('unheard', 'http://127.0.0.1:1')).toMatchObject({ status: 'completed' });
   expect(spans.length).toBe(before);
+});
+
+test('a run that a command starts is in the command’s trace, from the command’s first moment', async () => {
+  const { during, workflowInterceptors } = openCommandTracing({ endpoint, graftVersion: '0.0.0' });
+  const startedMs = Date.now() - 5_000;
+  await during('graft run', startedMs, async () => {
+    const { client, close } = await connectTemporal(
+      { address: bench.address, namespace: 'default' },
+      { workflowInterceptors },
+    );
+    expect(await tracedRun('commanded', endpoint, client)).toMatchObject({ status: 'completed' });
+    await client.workflow.getHandle(retrainWorkflowId(retrainInput('commanded').runId)).describe();
+    await close();
+  });
+  const command = spans.find(({ name }) => name === 'graft run');
+  expect(command?.parentSpanId ?? '').toBe('');
+  expect(Number(command?.startTimeUnixNano) / 1e6).toBeCloseTo(startedMs, -1);
+  const start = spans.find(
+    ({ name, traceId }) => name === 'StartWorkflow:retrainWorkflow' && traceId === command?.traceId,
+  );
+  expect(start?.parentSpanId).toBe(command?.spanId);
+  const workflow = spans.find(({ parentSpanId }) => parentSpanId === start?.spanId);
+  expect(workflow).toMatchObject({ name: 'RunWorkflow:retrainWorkflow', traceId: command?.traceId });
+  const train = spans.filter(({ name, traceId }) => name === 'RunActivity:trainModel' && traceId === command?.traceId);
+  expect(train).toHaveLength(1);
+  // Whoever follows a run asks again and again.
+  expect(spans.filter(({ name }) => /^(Describe|Query)/.test(name))).toEqual([]);
+});
+
+test('a command that fails says with which code, and nothing else; a collector that is away costs it a moment', async () => {
+  const fail = (to: string) =>
+    openCommandTracing({ endpoint: to, graftVersion: '0.0.0' }).during('graft runs resume', Date.now(), () =>
+      Promise.reject(inputError('RUN_UNKNOWN', '/home/ada/secret', 'none', 'one', 'look')),
+    );
+  await expect(fail(endpoint)).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+  const told = spans.find(({ name }) => name === 'graft runs resume');
+  expect(told?.status).toEqual({ code: 2, message: 'RUN_UNKNOWN' });
+  expect(JSON.stringify(told)).not.toContain('secret');
+  await expect(fail('http://127.0.0.1:1')).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
 });
