@@ -49,11 +49,13 @@ export const ModelExports = z.object({
       createdAt: Moment,
       /** Of its files together. */
       sizeBytes: z.int(),
-      /** Largest difference of a probability from the model's, on `images` pictures. */
+      /** Largest difference from the model's of a probability, or of a detector's score or edge, on `images` pictures. */
       maxDifference: z.number(),
       images: z.int(),
       /** Shares of labelled test pictures that are right; null where no labels were known. */
       accuracy: ExportCheck.shape.accuracy,
+      /** The same of a detector's objects: COCO's AP at IoU .5. */
+      mAP50: ExportCheck.shape.accuracy,
       /** The archive at …/exports/<file>, with its size; null where it was not kept. */
       download: z.object({ file: z.string(), sizeBytes: z.int() }).nullable(),
     }),

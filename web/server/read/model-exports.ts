@@ -8,6 +8,7 @@ export async function modelExports(store: ObjectStore, name: string, version: nu
   return {
     exports: records.map(({ format, precision, createdAt, sizeBytes, check, archive }) => ({
       ...{ format, precision, createdAt, sizeBytes, accuracy: check.accuracy },
+      mAP50: check.mAP50 ?? null,
       images: check.pixels.images,
       maxDifference: Math.max(check.pixels.maxDifference, check.files?.maxDifference ?? 0),
       download: archive ? { file: `${kindOf(format, precision)}.tar`, sizeBytes: archive.sizeBytes } : null,

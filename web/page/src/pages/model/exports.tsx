@@ -18,7 +18,7 @@ type Row = ModelExports['exports'][number];
 export function Exports({ model, version, isDetector }: ExportsProps) {
   const path = `/models/${encodeURIComponent(model)}/versions/${String(version)}/exports`;
   const exports = useApi<ModelExports>(path);
-  if (isDetector) return null;
+  const score = isDetector ? 'mAP@.5' : 'Accuracy';
   return (
     <div>
       <h3>For use elsewhere</h3>
@@ -29,7 +29,7 @@ export function Exports({ model, version, isDetector }: ExportsProps) {
               <Scroll label="Exports">
                 <table>
                   <TableHead
-                    columns={['Format', 'Weights', '#Size', '#Off by at most', '#Accuracy', 'Made', '!Download']}
+                    columns={['Format', 'Weights', '#Size', '#Off by at most', `#${score}`, 'Made', '!Download']}
                   />
                   <tbody>
                     {rows.map((row) => (
@@ -52,19 +52,21 @@ export function Exports({ model, version, isDetector }: ExportsProps) {
 }
 
 function ExportRow({ row, base }: { readonly row: Row; readonly base: string }) {
-  const { format, precision, sizeBytes, maxDifference, images, accuracy, createdAt, download } = row;
+  const { format, precision, sizeBytes, maxDifference, images, accuracy, mAP50, createdAt, download } = row;
+  const score = accuracy ?? mAP50;
+  const of = mAP50 === null ? 'a probability' : 'a score or an edge';
   return (
     <tr>
       <td>{format}</td>
       <td>{precision}</td>
       <td className="num">{bytes(sizeBytes)}</td>
-      <td className="num" title={`largest difference of a probability on ${count(images)} pictures`}>
+      <td className="num" title={`largest difference of ${of} on ${count(images)} pictures`}>
         {maxDifference.toExponential(1)}
       </td>
       <td className="num">
-        {accuracy === null
+        {score === null
           ? '–'
-          : `${percent(accuracy.exported, 2)} (model ${percent(accuracy.original, 2)}) of ${count(accuracy.images)}`}
+          : `${percent(score.exported, 2)} (model ${percent(score.original, 2)}) of ${count(score.images)}`}
       </td>
       <td>
         <When at={createdAt} />
