@@ -5,7 +5,7 @@ import { rpnTargets, takingPart } from '../../core/detection/rpn-targets.ts';
 import type { TakingPart } from '../../core/detection/rpn-targets.ts';
 import type { Objects } from '../../core/detection/targets.ts';
 import { stream } from '../../core/rng.ts';
-import type { BackboneId } from '../backbones/backbone.ts';
+import type { Backbone } from '../backbones/backbone.ts';
 import { outputOf } from '../engine/index.ts';
 import type { InputSpec, Output } from '../engine/index.ts';
 import type { ApplyContext } from '../nn/module.ts';
@@ -22,7 +22,7 @@ import { suppressClasses } from './suppress.ts';
 
 /** A two-stage detector as `model.detector` describes it. */
 export function fasterRcnnDetector(
-  backbone: BackboneId,
+  backbone: Backbone,
   config: FasterRcnnConfig,
   shape: DetectorShape,
 ): Detector & { readonly network: FasterRcnn } {

@@ -14,6 +14,7 @@ import {
 } from '../../test/lib/detector-trial.ts';
 import type { Trial } from '../../test/lib/detector-trial.ts';
 import { drift, withPair } from '../../test/lib/engine-pairs.ts';
+import { createBackbone } from '../backbones/index.ts';
 import { compileEngine } from '../engine/compiled-engine.ts';
 import { outputOf } from '../engine/index.ts';
 import { learningDetector } from './detector-programs.ts';
@@ -39,13 +40,17 @@ const small = FasterRcnnConfig.parse({
 });
 const shape = { classes: 2, heightPx: SIDE, widthPx: SIDE };
 const trial = (config = small): Trial => ({
-  learning: learningDetector(fasterRcnnDetector('tiny-cnn', config, shape), 0),
+  learning: learningDetector(fasterRcnnDetector(createBackbone('tiny-cnn'), config, shape), 0),
   ...{ options: trialOptions, sidePx: SIDE, batch: 4 },
 });
 
 describe('the network', () => {
   it('on ResNet50 at 600 × 1024 has 29,184 anchors, and a last stage that keeps crops of 7 × 7', () => {
-    const { network } = fasterRcnnDetector('resnet50', published, { classes: 90, heightPx: 600, widthPx: 1024 });
+    const { network } = fasterRcnnDetector(createBackbone('resnet50'), published, {
+      classes: 90,
+      heightPx: 600,
+      widthPx: 1024,
+    });
     expect(network.anchors.length / 4).toBe(38 * 64 * 12);
     expect(network.backbone.cutPoints.at(-1)?.stridePx).toBe(16);
     // The stem and three stages of 3, 4 and 6 blocks.
@@ -53,7 +58,7 @@ describe('the network', () => {
   });
 
   it.each(['inception-v2', 'mobilenet-v1-0.25', 'mobilenet-v2'] as const)('takes %s', (id) => {
-    const { network } = fasterRcnnDetector(id, published, { classes: 3, heightPx: 128, widthPx: 160 });
+    const { network } = fasterRcnnDetector(createBackbone(id), published, { classes: 3, heightPx: 128, widthPx: 160 });
     expect(network.anchors.length / 4).toBe(8 * 10 * 12);
   });
 

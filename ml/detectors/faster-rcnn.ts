@@ -2,8 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { gridAnchors, gridShapes } from '../../core/detection/anchors.ts';
 import type { GridAnchorOptions } from '../../core/detection/anchors.ts';
 import { anchorsInside } from '../../core/detection/rpn-targets.ts';
-import type { Backbone, BackboneId, CutPoint } from '../backbones/backbone.ts';
-import { createBackbone } from '../backbones/index.ts';
+import type { Backbone, CutPoint } from '../backbones/backbone.ts';
 import { applyBlocks } from '../nn/apply-blocks.ts';
 import { varianceScaling, zeros } from '../nn/initialize.ts';
 import type { ApplyContext, Block, Initializer, ParamSpec } from '../nn/module.ts';
@@ -68,11 +67,11 @@ interface Affine {
   apply(x: tf.Tensor, ctx: ApplyContext): tf.Tensor;
 }
 
-export function createFasterRcnn(id: BackboneId, options: FasterRcnnOptions): FasterRcnn {
+export function createFasterRcnn(given: Backbone, options: FasterRcnnOptions): FasterRcnn {
   const { classes, heightPx, widthPx, anchors: shapes, rpnChannels, rpnDeviation, outside } = options;
   const { stridePx } = shapes;
-  const backbone = fasterRcnnTrunk(id);
-  const cut = tapOf(id, stridePx);
+  const backbone = fasterRcnnTrunk(given);
+  const cut = tapOf(given, stridePx);
   const grid = { rows: Math.ceil(heightPx / stridePx), columns: Math.ceil(widthPx / stridePx) };
   const pixels = gridAnchors(grid, shapes);
   const anchors = pixels.map((value, index) => value / (index % 2 === 0 ? heightPx : widthPx));
@@ -98,8 +97,7 @@ export function createFasterRcnn(id: BackboneId, options: FasterRcnnOptions): Fa
 }
 
 /** Where the two stages part: the last map of this stride with blocks behind it, or the first where all behind it have it. */
-function tapOf(id: BackboneId, stridePx: number): CutPoint {
-  const { cutPoints, blocks } = createBackbone(id);
+function tapOf({ id, cutPoints, blocks }: Backbone, stridePx: number): CutPoint {
   const points = cutPoints.filter((point) => point.stridePx === stridePx);
   const last = points.at(-1);
   const cut = last && last.afterBlock + 1 < blocks.length ? last : points[0];

@@ -11,9 +11,9 @@ import { detectorTrunk } from './trunks.ts';
 export function createDetector(backbone: Backbone, config: DetectorConfig, shape: DetectorShape): Detector {
   switch (config.kind) {
     case 'ssd':
-      return ssdDetector(detectorTrunk(backbone.id), config, shape);
+      return ssdDetector(detectorTrunk(backbone), config, shape);
     case 'faster-rcnn':
-      return fasterRcnnDetector(backbone.id, config, shape);
+      return fasterRcnnDetector(backbone, config, shape);
     default:
       return unreachable(config);
   }

@@ -5,6 +5,7 @@ import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { inferenceContext, paramsIn, paramTensors } from '../nn/contexts.ts';
 import { initialize } from '../nn/initialize.ts';
 import { createBackbone } from '../backbones/index.ts';
+import { normalizedBy } from '../nn/preprocessing.ts';
 import { createDetector } from './index.ts';
 
 beforeAll(() => loadTensorFlow({ threads: 2 }));
@@ -31,4 +32,18 @@ it.each([
   const outputs = detector.infer(x, context);
   const count = config.kind === 'ssd' ? anchors : 5;
   expect(outputs['boxes']?.shape).toEqual([1, count, 4]);
+});
+
+it.each([
+  ['mobilenet-v1-0.25', ssd],
+  ['mobilenet-v1-0.25', fasterRcnn],
+  ['resnet50', fasterRcnn],
+  ['resnet50-v1.5', fasterRcnn],
+] as const)('%s is built anew with the normalization that it came with (%#)', (id, config) => {
+  const shape = { classes: 2, heightPx: 300, widthPx: 300 };
+  const own = createBackbone(id);
+  expect(createDetector(own, config, shape).backbone.preprocessing).toEqual(own.preprocessing);
+  const measured = normalizedBy(own, 'measured:90,91,92/40,50,60');
+  const { preprocessing } = createDetector(measured, config, shape).backbone;
+  expect(preprocessing).toMatchObject({ id: 'measured:90,91,92/40,50,60', scale: [1 / 40, 1 / 50, 1 / 60] });
 });
