@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { asFloat32, asInt32 } from '../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../core/checkpoint/safetensors.ts';
 import { inputError, transientError } from '../core/errors.ts';
+import { inferenceBatch } from '../core/inference-batch.ts';
 import { scoreLogits } from '../core/metrics/classification.ts';
 import { unwrap } from '../core/result.ts';
 import type { ClassificationMetrics } from '../contracts/manifests.ts';
@@ -39,8 +40,6 @@ Examples:
 
 The last three score detectors' boxes, of graft or of any other tool, in COCO's form: COCO's twelve figures, Pascal VOC's,
 and which kind of error costs how much.`;
-
-const BATCH_SIZE = 32;
 
 /** `graft eval MODEL [PATH]`. */
 export function evalCommand(): Command {
@@ -157,7 +156,7 @@ async function evaluateOn(
     model: version.model,
     weightsPath: await scoring.weights(version),
     side: { rows: rendered, shards: shards.map((shard) => ({ path: shard.path, rows: shard.pictures.length })) },
-    batchSize: BATCH_SIZE,
+    batchSize: inferenceBatch(version.model),
     outputPath,
   };
   await runJob(scoring.ml, job, (event) => {

@@ -9,7 +9,7 @@ import { likeliest } from '../core/metrics/classification.ts';
 import { drawObjects } from './lib/predicted-boxes.ts';
 import { expandPaths } from './lib/pictures.ts';
 import { resolveModel } from '../infra/clients/registry.ts';
-import { renderShards, runJob, withScoring } from './lib/scoring.ts';
+import { predictJob, renderShards, runJob, withScoring } from './lib/scoring.ts';
 import type { BadPicture, Picture, Scoring, Shard } from './lib/scoring.ts';
 import { withStore } from './lib/services.ts';
 import { figure, plural } from './lib/units.ts';
@@ -48,8 +48,6 @@ Examples:
 
 A detector says which objects there are and where: with --json each has a box, its left, top, width and height in pixels
 of the picture; --out draws them.`;
-
-const BATCH_SIZE = 32;
 
 /** `graft predict MODEL PATH…`. */
 export function predictCommand(): Command {
@@ -110,13 +108,7 @@ async function score(
   const answers: Prediction[] = [];
   for (const shard of shards) {
     if (shards.length > 1) bar.update(answers.length, files.length);
-    const event = await runJob(scoring.ml, {
-      kind: 'predict',
-      model: version.model,
-      weightsPath,
-      imagesPath: shard.path,
-      batchSize: BATCH_SIZE,
-    });
+    const event = await runJob(scoring.ml, predictJob(version.model, weightsPath, shard.path));
     if (event.kind === 'predicted' && event.detections) {
       answers.push(...(await objectsIn(scoring, version, shard, event.detections, options)));
       continue;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ActivityCancellationDetails, CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DetectorConfig } from '../../contracts/detector-config.ts';
 import type { TrainOutput } from '../../contracts/manifests.ts';
 import { EvaluateResult } from '../../contracts/stages.ts';
 import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
@@ -105,6 +106,18 @@ describe('evaluation', () => {
     ).result;
     const renamed = { ...weights(90), model: tinyModel({ classes: ['chat', 'chien'] }) };
     expect(await (await evaluate([evaluates], renamed)).result).toMatchObject({ cached: false });
+  });
+});
+
+describe('a detector', () => {
+  it.each([
+    ['faster-rcnn', 1],
+    ['ssd', 32],
+  ] as const)('%s gets %i pictures at a time', async (kind, batchSize) => {
+    const model = tinyModel({ detector: DetectorConfig.parse({ kind }) });
+    const { result, ml } = await evaluate([() => undefined], { ...weights(90), model });
+    await expect(result).rejects.toMatchObject({ type: 'ML_CRASHED' });
+    expect(ml.jobs).toMatchObject([{ kind: 'evaluate', batchSize }]);
   });
 });
 

@@ -8,6 +8,7 @@ import type { EvaluateInput, EvaluateResult } from '../../contracts/stages.ts';
 import { asFloat32, asInt32 } from '../../core/checkpoint/tensor-data.ts';
 import { decodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import { transientError } from '../../core/errors.ts';
+import { inferenceBatch } from '../../core/inference-batch.ts';
 import { unwrap } from '../../core/result.ts';
 import { overfitFindings } from '../../core/metrics/overfit.ts';
 import { scoreLogits } from '../../core/metrics/classification.ts';
@@ -27,7 +28,6 @@ import { scoreNewest } from './newest.ts';
 import { putTestEvents } from './test-events.ts';
 
 const CODE_VERSION = 3;
-const BATCH_SIZE = 32;
 
 /** Scores the trained model on the untouched test side. */
 export function createEvaluateActivities(ports: TrainPorts) {
@@ -120,7 +120,7 @@ async function writeLogits(
     model,
     weightsPath: await ports.files.fetch(weights, activity.signal),
     side: await localSide(ports, prepared.sides.test, activity),
-    batchSize: BATCH_SIZE,
+    batchSize: inferenceBatch(model),
     outputPath,
   };
   await shortJob(ports, activity, job, 'evaluated');

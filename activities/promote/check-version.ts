@@ -9,6 +9,7 @@ import { asFloat32, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { failedError, inputError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
+import { inferenceBatch } from '../../core/inference-batch.ts';
 import { unwrap } from '../../core/result.ts';
 import { currentActivity } from '../lib/activity-context.ts';
 import { readVersion } from '../lib/registry.ts';
@@ -94,7 +95,14 @@ async function answers(
       throw unreadable(error, where);
     });
     const side = { rows, shards: [{ path: imagesPath, rows }] };
-    const job = { kind: 'evaluate' as const, model, weightsPath, side, batchSize: rows, outputPath };
+    const job = {
+      kind: 'evaluate' as const,
+      model,
+      weightsPath,
+      side,
+      batchSize: inferenceBatch(model, rows),
+      outputPath,
+    };
     await shortJob(ports, activity, job, 'evaluated').catch((error: unknown) => {
       throw unreadable(error, where);
     });

@@ -11,7 +11,7 @@ import { settings } from '../../infra/config.ts';
 import { openDatasetSource, sourcesSetup } from '../../infra/sources/open-source.ts';
 import type { Output } from '../output.ts';
 import { joined, renderBoxed } from './boxed-pictures.ts';
-import { runJob } from './scoring.ts';
+import { predictJob, runJob } from './scoring.ts';
 import type { Scoring } from './scoring.ts';
 import { count, plural } from './units.ts';
 
@@ -20,7 +20,6 @@ interface Options {
   readonly output: Output;
 }
 
-const BATCH_SIZE = 32;
 /** Pictures of which one child process says what is in them. */
 const PART = 512;
 const COLUMNS = 6;
@@ -51,8 +50,7 @@ export async function evaluateDetector(
     const part = pixels.slice(start, start + PART);
     const shape = [part.length, image.heightPx, image.widthPx, image.channels];
     await writeFile(imagesPath, encodeSafetensors(new Map([['images', { dtype: 'U8', shape, data: joined(part) }]])));
-    const job = { kind: 'predict' as const, model: version.model, weightsPath, imagesPath, batchSize: BATCH_SIZE };
-    const event = await runJob(scoring.ml, job);
+    const event = await runJob(scoring.ml, predictJob(version.model, weightsPath, imagesPath));
     const found = event.kind === 'predicted' ? (event.detections ?? []) : [];
     for (const [row, own] of found.entries()) {
       const values = own.flatMap(({ label, score, box }) => [label + 1, score, ...box]);

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobRef } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
-import type { MlEvent, MlJob } from '../../contracts/ml-protocol.ts';
+import type { MlEvent, MlJob, PredictJob } from '../../contracts/ml-protocol.ts';
 import { encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import { GraftError, transientError } from '../../core/errors.ts';
+import { inferenceBatch } from '../../core/inference-batch.ts';
 import { childEnvironment, settings } from '../../infra/config.ts';
 import { createImageDecoder } from '../../infra/images/image-decoder.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
@@ -88,6 +89,12 @@ export async function withScoring<T>(store: ObjectStore, work: (scoring: Scoring
     }),
   );
 }
+
+/** What a model is to say of rendered pictures. */
+export const predictJob = (model: ModelVersion['model'], weightsPath: string, imagesPath: string): PredictJob => ({
+  ...{ kind: 'predict', model, weightsPath, imagesPath },
+  batchSize: inferenceBatch(model),
+});
 
 /** Renders pictures to the model's input, shard by shard as they fill; what is no picture goes to `onBad`. */
 export async function* renderShards(

@@ -5,6 +5,7 @@ import type { ModelVersion } from '../../contracts/registry.ts';
 import { objectsOf, shownObjects } from '../../core/detection/found-objects.ts';
 import type { FoundObject, RawDetection } from '../../core/detection/found-objects.ts';
 import { GraftError, transientError } from '../../core/errors.ts';
+import { inferenceBatch } from '../../core/inference-batch.ts';
 import { likeliest } from '../../core/metrics/classification.ts';
 import { unwrap } from '../../core/result.ts';
 import type { ImageDecoder } from '../ports/image-decoder.ts';
@@ -32,12 +33,8 @@ const STOP_DEADLINE_MS = 10_000;
 /** Classes that are shown where nobody says. */
 const TOP_CLASSES = 5;
 
-/** Pictures that go through a model together where nobody says. */
+/** Pictures that go through a model together at most, where nobody says. */
 export const DEFAULT_BATCH = 16;
-
-/** To Faster R-CNN one picture is a batch already, of its proposals: more only take memory. */
-const batchFor = ({ detector }: ModelVersion['model']): number =>
-  detector?.kind === 'faster-rcnn' ? 1 : DEFAULT_BATCH;
 
 /** A class, or an object with its box: left, top, width and height in pixels of the upright picture. */
 export interface ServedPrediction {
@@ -81,14 +78,14 @@ export class ServedModel {
     this.version = options.version;
     this.options = options;
     this.session = session;
-    const maxBatch = options.maxBatch ?? batchFor(options.version.model);
+    const maxBatch = options.maxBatch ?? inferenceBatch(options.version.model, DEFAULT_BATCH);
     this.batcher = new MicroBatcher({ ...options, maxBatch, run: (rows) => this.run(rows) });
   }
 
   /** Resolves once every graph has run. Throws what loading failed with. */
   static async load(options: ServedModelOptions): Promise<ServedModel> {
     const { ml, version, weightsPath } = options;
-    const sizes = batchSizes(options.maxBatch ?? batchFor(version.model));
+    const sizes = batchSizes(options.maxBatch ?? inferenceBatch(version.model, DEFAULT_BATCH));
     const job = { kind: 'serve' as const, model: version.model, weightsPath, batchSizes: sizes };
     const session = ml.start(job, { threads: ml.defaultThreads });
     const events = session.events[Symbol.asyncIterator]();
