@@ -15,7 +15,7 @@ const dir = temporaryDir('detection');
 const cli = graftCli(join(dir, 'state'), dir);
 const pipeline = (more: string): string =>
   `name: shapes\ntask: detection\ndataset: { source: ./shapes/bdd, split: { test: 0.2, validation: 0.2 } }\n` +
-  `image: { size: [64, 64] }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
+  `image: { size: [64, 64], normalization: measured }\nmodel: { backbone: tiny-cnn, weights: random, detector: { kind: ssd, extraChannels: [16] } }\n` +
   `train: { epochs: 2, batchSize: 8, averageDecay: null, optimizer: { kind: adam, learningRate: 0.003 }${more} }\n`;
 
 let web: URL;
@@ -93,7 +93,8 @@ test('is evaluated again, and says where things are', async () => {
 test('goes elsewhere, compared with itself on its own test pictures and by their boxes', async () => {
   for (const format of ['saved-model', 'tfjs', 'onnx', 'safetensors']) {
     const to = ['models', 'export', 'shapes@1', '--format', format, '--out', `as-${format}`] as const;
-    const { check, files } = await cli.json<ExportManifest>(...to);
+    const { check, files, preprocessing } = await cli.json<ExportManifest>(...to);
+    expect(preprocessing.normalization.id).toMatch(/^measured:/);
     expect(check.pixels.images).toBeGreaterThan(0);
     expect(check.pixels.objects?.found).toBeGreaterThan(0);
     expect(check.pixels.objects?.wrong).toBe(0);
