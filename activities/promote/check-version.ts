@@ -5,7 +5,7 @@ import { EvaluateOutput, PrepareOutput } from '../../contracts/manifests.ts';
 import type { BlobRef } from '../../contracts/manifests.ts';
 import type { ModelVersion } from '../../contracts/registry.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../core/checkpoint/safetensors.ts';
-import { asFloat32, int32Tensor } from '../../core/checkpoint/tensor-data.ts';
+import { int32Tensor } from '../../core/checkpoint/tensor-data.ts';
 import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { failedError, inputError } from '../../core/errors.ts';
 import { asSha256, asStageKey } from '../../core/ids.ts';
@@ -16,11 +16,10 @@ import { readVersion } from '../lib/registry.ts';
 import { shortJob } from '../lib/short-job.ts';
 import { readStage, stageManifestKey } from '../lib/stage.ts';
 import type { TrainPorts } from '../ports.ts';
+import { compareAnswers, TOLERANCE } from './compare-answers.ts';
 
 /** How many known images are asked. */
 const KNOWN_IMAGES = 8;
-/** Another processor or thread count moves logits by some 1e-5 of their size; another model moves them by far more. */
-const TOLERANCE = 1e-3;
 
 /**
  * Loads a version from the registry and asks it for the first test images of its own run: the logits must be those that
@@ -33,21 +32,16 @@ export async function checkVersion(ports: TrainPorts, model: string, number: num
   if (!version) throw inputError('VERSION_UNKNOWN', where, 'no such version', 'a registered one', 'graft models show');
   const known = await knownAnswers(ports, version, where);
   const logits = await answers(ports, version, known.images, where);
-  let difference = 0;
-  for (const [index, value] of known.logits.entries()) {
-    const own = logits[index] ?? Number.NaN;
-    const relative = Math.abs(own - value) / Math.max(1, Math.abs(value));
-    if (!(relative <= difference)) difference = relative;
-    if (!(relative <= TOLERANCE)) {
-      const seen = `a logit of known image ${Math.floor(index / version.model.classes.length)} is ${own}, recorded was ${value}`;
-      throw failedError('VERSION_CHECK', where, seen, `within ${TOLERANCE}`, `graft models verify ${model}`);
-    }
+  const { difference, wrong } = compareAnswers(version.model, logits, known.logits, known.rows);
+  if (wrong) {
+    const seen = `an answer to known image ${wrong.row} is ${wrong.own}, recorded was ${wrong.recorded}`;
+    throw failedError('VERSION_CHECK', where, seen, `within ${TOLERANCE}`, `graft models verify ${model}`);
   }
   return `${known.rows} known images gave the recorded answers (largest difference ${difference.toExponential(1)})`;
 }
 
 /** The first test images of the version's own run and what it said of them. */
-async function knownAnswers(ports: TrainPorts, { lineage, model }: ModelVersion, where: string) {
+async function knownAnswers(ports: TrainPorts, { lineage }: ModelVersion, where: string) {
   const manifest = (stage: 'prepare' | 'evaluate', key: string): string =>
     stageManifestKey(stage, asStageKey(asSha256(key)));
   const prepared = await readStage(ports.store, manifest('prepare', lineage.prepareKey), PrepareOutput);
@@ -58,9 +52,9 @@ async function knownAnswers(ports: TrainPorts, { lineage, model }: ModelVersion,
     throw inputError('VERSION_UNCHECKED', where, 'its test images or logits are gone', 'both, to compare with', remedy);
   }
   const images = await tensorOf(ports, shard, 'images');
-  const logits = asFloat32(await tensorOf(ports, evaluated.output.logits, 'logits'));
+  const logits = await tensorOf(ports, evaluated.output.logits, 'logits');
   const rows = Math.min(KNOWN_IMAGES, shard.rows);
-  return { rows, images: firstRows(images, rows), logits: logits.subarray(0, rows * model.classes.length) };
+  return { rows, images: firstRows(images, rows), logits };
 }
 
 async function tensorOf(ports: TrainPorts, blob: BlobRef, name: string): Promise<TensorData> {
@@ -80,7 +74,7 @@ async function answers(
   { model, weights }: ModelVersion,
   images: TensorData,
   where: string,
-): Promise<Float32Array> {
+): Promise<TensorData> {
   const activity = currentActivity();
   const dir = await ports.files.scratch('check');
   const [imagesPath, outputPath] = [join(dir, `${randomUUID()}.safetensors`), join(dir, `${randomUUID()}.safetensors`)];
@@ -108,7 +102,7 @@ async function answers(
     });
     const logits = unwrap(decodeSafetensors(await readFile(outputPath), outputPath)).tensors.get('logits');
     if (!logits) throw failedError('VERSION_CHECK', where, 'it gave no logits', 'logits');
-    return asFloat32(logits);
+    return logits;
   } finally {
     await rm(imagesPath, { force: true });
     await rm(outputPath, { force: true });
