@@ -1,12 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DetectorConfig } from '../../contracts/detector-config.ts';
 import { compareFound, together } from '../../core/detection/compare-found.ts';
@@ -14,6 +11,7 @@ import type { RawDetection } from '../../core/detection/found-objects.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { smallFasterRcnn } from '../../test/lib/detector-job.ts';
 import { makeExportJob, runExportHere, writePictures } from '../../test/lib/export-bench.ts';
+import { withTfjsPage } from '../../test/lib/tfjs-page.ts';
 import { loadDetector } from '../trainer/loaded-detector.ts';
 import { readSafetensorsFile } from '../weights/safetensors-file.ts';
 
@@ -77,27 +75,9 @@ describe.each([
   }
 
   it.skipIf(browser === undefined)('tfjs in Chromium, with suppression as docs/use-elsewhere.md has it', async () => {
-    const bundle = join(
-      dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json')),
-      'dist/tf.min.js',
-    );
-    const server = createServer((request, response) => {
-      const name = basename(request.url ?? '');
-      const path = { 'tf.min.js': bundle, 'pixels.bin': join(dir, 'pixels.bin') }[name] ?? join(dir, 'tfjs', name);
-      response.writeHead(existsSync(path) && name !== '' ? 200 : 404);
-      response.end(existsSync(path) && name !== '' ? readFileSync(path) : '<!doctype html><title>graft</title>');
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const url = `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
-    const running = await chromium.launch({ executablePath: browser ?? '', args });
     const docs = readFileSync(new URL('../../docs/use-elsewhere.md', import.meta.url), 'utf8');
     const finds = /```js\n(async function find[\s\S]*?)```/.exec(docs)?.[1] ?? '';
-    try {
-      const page = await running.newPage();
-      await page.goto(url);
-      await page.addScriptTag({ url: `${url}/tf.min.js` });
+    await withTfjsPage(dir, browser ?? '', async (page) => {
       const got: unknown = await page.evaluate(`(async () => {
         ${finds}
         await tf.setBackend('cpu');
@@ -112,11 +92,12 @@ describe.each([
         }
         return found;
       })()`);
-      expectAlike(`tfjs in Chromium ${running.version()}`, (got as Row[][]).map(detections), wanted.map(cut));
-    } finally {
-      await running.close();
-      server.close();
-    }
+      expectAlike(
+        `tfjs in Chromium ${page.context().browser()?.version() ?? ''}`,
+        (got as Row[][]).map(detections),
+        wanted.map(cut),
+      );
+    });
   });
 
   // Without Python the same files are run by native TensorFlow and onnxruntime-node (export-detector.native.test.ts).

@@ -1,17 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackboneId } from '../../contracts/pipeline-config.ts';
 import { softmax } from '../../core/metrics/classification.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { makeExportJob, runExportHere, writePictures } from '../../test/lib/export-bench.ts';
+import { withTfjsPage } from '../../test/lib/tfjs-page.ts';
 import { loadModel } from '../trainer/inference.ts';
 import { readSafetensorsFile } from '../weights/safetensors-file.ts';
 
@@ -56,25 +54,7 @@ function difference(got: readonly number[]): number {
 
 describe('elsewhere', () => {
   it.skipIf(browser === undefined)('tfjs in Chromium gives the probabilities of the model', async () => {
-    const bundle = join(
-      dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs/package.json')),
-      'dist/tf.min.js',
-    );
-    const server = createServer((request, response) => {
-      const name = basename(request.url ?? '');
-      const path = { 'tf.min.js': bundle, 'pixels.bin': join(dir, 'pixels.bin') }[name] ?? join(dir, 'tfjs', name);
-      response.writeHead(existsSync(path) && name !== '' ? 200 : 404);
-      response.end(existsSync(path) && name !== '' ? readFileSync(path) : '<!doctype html><title>graft</title>');
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const url = `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
-    const running = await chromium.launch({ executablePath: browser ?? '', args });
-    try {
-      const page = await running.newPage();
-      await page.goto(url);
-      await page.addScriptTag({ url: `${url}/tf.min.js` });
+    await withTfjsPage(dir, browser ?? '', async (page) => {
       const got: unknown = await page.evaluate(`(async () => {
         await tf.setBackend('cpu');
         const model = await tf.loadGraphModel('/model.json');
@@ -83,12 +63,11 @@ describe('elsewhere', () => {
         return Array.from(await model.predict(given).data());
       })()`);
       const off = difference(got as number[]);
-      console.log(`tfjs in Chromium ${running.version()}: ${backbone} differs by ${off.toExponential(1)}`);
+      console.log(
+        `tfjs in Chromium ${page.context().browser()?.version() ?? ''}: ${backbone} differs by ${off.toExponential(1)}`,
+      );
       expect(off).toBeLessThan(1e-4);
-    } finally {
-      await running.close();
-      server.close();
-    }
+    });
   });
 
   // Without Python the same files are run by native TensorFlow and onnxruntime-node (export.native.test.ts).

@@ -106,17 +106,36 @@ inline void overRows(int64_t rows, int64_t channels, const Body& body) {
   overChannels(channels, [&](auto width, int64_t c) { body(std::integral_constant<int, 1>(), width, row, c); });
 }
 
+// What BatchNorm has of some channels, and what its gradient passes there.
+template <Activation A, int W>
+struct NormLanes {
+  Lanes<W> middle, factor, shift;
+  NormLanes(const float* mean, const float* scale, const float* beta, int64_t c)
+      : middle(at<W>(mean + c)), factor(at<W>(scale + c)), shift(at<W>(beta + c)) {}
+
+  Lanes<W> apply(const float* x) const {
+    fetchAhead(x);
+    return activated<A, Lanes<W>>((at<W>(x) - middle) * factor + shift);
+  }
+  // x − mean into `a`; returns the gradient behind the activation.
+  Lanes<W> pass(const float* x, const float* dy, Lanes<W>& a) const {
+    fetchAhead(x);
+    fetchAhead(dy);
+    a = at<W>(x) - middle;
+    return passed<A, Lanes<W>>(a * factor + shift, at<W>(dy));
+  }
+};
+
 template <Activation A>
 void normalizeRows(const float* x, int64_t rows, int64_t channels, const float* mean, const float* scale,
                    const float* beta, float* y) {
   overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
     constexpr int W = decltype(width)::value;
-    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+    const NormLanes<A, W> norm(mean, scale, beta, c);
 #pragma GCC unroll 2
     for (int64_t r = 0; r < count.value; ++r) {
-      const float* from = x + (row + r) * channels + c;
-      fetchAhead(from);
-      at<W>(y + (row + r) * channels + c) = activated<A, Lanes<W>>((at<W>(from) - middle) * factor + shift);
+      const int64_t place = (row + r) * channels + c;
+      at<W>(y + place) = norm.apply(x + place);
     }
   });
 }
@@ -129,15 +148,13 @@ void sumGradients(const float* dy, const float* x, int64_t rows, int64_t channel
   std::fill(product, product + channels, 0.f);
   overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
     constexpr int W = decltype(width)::value;
-    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+    const NormLanes<A, W> norm(mean, scale, beta, c);
     Lanes<W> sums{}, products{};
 #pragma GCC unroll 2
     for (int64_t r = 0; r < count.value; ++r) {
       const int64_t place = (row + r) * channels + c;
-      fetchAhead(x + place);
-      fetchAhead(dy + place);
-      const Lanes<W> a = at<W>(x + place) - middle;
-      const Lanes<W> dz = passed<A, Lanes<W>>(a * factor + shift, at<W>(dy + place));
+      Lanes<W> a;
+      const Lanes<W> dz = norm.pass(x + place, dy + place, a);
       sums += dz;
       products += dz * a;
     }
@@ -152,16 +169,14 @@ void inputGradient(const float* dy, const float* x, int64_t rows, int64_t channe
                    const float* scale, const float* beta, const float* offset, const float* slope, float* dx) {
   overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
     constexpr int W = decltype(width)::value;
-    const Lanes<W> middle = at<W>(mean + c), factor = at<W>(scale + c), shift = at<W>(beta + c);
+    const NormLanes<A, W> norm(mean, scale, beta, c);
     const Lanes<W> less = at<W>(offset + c), steep = at<W>(slope + c);
 #pragma GCC unroll 2
     for (int64_t r = 0; r < count.value; ++r) {
       const int64_t place = (row + r) * channels + c;
-      fetchAhead(x + place);
-      fetchAhead(dy + place);
-      const Lanes<W> a = at<W>(x + place) - middle;
-      const Lanes<W> dz = passed<A, Lanes<W>>(a * factor + shift, at<W>(dy + place));
-      at<W>(dx + place) = factor * dz - less - a * steep;
+      Lanes<W> a;
+      const Lanes<W> dz = norm.pass(x + place, dy + place, a);
+      at<W>(dx + place) = norm.factor * dz - less - a * steep;
     }
   });
 }

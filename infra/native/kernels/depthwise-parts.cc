@@ -165,16 +165,12 @@ class KernelSums {
 void gradient(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
-  const Tensor dy = input(context, 0, status), y = input(context, 1, status);
-  const NormVectors behind(context, 2, status);
-  const Tensor offset = input(context, 6, status), slope = input(context, 7, status);
-  const Tensor x = input(context, 8, status), kernel = input(context, 9, status);
+  const NormGradInputs inputs(context, status);
+  const auto& [dy, y, behind, offset, slope, x, kernel] = inputs;
   const NormVectors before(context, 10, status);
-  if (status.ok()) {
-    const int64_t channels = x.dim(x.rank() - 1);
-    const bool fits = isDepthwise(x.shape(), kernel.shape(), dy.shape()) && dy.shape() == y.shape() && x.size() > 0 &&
-                      before.fit(channels) && behind.fit(channels) && areVectors(channels, {&offset, &slope});
-    if (!fits) status.invalid(kDepthwiseShapes);
+  if (status.ok() && (!isDepthwise(x.shape(), kernel.shape(), dy.shape()) || !inputs.fit(x.dim(3)) ||
+                      !before.fit(x.dim(3)))) {
+    status.invalid(kDepthwiseShapes);
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t channels = x.dim(3);

@@ -72,6 +72,23 @@ struct Columns {
   Columns(const Correlation& p, int64_t first) : begin(-first), end(p.inWidth - first), zeros(p.zeros) {}
 };
 
+// Calls `body` with a neighbour, a column of the kernel and the channels from `c` on that they have in common in a row of
+// the picture; `Inner`: all columns of their windows lie inside it.
+template <int Side, int Stride, int Pixels, bool Inner, int W, class Body>
+inline __attribute__((always_inline)) void overValues(const float* row, const Columns& columns, int64_t channels,
+                                                      int64_t c, const Body& body) {
+#pragma GCC unroll 32
+  for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
+    const bool inside = Inner || (x >= columns.begin && x < columns.end);
+    const Lanes<W> value = at<W>((inside ? row + x * channels : columns.zeros) + c);
+#pragma GCC unroll 8
+    for (int t = 0; t < Pixels; ++t) {
+      const int j = x - t * Stride;
+      if (j >= 0 && j < Side) body(t, j, value);
+    }
+  }
+}
+
 // `Pixels` neighbours in a row; `Inner`: all columns of their windows lie inside the picture.
 template <int Side, int Stride, int Pixels, bool Inner>
 inline void sumPixels(const Correlation& p, const Rows& rows, const Columns& columns, float* out) {
@@ -83,16 +100,8 @@ inline void sumPixels(const Correlation& p, const Rows& rows, const Columns& col
       Lanes<W> taps[Side];
 #pragma GCC unroll 8
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(p.kernel + (i * Side + j) * p.channels + c);
-#pragma GCC unroll 32
-      for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
-        const bool inside = Inner || (x >= columns.begin && x < columns.end);
-        const Lanes<W> value = at<W>((inside ? row + x * p.channels : columns.zeros) + c);
-#pragma GCC unroll 8
-        for (int t = 0; t < Pixels; ++t) {
-          const int j = x - t * Stride;
-          if (j >= 0 && j < Side) sums[t] += value * taps[j];
-        }
-      }
+      overValues<Side, Stride, Pixels, Inner, W>(row, columns, p.channels, c, [&](int t, int j, const Lanes<W>& value)
+                                                     __attribute__((always_inline)) { sums[t] += value * taps[j]; });
     }
 #pragma GCC unroll 8
     for (int t = 0; t < Pixels; ++t) at<W>(out + t * p.channels + c) = sums[t];
@@ -112,16 +121,8 @@ inline void addPixels(const Correlation& p, const Rows& rows, const Columns& col
       Lanes<W> taps[Side];
 #pragma GCC unroll 8
       for (int j = 0; j < Side; ++j) taps[j] = at<W>(sums + (i * Side + j) * p.channels + c);
-#pragma GCC unroll 32
-      for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
-        const bool inside = Inner || (x >= columns.begin && x < columns.end);
-        const Lanes<W> value = at<W>((inside ? row + x * p.channels : columns.zeros) + c);
-#pragma GCC unroll 8
-        for (int t = 0; t < Pixels; ++t) {
-          const int j = x - t * Stride;
-          if (j >= 0 && j < Side) taps[j] += value * gradients[t];
-        }
-      }
+      overValues<Side, Stride, Pixels, Inner, W>(row, columns, p.channels, c, [&](int t, int j, const Lanes<W>& value)
+                                                     __attribute__((always_inline)) { taps[j] += value * gradients[t]; });
 #pragma GCC unroll 8
       for (int j = 0; j < Side; ++j) at<W>(sums + (i * Side + j) * p.channels + c) = taps[j];
     }

@@ -34,6 +34,21 @@ struct NormVectors {
   bool fit(int64_t channels) const { return areVectors(channels, {&gamma, &beta, &mean, &inverse}); }
 };
 
+// Inputs 0 to 7 of a gradient through BatchNorm: those of GraftBatchNormGradPart; then x and kernel of the convolution before.
+struct NormGradInputs {
+  Tensor dy, y;
+  NormVectors behind;
+  Tensor offset, slope, x, kernel;
+  NormGradInputs(TF_OpKernelContext* context, Status& status)
+      : dy(input(context, 0, status)), y(input(context, 1, status)), behind(context, 2, status),
+        offset(input(context, 6, status)), slope(input(context, 7, status)), x(input(context, 8, status)),
+        kernel(input(context, 9, status)) {}
+  bool fit(int64_t channels) const {
+    return dy.shape() == y.shape() && y.rank() == 4 && y.dim(3) == channels && x.rank() == 4 && x.size() > 0 &&
+           behind.fit(channels) && areVectors(channels, {&offset, &slope});
+  }
+};
+
 class Normalization {
  public:
   Normalization(Activation activation, const NormVectors& vectors)

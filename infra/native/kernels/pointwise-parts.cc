@@ -97,18 +97,14 @@ template <bool Before>
 void gradient(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
-  const Tensor dy = input(context, 0, status), y = input(context, 1, status);
-  const NormVectors behind(context, 2, status);
-  const Tensor offset = input(context, 6, status), slope = input(context, 7, status);
-  const Tensor x = input(context, 8, status), kernel = input(context, 9, status);
+  const NormGradInputs given(context, status);
+  const auto& [dy, y, behind, offset, slope, x, kernel] = given;
   std::optional<NormVectors> before;
   if (Before) before.emplace(context, 10, status);
   const int64_t channels = status.ok() ? behind.gamma.size() : 0;
-  if (status.ok()) {
-    const bool fits = isOnePixel(x, kernel) && kernel.dim(3) == channels && dy.shape() == y.shape() && y.rank() == 4 &&
-                      y.size() == x.size() / x.dim(3) * channels && y.dim(3) == channels && behind.fit(channels) &&
-                      areVectors(channels, {&offset, &slope}) && (!Before || before->fit(x.dim(3)));
-    if (!fits) status.invalid(kShapes);
+  if (status.ok() && (!isOnePixel(x, kernel) || kernel.dim(3) != channels || !given.fit(channels) ||
+                      y.size() != x.size() / x.dim(3) * channels || (Before && !before->fit(x.dim(3))))) {
+    status.invalid(kShapes);
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t outer = x.dim(3), rows = x.size() / outer;

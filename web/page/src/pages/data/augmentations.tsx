@@ -6,6 +6,7 @@ import type { TrainingPicture, TrainingPictures, Trainings } from '../../../../.
 import { apiPath, getJson } from '../../lib/api.ts';
 import { count, percent, plural } from '../../lib/format.ts';
 import { useApi } from '../../lib/queries.ts';
+import { More } from '../../ui/more.tsx';
 import { Answered, Card, Empty } from '../../ui/parts.tsx';
 import { Framed } from '../../ui/pictures.tsx';
 import type { DrawnBox } from '../../ui/pictures.tsx';
@@ -100,11 +101,7 @@ function Sheet({ runId, choice }: { readonly runId: string; readonly choice: Rea
                 </li>
               ))}
             </ul>
-            {sheet.hasNextPage ? (
-              <button type="button" disabled={sheet.isFetchingNextPage} onClick={() => void sheet.fetchNextPage()}>
-                More
-              </button>
-            ) : null}
+            <More of={sheet} />
           </div>
         )}
       </Answered>

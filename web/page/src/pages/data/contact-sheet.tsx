@@ -5,6 +5,7 @@ import { getJson } from '../../lib/api.ts';
 import { bytes, count } from '../../lib/format.ts';
 import { imageUrl } from '../../lib/images.ts';
 import { useSettled } from '../../lib/settled.ts';
+import { More } from '../../ui/more.tsx';
 import { Answered, Card, Empty } from '../../ui/parts.tsx';
 import { Pictures } from '../../ui/pictures.tsx';
 import type { DrawnBox, Picture } from '../../ui/pictures.tsx';
@@ -59,11 +60,7 @@ export function ContactSheet({ path, classes }: { readonly path: string; readonl
           ) : (
             <div className="stack">
               <Pictures label="Images" pictures={rows.map(pictureOf)} />
-              {items.hasNextPage ? (
-                <button type="button" disabled={items.isFetchingNextPage} onClick={() => void items.fetchNextPage()}>
-                  More
-                </button>
-              ) : null}
+              <More of={items} />
             </div>
           )
         }
