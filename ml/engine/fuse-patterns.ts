@@ -123,6 +123,6 @@ export function operandOf({ operation }: Reader, at: number): Operand {
   return { ref, shape };
 }
 
-/** Attributes with these names, the second under another. */
+/** Attributes with these names. */
 export const attributesNamed = (operation: RecordedOperation, ...names: readonly string[]): Attribute[] =>
   operation.attributes.filter(({ name }) => names.includes(name));

@@ -23,13 +23,18 @@ struct NormSettings {
   Activation activation = Activation::kLinear;
 };
 
+inline void readActivation(TF_OpKernelConstruction* construction, const char* name, Activation& activation,
+                           Status& status) {
+  int32_t value = 0;
+  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, name, &value, status.get());
+  if (status.ok() && (value < 0 || value > 2)) status.invalid("an activation is 0, 1 or 2");
+  activation = static_cast<Activation>(value);
+}
+
 inline void readSettings(TF_OpKernelConstruction* construction, NormSettings& settings, Status& status) {
-  int32_t activation = 0;
   TF_OpKernelConstruction_GetAttrFloat(construction, "epsilon", &settings.epsilon, status.get());
   if (status.ok()) TF_OpKernelConstruction_GetAttrFloat(construction, "factor", &settings.factor, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "activation", &activation, status.get());
-  if (status.ok() && (activation < 0 || activation > 2)) status.invalid("activation is 0, 1 or 2");
-  settings.activation = static_cast<Activation>(activation);
+  readActivation(construction, "activation", settings.activation, status);
 }
 
 inline void* createNorm(TF_OpKernelConstruction* construction) {

@@ -9,7 +9,6 @@
 #include "depthwise-rows.h"
 #include "depthwise-settings.h"
 #include "kernel.h"
-#include "matrix-product.h"
 #include "normalization.h"
 #include "operations.h"
 

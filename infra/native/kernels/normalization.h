@@ -4,21 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
+#include <initializer_list>
 #include <vector>
 
 #include "batch-norm-math.h"
 #include "kernel.h"
 
 namespace graft {
-
-inline void readActivation(TF_OpKernelConstruction* construction, const char* name, Activation& activation,
-                           Status& status) {
-  int32_t value = 0;
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, name, &value, status.get());
-  if (status.ok() && (value < 0 || value > 2)) status.invalid("an activation is 0, 1 or 2");
-  activation = static_cast<Activation>(value);
-}
 
 // Whether all of them are vectors of so many channels.
 inline bool areVectors(int64_t channels, std::initializer_list<const Tensor*> tensors) {
@@ -34,7 +26,7 @@ struct NormVectors {
   bool fit(int64_t channels) const { return areVectors(channels, {&gamma, &beta, &mean, &inverse}); }
 };
 
-// Inputs 0 to 7 of a gradient through BatchNorm: those of GraftBatchNormGradPart; then x and kernel of the convolution before.
+// Of a gradient through BatchNorm: the inputs of GraftBatchNormGradPart, then x and kernel of the convolution before it.
 struct NormGradInputs {
   Tensor dy, y;
   NormVectors behind;

@@ -6,7 +6,6 @@ import { shareInterval } from '../../../core/promotion/counts.ts';
 import { namedParts } from '../../../core/promotion/rules.ts';
 import type { Part } from '../../../core/promotion/rules.ts';
 import { sliceFiguresOf } from '../../../core/promotion/slices.ts';
-
 import type { Scores, ScoredTest } from './scored-test.ts';
 
 const MOST_SLICES = 200;
