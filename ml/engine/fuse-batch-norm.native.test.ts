@@ -17,10 +17,10 @@ beforeAll(async () => {
   expect(parts).toBe(2);
 });
 
-function split(backbone: 'mobilenet-v2' | 'resnet50', strategy: Strategy, lastN = 0): Recording {
+function split(backbone: 'mobilenet-v2' | 'resnet50', strategy: Strategy, lastN = 0, batch = 4): Recording {
   const model = buildModel({ backbone, strategy, classes: ['a', 'b'], dropout: 0 }, lastN);
   const options = stepOptions({ kind: 'adam' }, { seed: 3 });
-  const program = stepProgram(model, { kind: 'pixels', shape: [32, 32, 3] }, 4, options);
+  const program = stepProgram(model, { kind: 'pixels', shape: [32, 32, 3] }, batch, options);
   return splitBatch(record(program, stepState(model, options)), 2, nativeBackend().binding);
 }
 
@@ -87,6 +87,17 @@ it('leaves alone a gradient that is taken to the kernel only, a stride, and one 
   const after = fuseBatchNorm({ ...before, outputs: new Map([...before.outputs, ['watched', output]]) });
   const { ref } = after.outputs.get('watched') ?? {};
   expect(ref?.kind === 'operation' ? after.operations[ref.index]?.name : null).toBe('GraftBatchNormGradPart');
+});
+
+it('keeps nothing around the convolutions of 3 × 3 pixels either', () => {
+  // Of 8 pictures the first three blocks have tiles enough; their 3 × 3 kernels stand between two of one pixel.
+  const before = split('resnet50', 'full', 0, 8);
+  const after = fuseBatchNorm(before);
+  expect(count(before, 'GraftWinograd')).toBe(2 * 3);
+  expect(count(after, 'GraftNormWinogradMoments')).toBe(2 * 3);
+  expect(count(after, 'GraftNormWinogradNormGrad')).toBe(2 * 3);
+  const left = ['GraftWinograd', 'GraftWinogradInputGrad', 'GraftWinogradKernelGrad'];
+  expect(left.map((name) => count(after, name))).toEqual([0, 0, 0]);
 });
 
 it('puts every operation behind what it reads', () => {

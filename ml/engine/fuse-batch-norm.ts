@@ -55,8 +55,8 @@ class Fuser {
     const forward = this.patterns.forwardAt(index);
     const backward = this.patterns.backwardAt(index);
     const operation = this.recording.operations[index];
-    if (forward && (between || forward.kind === 'Pointwise')) this.addForward(forward, between);
-    else if (backward && (between || backward.kind === 'Pointwise')) this.addBackward(backward, between);
+    if (forward && (between || forward.kind !== 'Depthwise')) this.addForward(forward, between);
+    else if (backward && (between || backward.kind !== 'Depthwise')) this.addBackward(backward, between);
     else if (operation) this.add(operation, allOutputs({ index, operation }));
   }
 

@@ -2,7 +2,7 @@ import type { Attribute } from '../native/backend.ts';
 import type { Reader, Readers } from './readers.ts';
 import type { RecordedOperation, Recording, Ref } from './recorder.ts';
 
-type Kind = 'Pointwise' | 'Depthwise';
+type Kind = 'Pointwise' | 'Depthwise' | 'Winograd';
 
 /** A convolution whose output's moments something sums. */
 export interface Forward {
@@ -102,11 +102,13 @@ export class Patterns {
   }
 }
 
+const KINDS: readonly Kind[] = ['Pointwise', 'Depthwise', 'Winograd'];
+
 /** Which kind of convolution an operation of this name is of; a stride is left to the kernels for depthwise ones. */
 function kindOf(operation: RecordedOperation, nameOf: (kind: Kind) => string): Kind | null {
-  if (operation.name === nameOf('Depthwise')) return 'Depthwise';
+  const kind = KINDS.find((each) => operation.name === nameOf(each)) ?? null;
   const stride = operation.attributes.find(({ name }) => name === 'stride')?.value;
-  return operation.name === nameOf('Pointwise') && Number(stride) === 1 ? 'Pointwise' : null;
+  return kind === 'Pointwise' && Number(stride) !== 1 ? null : kind;
 }
 
 const isInput = ({ operation }: Reader, at: number, index: number): boolean => {

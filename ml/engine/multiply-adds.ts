@@ -17,6 +17,7 @@ function ofOperation({ name, attributes, inputShapes, outputShapes }: RecordedOp
   switch (name) {
     case 'Conv2D':
     case 'GraftPointwise':
+    case 'GraftWinograd':
       return outputs * elementCount(b.slice(0, 3));
     case 'DepthwiseConv2dNative':
     case 'GraftDepthwise':

@@ -59,10 +59,10 @@ void stripsTimesPanel(int64_t rows, Left left, int64_t stripStride, int64_t left
 // Sums over rows, a block of them after the other: out [strips' columns, right's columns] = leftᵀ · right.
 class StripSums {
  public:
-  // `count` of the left columns, whose rows are `leftStride` wide.
-  StripSums(int64_t count, int64_t leftStride, int64_t rightColumns, float* out)
+  // `count` of the left columns, whose rows are `leftStride` wide; not `first`: added to what is in `out`.
+  StripSums(int64_t count, int64_t leftStride, int64_t rightColumns, float* out, bool first = true)
       : count_(count), leftStride_(leftStride), rightColumns_(rightColumns), out_(out),
-        panels_(panelsOf(rightColumns, kStripVectors)) {
+        panels_(panelsOf(rightColumns, kStripVectors)), first_(first) {
     const int64_t strips = (count + kStripRows - 1) / kStripRows;
     if (count % kStripRows != 0 || static_cast<int64_t>(panels_.size()) > kReadInPlace) {
       strips_ = floats(strips * kStripRows * block());
@@ -97,7 +97,7 @@ class StripSums {
   float* out_;
   std::vector<Panel> panels_;
   FloatArray strips_, packed_;
-  bool first_ = true;
+  bool first_;
 };
 
 // leftᵀ · right of whole rows, into out [leftColumns, rightColumns] once it is finished.

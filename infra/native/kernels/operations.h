@@ -10,6 +10,8 @@ bool addDepthwise();
 bool addDepthwiseParts();
 bool addPointwise();
 bool addPointwiseParts();
+bool addWinograd();
+bool addWinogradParts();
 
 }  // namespace graft
 

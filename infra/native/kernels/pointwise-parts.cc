@@ -11,29 +11,12 @@
 #include "matrix-product.h"
 #include "normalization.h"
 #include "operations.h"
+#include "settings-of-parts.h"
 
 namespace graft {
 namespace {
 
 constexpr const char* kShapes = "pictures [n, h, w, in], a kernel [1, 1, in, out], and vectors of what comes out";
-
-struct Settings {
-  // Of the BatchNorm before the convolution, and of the one behind it.
-  Activation before = Activation::kLinear, activation = Activation::kLinear;
-};
-
-template <bool Before, bool Behind>
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto settings = std::make_unique<Settings>();
-  if (Before) readActivation(construction, "before", settings->before, status);
-  if (Behind) readActivation(construction, "activation", settings->activation, status);
-  if (status.ok()) return settings.release();
-  TF_OpKernelConstruction_Failure(construction, status.get());
-  return nullptr;
-}
-
-void remove(void* settings) { delete static_cast<Settings*>(settings); }
 
 bool isOnePixel(const Tensor& x, const Tensor& kernel) {
   return x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 && kernel.dim(0) == 1 &&
@@ -64,7 +47,7 @@ class InputRows {
 // from it (as GraftBatchNormMoments).
 template <bool Before>
 void forward(void* data, TF_OpKernelContext* context) {
-  const Settings& settings = *static_cast<const Settings*>(data);
+  const PartSettings& settings = *static_cast<const PartSettings*>(data);
   Status status;
   const Tensor x = input(context, 0, status), kernel = input(context, Before ? 5 : 1, status);
   std::optional<NormVectors> before;
@@ -94,7 +77,7 @@ void forward(void* data, TF_OpKernelContext* context) {
 // BatchNorm on x → dx, dkernel, and if `Before` sum and product of GraftBatchNormGradSums for it.
 template <bool Before>
 void gradient(void* data, TF_OpKernelContext* context) {
-  const Settings& settings = *static_cast<const Settings*>(data);
+  const PartSettings& settings = *static_cast<const PartSettings*>(data);
   Status status;
   const NormGradInputs given(context, status);
   const auto& [dy, y, behind, offset, slope, x, kernel] = given;
@@ -132,43 +115,11 @@ void gradient(void* data, TF_OpKernelContext* context) {
   if (gradients) gradients->end(), gradients->keep(sum.floats(), product.floats());
 }
 
-void forwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeInferenceContextSetUnknownShape(context, status);
-}
-template <bool Before>
-void gradientShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
-  shapeAs(context, 8, 0, status);
-  shapeAs(context, 9, 1, status);
-  if (Before) shapeAs(context, 10, 2, status);
-  if (Before) shapeAs(context, 10, 3, status);
-}
-
-bool addForward() {
-  return add({"GraftPointwiseMoments", {"x: float", "kernel: float"},
-              {"y: float", "moments_mean: float", "moments_spread: float"}, {}, create<false, false>, forward<false>,
-              remove, forwardShapes}) &&
-         add({"GraftNormPointwiseMoments",
-              {"x: float", "gamma: float", "beta: float", "mean: float", "inverse: float", "kernel: float"},
-              {"y: float", "moments_mean: float", "moments_spread: float"}, {"before: int"}, create<true, false>,
-              forward<true>, remove, forwardShapes});
-}
-
-bool addGradient() {
-  return add({"GraftPointwiseNormGrad",
-              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
-               "offset: float", "slope: float", "x: float", "kernel: float"},
-              {"dx: float", "dkernel: float"}, {"activation: int"}, create<false, true>, gradient<false>, remove,
-              gradientShapes<false>}) &&
-         add({"GraftNormPointwiseNormGrad",
-              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
-               "offset: float", "slope: float", "x: float", "kernel: float", "gamma_before: float",
-               "beta_before: float", "mean_before: float", "inverse_before: float"},
-              {"dx: float", "dkernel: float", "sum: float", "product: float"}, {"before: int", "activation: int"},
-              create<true, true>, gradient<true>, remove, gradientShapes<true>});
-}
-
 }  // namespace
 
-bool addPointwiseParts() { return addForward() && addGradient(); }
+bool addPointwiseParts() {
+  return addParts({"GraftPointwiseMoments", forward<false>, "GraftNormPointwiseMoments", forward<true>,
+                   "GraftPointwiseNormGrad", gradient<false>, "GraftNormPointwiseNormGrad", gradient<true>});
+}
 
 }  // namespace graft

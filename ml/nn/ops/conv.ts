@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
 import { fitsOwnDepthwise, ownDepthwise } from './own-depthwise.ts';
 import { fitsOwnPointwise, ownPointwise } from './own-pointwise.ts';
+import { fitsOwnWinograd, ownWinograd } from './own-winograd.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
 import type { Padding } from './padding.ts';
 import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
@@ -28,6 +29,7 @@ export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.
   if (options.inTraining === true) {
     if (depthwise && fitsOwnDepthwise(kernel)) return ownDepthwise(x, kernel, options);
     if (!depthwise && fitsOwnPointwise(kernel)) return ownPointwise(x, kernel, stride);
+    if (!depthwise && fitsOwnWinograd(x, kernel, options)) return ownWinograd(x, kernel);
   }
   const [windowHeight, windowWidth] = kernel.shape;
   const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowHeight, windowWidth], stride);

@@ -7,7 +7,7 @@ import { runNative } from './native.ts';
 import type { Padding } from './padding.ts';
 import { edgesAround } from './padding.ts';
 
-// A fused operation (infra/native/kernels/pointwise-parts.cc, depthwise-parts.cc) gives what those that it stands for give
+// A fused operation (infra/native/kernels/pointwise-parts.cc, winograd-parts.cc, depthwise-parts.cc) gives what those that it stands for give
 // one after the other; that these are right is shown in own-kernels.native.test.ts and split-batch.native.test.ts.
 
 beforeAll(async () => {
@@ -45,7 +45,8 @@ const one = (name: string, inputs: readonly tf.Tensor[], ints: Readonly<Record<s
   run(name, inputs, ints, 1)[0]!;
 
 /** The outputs of the separate operations, forth and back, for a convolution of this kind between two BatchNorms. */
-function separately(kind: 'Pointwise' | 'Depthwise', layer: Layer): { forward: tf.Tensor[]; backward: tf.Tensor[] } {
+type Kind = 'Pointwise' | 'Depthwise' | 'Winograd';
+function separately(kind: Kind, layer: Layer): { forward: tf.Tensor[]; backward: tf.Tensor[] } {
   const { x, kernel, before, behind, dy, window, activations, sides } = layer;
   const normalized = one('GraftBatchNormPart', [x, ...before], { activation: activations.before });
   const y = one(`Graft${kind}`, [normalized, kernel, ...sides], window);
@@ -78,7 +79,7 @@ function expectSame(seen: readonly tf.Tensor[], wanted: readonly tf.Tensor[]): v
   }
 }
 
-function expectFused(kind: 'Pointwise' | 'Depthwise', layer: Layer): void {
+function expectFused(kind: Kind, layer: Layer): void {
   const { x, kernel, before, behind, dy, sides, activations } = layer;
   const window = kind === 'Depthwise' ? layer.window : {};
   const { forward, backward } = separately(kind, layer);
@@ -109,6 +110,34 @@ describe('convolution of one pixel between two BatchNorms', () => {
         behind: vectors('behind', channels),
         dy: values('dy', [3, sidePx, sidePx + 1, channels]),
         window: { stride: 1 },
+        activations,
+        sides: [],
+      });
+    }
+  });
+});
+
+describe('convolution of 3 × 3 pixels between two BatchNorms', () => {
+  const cases: [batch: number, sidePx: number, inner: number, channels: number][] = [
+    [3, 5, 32, 40],
+    [2, 16, 33, 96],
+    [9, 4, 130, 64],
+    [3, 40, 48, 37],
+  ];
+  it.each(cases)('%i pictures, side %i, %i channels to %i: as the operations it stands for', (...args) => {
+    const [batch, sidePx, inner, channels] = args;
+    for (const activations of [
+      { before: 2, behind: 0 },
+      { before: 1, behind: 2 },
+      { before: 0, behind: 1 },
+    ]) {
+      expectFused('Winograd', {
+        x: values('x', [batch, sidePx, sidePx + 1, inner]),
+        kernel: values('k', [3, 3, inner, channels], 0.1),
+        before: vectors('before', inner),
+        behind: vectors('behind', channels),
+        dy: values('dy', [batch, sidePx, sidePx + 1, channels]),
+        window: {},
         activations,
         sides: [],
       });

@@ -9,7 +9,7 @@ export interface KernelAttributes {
 /** The two gradients of a convolution by graft's own kernels: `…InputGrad` of (dy, kernel, x), `…KernelGrad` of (x, dy, kernel). */
 export function registerOwnGradients(
   kernelName: string,
-  operation: 'GraftDepthwise' | 'GraftPointwise',
+  operation: 'GraftDepthwise' | 'GraftPointwise' | 'GraftWinograd',
   attributesOf: (attrs: KernelAttributes | undefined) => NativeAttributes,
 ): void {
   tf.registerGradient({

@@ -7,6 +7,7 @@ import type { BatchNormParams, BatchNormTraining } from './batch-norm.ts';
 import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
 import type { Padding } from './conv.ts';
 import { conv } from './conv.ts';
+import { fitsOwnWinograd } from './own-winograd.ts';
 import { distance, gradientsOf, normalValues } from '../testing/compare.ts';
 
 beforeAll(async () => {
@@ -140,6 +141,48 @@ describe('convolution of one pixel in a training step', () => {
     const seen = gradients((a, b) => own(a!, b!), [x, kernel]);
     expect(distance(seen[0]!, wanted[0]!)).toBeLessThan(1e-5);
     expect(distance(seen[1]!, wanted[1]!)).toBeLessThan(1e-5);
+  });
+});
+
+describe('convolution of 3 × 3 pixels in a training step', () => {
+  // Sides that are no multiple of a tile's, one group of tiles and several, channels around a register's and a panel's.
+  const cases = [
+    [2, 16, 32, 32],
+    [5, 9, 33, 70],
+    [1, 37, 40, 130],
+    [33, 3, 47, 64],
+    [32, 4, 160, 96],
+    [3, 30, 72, 33],
+  ] as const;
+
+  it.each(cases)('%i pictures, side %i, %i to %i channels: as TensorFlow’s', (batch, sidePx, inside, outside) => {
+    const x = values('x', [batch, sidePx, sidePx + 2, inside]);
+    const kernel = values('k', [3, 3, inside, outside], 0.1);
+    for (const padding of ['same', 'symmetric'] as const) {
+      const through =
+        (inTraining: boolean) =>
+        (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+          conv(a, b, { stride: 1, padding, depthwise: false, inTraining });
+      const [own, theirs] = [through(true), through(false)];
+      expect(distance(own(x, kernel), theirs(x, kernel))).toBeLessThan(1e-5);
+      const wanted = gradients((a, b) => theirs(a!, b!), [x, kernel]);
+      const seen = gradients((a, b) => own(a!, b!), [x, kernel]);
+      expect(distance(seen[0]!, wanted[0]!)).toBeLessThan(1e-5);
+      expect(distance(seen[1]!, wanted[1]!)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('is left to TensorFlow where it does not pay: a stride, no padding, few channels, few tiles', () => {
+    const fits = (shape: [number, number, number, number], channels: number, options: Partial<typeof usual> = {}) =>
+      fitsOwnWinograd(tf.zeros(shape), tf.zeros([3, 3, shape[3], channels]), { ...usual, ...options });
+    const usual: { readonly stride: number; readonly padding: Padding } = { stride: 1, padding: 'same' };
+    expect(fits([8, 8, 8, 64], 64)).toBe(true);
+    expect(fits([8, 8, 8, 64], 64, { stride: 2 })).toBe(false);
+    expect(fits([8, 8, 8, 64], 64, { padding: 'valid' })).toBe(false);
+    expect(fits([8, 8, 8, 64], 64, { padding: 'after' })).toBe(false);
+    expect(fits([8, 8, 8, 16], 64)).toBe(false);
+    expect(fits([8, 8, 8, 64], 16)).toBe(false);
+    expect(fits([7, 8, 8, 64], 64)).toBe(false);
   });
 });
 
