@@ -5,7 +5,9 @@ import { nativeBackend } from '../native/backend.ts';
 import type { Binding, TensorHandle, TypedArray } from '../native/backend.ts';
 import { batchParts } from '../native/kernels.ts';
 import { difference } from './difference.ts';
+import { dropReshapes } from './drop-reshapes.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
+import { fuseShortcuts } from './fuse-shortcuts.ts';
 import { buildGraph, nodeNames } from './graph.ts';
 import { record } from './recorder.ts';
 import type { Recording } from './recorder.ts';
@@ -24,7 +26,7 @@ export async function compileEngine(spec: EngineSpec, scratchDir: string): Promi
     Object.entries(spec.programs).map(([name, program]) => [name, recordTwice(name, program, spec.state)]),
   );
   const parts = batchParts();
-  const split = mapValues(recordings, (recording) => fuseBatchNorm(splitBatch(recording, parts, binding)));
+  const split = mapValues(recordings, (recording) => fused(splitBatch(recording, parts, binding)));
   const nodes = buildGraph(spec.state, split, binding);
   const folder = join(scratchDir, `graph-${randomUUID()}`);
   const session = await withSavedModel(nodes, folder, (at) => binding.loadSavedModel(at, TAG));
@@ -34,6 +36,8 @@ export async function compileEngine(spec: EngineSpec, scratchDir: string): Promi
 function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
+
+const fused = (recording: Recording): Recording => fuseBatchNorm(fuseShortcuts(dropReshapes(recording)));
 
 /** What the second recording does not repeat would have been frozen into the graph by the first. */
 function recordTwice(name: string, program: Program, state: StateShapes): Recording {

@@ -1,14 +1,8 @@
 import { beforeAll, expect, it } from 'vitest';
-import type { Strategy } from '../../core/training/frozen-prefix.ts';
 import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
-import { stepOptions, stepState } from '../../test/lib/step-network.ts';
-import { nativeBackend } from '../native/backend.ts';
-import { buildModel } from '../trainer/model.ts';
-import { stepProgram } from '../trainer/programs.ts';
+import { countOf as count, splitStep as split } from '../../test/lib/split-step.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
-import { record } from './recorder.ts';
 import type { RecordedOperation, Recording } from './recorder.ts';
-import { splitBatch } from './split-batch.ts';
 
 // That a fused step computes the same as one without parts is shown in split-batch.native.test.ts.
 
@@ -17,16 +11,8 @@ beforeAll(async () => {
   expect(parts).toBe(2);
 });
 
-function split(backbone: 'mobilenet-v2' | 'resnet50', strategy: Strategy, lastN = 0, batch = 4): Recording {
-  const model = buildModel({ backbone, strategy, classes: ['a', 'b'], dropout: 0 }, lastN);
-  const options = stepOptions({ kind: 'adam' }, { seed: 3 });
-  const program = stepProgram(model, { kind: 'pixels', shape: [32, 32, 3] }, batch, options);
-  return splitBatch(record(program, stepState(model, options)), 2, nativeBackend().binding);
-}
-
 const named = ({ operations }: Recording, name: string): RecordedOperation[] =>
   operations.filter((operation) => operation.name === name);
-const count = (recording: Recording, name: string): number => named(recording, name).length;
 
 it('sums the moments of every convolution of one pixel that BatchNorm is behind, and of the depthwise ones', () => {
   const before = split('mobilenet-v2', 'full');
@@ -59,7 +45,7 @@ it('keeps what BatchNorm gives only where something besides a convolution behind
   expect(count(after, 'GraftBatchNormPart')).toBe(2 * (52 - 36));
   expect(count(after, 'GraftBatchNormGradSums')).toBe(2 * (52 - 36));
   // A frozen block's convolution has no gradients, and what the first trained one takes is no BatchNorm of this step's.
-  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', 3));
+  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', { lastN: 3 }));
   expect(count(trained, 'GraftNormDepthwiseNormGrad')).toBe(2 * 2);
 
   const [watched] = named(before, 'GraftDepthwise').map(({ inputs }) => inputs[0]);
@@ -74,7 +60,7 @@ it('keeps what BatchNorm gives only where something besides a convolution behind
 
 it('leaves alone a gradient that is taken to the kernel only, a stride, and one that something else reads', () => {
   // The first block that is trained begins with a convolution of one pixel, to whose input no gradient goes.
-  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', 3));
+  const trained = fuseBatchNorm(split('mobilenet-v2', 'last-n', { lastN: 3 }));
   expect(count(trained, 'GraftPointwiseKernelGrad')).toBe(2);
   const strided = fuseBatchNorm(split('resnet50', 'full'));
   expect(count(strided, 'GraftPointwise')).toBe(2 * 6);
@@ -91,7 +77,7 @@ it('leaves alone a gradient that is taken to the kernel only, a stride, and one 
 
 it('keeps nothing around the convolutions of 3 × 3 pixels either', () => {
   // Of 8 pictures the first three blocks have tiles enough; their 3 × 3 kernels stand between two of one pixel.
-  const before = split('resnet50', 'full', 0, 8);
+  const before = split('resnet50', 'full', { batch: 8 });
   const after = fuseBatchNorm(before);
   expect(count(before, 'GraftWinograd')).toBe(2 * 3);
   expect(count(after, 'GraftNormWinogradMoments')).toBe(2 * 3);

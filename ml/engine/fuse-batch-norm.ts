@@ -2,10 +2,10 @@ import type { Attribute } from '../native/backend.ts';
 import type { Backward, Between, Forward, Operand } from './fuse-patterns.ts';
 import { attributesNamed, operandOf, Patterns } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
-import { keyOf, Readers } from './readers.ts';
+import { Readers } from './readers.ts';
 import type { Reader } from './readers.ts';
-import type { RecordedOperation, Recording, Ref } from './recorder.ts';
-import { remapped } from './remap.ts';
+import type { Recording } from './recorder.ts';
+import { Rewriting } from './rewriting.ts';
 
 /**
  * The same program, a batch of which is in parts (`splitBatch`), with fewer passes over memory
@@ -24,40 +24,35 @@ const VECTORS = [1, 2, 3, 4];
 class Fuser {
   private readonly recording: Recording;
   private readonly patterns: Patterns;
-  private readonly operations: RecordedOperation[] = [];
-  /** Where the outputs of the recording's operations are now. */
-  private readonly moved = new Map<string, Ref>();
-  /** Operations that another one does the work of. */
-  private readonly skipped = new Set<number>();
+  private readonly rewriting: Rewriting;
   /** By the operation whose place a fused one takes: the convolution, the gradient through the BatchNorm behind it. */
   private readonly between = new Map<number, Between>();
 
   constructor(recording: Recording) {
     this.recording = recording;
     this.patterns = new Patterns(recording, new Readers(recording));
+    this.rewriting = new Rewriting(recording);
   }
 
   run(): Recording {
-    const needed = neededOperations(this.recording);
-    for (const index of needed) {
+    for (const index of neededOperations(this.recording)) {
       const between = this.patterns.betweenAt(index);
       if (between === null) continue;
-      this.skipped.add(index);
+      this.rewriting.skip(index);
       this.between.set(between.forward.convolution.index, between);
       this.between.set(between.backward.norm.index, between);
     }
-    for (const index of needed) if (!this.skipped.has(index)) this.rewrite(index);
-    return { ...this.recording, operations: this.operations, ...remapped(this.recording, (ref) => this.at(ref)) };
+    return this.rewriting.run(({ index }) => this.rewrite(index));
   }
 
-  private rewrite(index: number): void {
+  private rewrite(index: number): boolean {
     const between = this.between.get(index) ?? null;
     const forward = this.patterns.forwardAt(index);
     const backward = this.patterns.backwardAt(index);
-    const operation = this.recording.operations[index];
     if (forward && (between || forward.kind !== 'Depthwise')) this.addForward(forward, between);
     else if (backward && (between || backward.kind !== 'Depthwise')) this.addBackward(backward, between);
-    else if (operation) this.add(operation, allOutputs({ index, operation }));
+    else return false;
+    return true;
   }
 
   /** A convolution that sums the moments of what it makes; of what the BatchNorm `between` gives. */
@@ -101,31 +96,11 @@ class Fuser {
     const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
     const inputs = operands.map(({ ref }) => ref);
     const inputShapes = operands.map(({ shape }) => shape);
-    this.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced.flatMap(allOutputs));
-    for (const { index } of replaced) this.skipped.add(index);
-  }
-
-  /** Adds an operation, whose outputs stand for these of the recording. */
-  private add(operation: RecordedOperation, outputs: readonly (readonly [index: number, output: number])[]): void {
-    const index = this.operations.length;
-    this.operations.push({ ...operation, inputs: operation.inputs.map((ref) => this.at(ref)) });
-    for (const [output, [of, at]] of outputs.entries()) {
-      this.moved.set(keyOf({ index: of, output: at }), { kind: 'operation', index, output });
-    }
-  }
-
-  private at(ref: Ref): Ref {
-    if (ref.kind !== 'operation') return ref;
-    const moved = this.moved.get(keyOf(ref));
-    if (moved === undefined) throw new Error(`operation ${ref.index} comes later`);
-    return moved;
+    this.rewriting.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced);
   }
 }
 
 const WINDOW = ['stride', 'top', 'left'];
-
-const allOutputs = ({ index, operation }: Reader): (readonly [index: number, output: number])[] =>
-  operation.outputShapes.map((_, output) => [index, output]);
 
 /** The activation of the BatchNorm before a convolution. */
 function beforeOf({ operation }: Reader): Attribute {

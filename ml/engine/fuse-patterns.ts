@@ -107,8 +107,7 @@ const KINDS: readonly Kind[] = ['Pointwise', 'Depthwise', 'Winograd'];
 /** Which kind of convolution an operation of this name is of; a stride is left to the kernels for depthwise ones. */
 function kindOf(operation: RecordedOperation, nameOf: (kind: Kind) => string): Kind | null {
   const kind = KINDS.find((each) => operation.name === nameOf(each)) ?? null;
-  const stride = operation.attributes.find(({ name }) => name === 'stride')?.value;
-  return kind === 'Pointwise' && Number(stride) !== 1 ? null : kind;
+  return kind === 'Pointwise' && Number(valueNamed(operation, 'stride')) !== 1 ? null : kind;
 }
 
 const isInput = ({ operation }: Reader, at: number, index: number): boolean => {
@@ -124,6 +123,9 @@ export function operandOf({ operation }: Reader, at: number): Operand {
   if (!ref || !shape) throw new Error(`${operation.name} has no input ${at}`);
   return { ref, shape };
 }
+
+export const valueNamed = (operation: RecordedOperation, name: string): Attribute['value'] | undefined =>
+  operation.attributes.find((attribute) => attribute.name === name)?.value;
 
 /** Attributes with these names. */
 export const attributesNamed = (operation: RecordedOperation, ...names: readonly string[]): Attribute[] =>

@@ -267,6 +267,8 @@ describe('shapes by rule are those of TensorFlow', () => {
       expectReal({ name: 'GraftPointwise', ...pointwise, inputs: [{ shape: x }, pixel] });
       expectReal({ name: 'GraftPointwiseInputGrad', ...pointwise, inputs: [out, pixel, { shape: x }] });
       expectReal({ name: 'GraftPointwiseKernelGrad', ...pointwise, inputs: [{ shape: x }, out, pixel] });
+      const [pooled, window] = [{ shape: [x[0], height, width, x[3]] }, { window: length, ...pads }];
+      expectReal({ name: 'GraftMaxPoolGrad', types: [], ints: window, inputs: [{ shape: x }, pooled, pooled] });
       const [square, same] = [{ shape: [3, 3, x[3], length] }, { shape: [...x.slice(0, 3), length] }];
       expectReal({ name: 'GraftWinograd', types: [], inputs: [{ shape: x }, square] });
       expectReal({ name: 'GraftWinogradInputGrad', types: [], inputs: [same, square, { shape: x }] });

@@ -35,6 +35,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   Rsqrt: sameAs(0),
   Neg: sameAs(0),
   MaxPoolGrad: sameAs(0),
+  GraftMaxPoolGrad: sameAs(0),
   Mul: broadcast,
   Add: broadcast,
   AddV2: broadcast,

@@ -37,7 +37,7 @@ const networks: Case[] = [
   ['mobilenet-v2', 'full', 0, 32],
   ['mobilenet-v2', 'last-n', 3, 32],
   ['mobilenet-v3-small', 'full', 0, 32],
-  ['resnet50', 'full', 0, 32],
+  ['resnet50', 'full', 0, 64],
   ['squeezenet-1.1', 'full', 0, 64],
   ['efficientnet-lite0', 'full', 0, 32],
   ['efficientnet-b0', 'full', 0, 32],

@@ -187,6 +187,7 @@ export const splitRules: Readonly<Record<string, SplitRule>> = {
   AvgPoolGrad: sized(0, at(1)),
   MaxPool: along(at(0)),
   MaxPoolGrad: along(at(0, 1, 2)),
+  GraftMaxPoolGrad: along(at(0, 1, 2)),
   Relu: along(at(0)),
   Relu6: along(at(0)),
   Sigmoid: along(at(0)),

@@ -45,6 +45,7 @@ template <int Vectors, bool Add>
 void stripsTimesPanel(int64_t rows, Left left, int64_t stripStride, int64_t leftColumns, const float* right,
                       int64_t rightStride, const Panel& panel, float* out, int64_t stride) {
   for (int64_t c = 0; c < leftColumns; c += kStripRows, left.at += stripStride, out += kStripRows * stride) {
+    fetchTile<kStripRows, Vectors>(out, stride);
     Register sums[kStripRows][Vectors] = {};
     sumTile<kStripRows, Vectors, true>(rows, left, right, rightStride, sums);
     const int64_t kept = std::min<int64_t>(kStripRows, leftColumns - c);
@@ -70,8 +71,9 @@ class StripSums {
     if (rightColumns % kLanes != 0 || strips > kReadInPlace) packed_ = floats((rightColumns + kLanes) * block());
   }
 
-  // Rows whose columns stay in a core's cache together; no more of them are added at once.
-  int64_t block() const { return std::clamp<int64_t>(65536 / (count_ + rightColumns_) / 16 * 16, 64, 256); }
+  // Rows that are added at once: so many that reading and writing the sums each time is a tenth of it, and of which a panel's
+  // columns stay in a core's cache.
+  static constexpr int64_t block() { return 256; }
 
   void add(const float* left, const float* right, int64_t rows) {
     if (strips_) packStrips(left, rows, leftStride_, count_, strips_.get());

@@ -12,6 +12,7 @@
 
 #include "lanes.h"
 #include "pool.h"
+#include "turned.h"
 
 namespace graft {
 
@@ -91,14 +92,20 @@ inline __attribute__((always_inline)) void keepTile(const Register (&sums)[Rows]
   }
 }
 
-// A tile of `Rows` rows of `panel`, whose packed columns are at `right`.
+// Asks for the lines that a tile goes into, so that they are there when its sums are.
 template <int Rows, int Vectors>
-inline void rowsTile(int64_t inner, Left left, const float* right, const Panel& panel, float* to, int64_t stride) {
+inline __attribute__((always_inline)) void fetchTile(const float* to, int64_t stride) {
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) __builtin_prefetch(to + r * stride + v * kLanes, 1);
   }
+}
+
+// A tile of `Rows` rows of `panel`, whose packed columns are at `right`.
+template <int Rows, int Vectors>
+inline void rowsTile(int64_t inner, Left left, const float* right, const Panel& panel, float* to, int64_t stride) {
+  fetchTile<Rows, Vectors>(to, stride);
   Register sums[Rows][Vectors] = {};
   sumTile<Rows, Vectors, false>(inner, left, right, Vectors * kLanes, sums);
   if (panel.width == Vectors * kLanes) return keepTile<Rows, Vectors, false>(sums, to, stride);
@@ -132,28 +139,39 @@ inline void withVectors(int vectors, const Work& work) {
   if constexpr (Most > 1) withVectors<Most - 1>(vectors, work);
 }
 
-// The right matrix [inner, columns], panel by panel, ends filled with zeros; `turned`: it is there as [columns, inner].
+// The columns of a panel of the right matrix [inner, columns], ends filled with zeros.
+inline void packPanel(const float* right, int64_t inner, int64_t columns, const Panel& panel, float* to) {
+  const int64_t wide = panel.padded();
+  for (int64_t k = 0; k < inner; ++k, to += wide) {
+    std::memcpy(to, right + k * columns + panel.begin, panel.width * sizeof(float));
+    std::fill(to + panel.width, to + wide, 0.f);
+  }
+}
+
+// The same of a matrix that is there as [columns, inner].
+inline void packTurned(const float* right, int64_t inner, const Panel& panel, float* to) {
+  const int64_t wide = panel.padded(), whole = inner / kLanes * kLanes;
+  for (int64_t c = 0; c < wide; c += kLanes) {
+    const float* from = right + (panel.begin + c) * inner;
+    const int64_t there = std::min<int64_t>(kLanes, panel.width - c);
+    const int64_t squares = there == kLanes ? whole : 0;
+    for (int64_t k = 0; k < squares; k += kLanes) turnSquare(from + k, inner, to + k * wide + c, wide);
+    for (int64_t k = squares; k < inner; ++k) {
+      for (int64_t i = 0; i < kLanes; ++i) to[k * wide + c + i] = i < there ? from[i * inner + k] : 0.f;
+    }
+  }
+}
+
+// The right matrix [inner, columns], panel by panel; `turned`: it is there as [columns, inner].
 inline FloatArray packed(const float* right, int64_t inner, int64_t columns, bool turned,
-                                       const std::vector<Panel>& panels) {
-  constexpr int64_t kBlock = 16;
+                         const std::vector<Panel>& panels) {
   int64_t size = 0;
   for (const Panel& panel : panels) size += panel.padded();
   auto all = floats(size * inner);
   float* to = all.get();
   for (const Panel& panel : panels) {
-    const int64_t wide = panel.padded(), missing = wide - panel.width;
-    for (int64_t k = 0; k < inner && !turned; ++k) {
-      std::memcpy(to + k * wide, right + k * columns + panel.begin, panel.width * sizeof(float));
-    }
-    for (int64_t block = 0; block < inner && turned; block += kBlock) {
-      const int64_t end = std::min(inner, block + kBlock);
-      for (int c = 0; c < panel.width; ++c) {
-        const float* from = right + (panel.begin + c) * inner;
-        for (int64_t k = block; k < end; ++k) to[k * wide + c] = from[k];
-      }
-    }
-    for (int64_t k = 0; k < inner && missing > 0; ++k) std::fill_n(to + k * wide + panel.width, missing, 0.f);
-    to += wide * inner;
+    turned ? packTurned(right, inner, panel, to) : packPanel(right, inner, columns, panel, to);
+    to += panel.padded() * inner;
   }
   return all;
 }

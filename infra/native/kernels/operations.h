@@ -8,8 +8,10 @@ bool addBatchNorm();
 bool addBatchNormParts();
 bool addDepthwise();
 bool addDepthwiseParts();
+bool addMaxPool();
 bool addPointwise();
 bool addPointwiseParts();
+bool addShortcutParts();
 bool addWinograd();
 bool addWinogradParts();
 

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { settings } from '../../../infra/config.ts';
 import { loadTensorFlow } from '../../../infra/native/load-tensorflow.ts';
 import { distance, normalValues } from '../testing/compare.ts';
-import { runNative } from './native.ts';
+import { runNative, runNativeOne } from './native.ts';
 import type { Padding } from './padding.ts';
 import { edgesAround } from './padding.ts';
 
@@ -171,6 +171,36 @@ describe('depthwise convolution between two BatchNorms', () => {
       activations: { before: 2, behind: 1 },
       sides: [tf.tensor1d([outHeight, outWidth], 'int32')],
     });
+  });
+});
+
+describe('a shortcut that is added to what BatchNorm gives', () => {
+  const shapes = [
+    [3, 5, 7, 3],
+    [2, 8, 8, 64],
+    [4, 30, 31, 37],
+  ];
+  it.each(shapes.flatMap((shape) => [0, 1].map((activation) => [shape, activation] as const)))(
+    '%j, activation %i: as the operations it stands for',
+    (shape, activation) => {
+      const [x, shortcut, norm] = [values('x', shape), values('shortcut', shape), vectors('norm', shape[3]!)];
+      const sum = tf.add(one('GraftBatchNormPart', [x, ...norm], { activation: 0 }), shortcut);
+      const wanted = activation === 1 ? tf.relu(sum) : sum;
+      expectSame(run('GraftBatchNormAddPart', [x, ...norm, shortcut], { activation }, 1), [wanted]);
+    },
+  );
+
+  it.each(
+    shapes.flatMap((shape) => [1, 2].flatMap((count) => [0, 1].map((behind) => [shape, count, behind] as const))),
+  )('back, %j, gradients from %i sides, %i ReLU: as the operations it stands for', (shape, count, behind) => {
+    const [x, norm, y] = [values('x', shape), vectors('norm', shape[3]!), tf.relu(values('y', shape))];
+    const gradients = [values('first', shape), values('second', shape)].slice(0, count);
+    const all = tf.addN(gradients);
+    const dz = behind === 1 ? runNativeOne('ReluGrad', [all, y]) : all;
+    const sums = run('GraftBatchNormGradSums', [dz, x, ...norm], { activation: 0 }, 2);
+    const inputs = [...gradients, ...(behind === 1 ? [y] : []), x, norm[2]!];
+    const counts = { gradients_count: count, activated_count: behind };
+    expectSame(run('GraftShortcutGradSums', inputs, counts, 3), [dz, ...sums]);
   });
 });
 

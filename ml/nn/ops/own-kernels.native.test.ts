@@ -6,8 +6,11 @@ import { hasOwnKernels } from '../../native/kernels.ts';
 import type { BatchNormParams, BatchNormTraining } from './batch-norm.ts';
 import { batchNormTraining, plainBatchNorm } from './batch-norm.ts';
 import type { Padding } from './conv.ts';
+import { maxPool } from './max-pool.ts';
+import { runNativeOne } from './native.ts';
 import { conv } from './conv.ts';
 import { fitsOwnWinograd } from './own-winograd.ts';
+import { nativePadding, paddedAttributes } from './padding.ts';
 import { distance, gradientsOf, normalValues } from '../testing/compare.ts';
 
 beforeAll(async () => {
@@ -184,6 +187,39 @@ describe('convolution of 3 × 3 pixels in a training step', () => {
     expect(fits([8, 8, 8, 64], 16)).toBe(false);
     expect(fits([7, 8, 8, 64], 64)).toBe(false);
   });
+});
+
+describe('gradient of a max pooling', () => {
+  const cases: [Padding, number, number, number, number][] = [];
+  for (const padding of ['same', 'symmetric', 'valid', 'ceil'] as const) {
+    for (const [windowPx, stride] of [
+      [2, 2],
+      [3, 2],
+      [3, 1],
+      [4, 3],
+    ] as const) {
+      // prettier-ignore
+      for (const [sidePx, channels] of [[12, 33], [7, 24], [9, 3]] as const) cases.push([padding, windowPx, stride, sidePx, channels]); // prettier-ignore
+    }
+  }
+
+  it.each(cases)(
+    '%s, window %i, stride %i, side %i, %i channels: to the pixels that TensorFlow’s goes to',
+    (...args) => {
+      const [padding, windowPx, stride, sidePx, channels] = args;
+      // Behind a ReLU, so that many windows have their largest value, zero, more than once.
+      const x = tf.relu(values('x', [2, sidePx, sidePx + 2, channels]));
+      const y = maxPool(x, { windowPx, stride, padding });
+      const dy = values('dy', y.shape);
+      const [seen] = tf.grads((each: tf.Tensor) => tf.sum(tf.mul(maxPool(each, { windowPx, stride, padding }), dy)))([
+        x,
+      ]);
+      const { mode, pads } = nativePadding(padding, [sidePx, sidePx + 2], [windowPx, windowPx], stride);
+      const lists = { ksize: [1, windowPx, windowPx, 1], strides: [1, stride, stride, 1] };
+      const wanted = runNativeOne('MaxPoolGrad', [x, y, dy], paddedAttributes({ mode, pads }, lists));
+      expect(distance(seen!, wanted)).toBeLessThan(1e-6);
+    },
+  );
 });
 
 describe('depthwise convolution of a training step', () => {
