@@ -267,6 +267,9 @@ describe('shapes by rule are those of TensorFlow', () => {
       expectReal({ name: 'GraftPointwise', ...pointwise, inputs: [{ shape: x }, pixel] });
       expectReal({ name: 'GraftPointwiseInputGrad', ...pointwise, inputs: [out, pixel, { shape: x }] });
       expectReal({ name: 'GraftPointwiseKernelGrad', ...pointwise, inputs: [{ shape: x }, out, pixel] });
+      const dense = { shape: [length, length, x[3], 2] };
+      const out2 = { shape: [x[0], height, width, 2] };
+      expectReal({ name: 'GraftPatchesKernelGrad', ...depthwise, inputs: [{ shape: x }, out2, dense] });
       const [pooled, window] = [{ shape: [x[0], height, width, x[3]] }, { window: length, ...pads }];
       expectReal({ name: 'GraftMaxPoolGrad', types: [], ints: window, inputs: [{ shape: x }, pooled, pooled] });
       const [square, same] = [{ shape: [3, 3, x[3], length] }, { shape: [...x.slice(0, 3), length] }];

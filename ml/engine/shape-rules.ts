@@ -79,6 +79,7 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   GraftPointwiseInputGrad: sameAs(2),
   GraftPointwiseKernelGrad: sameAs(2),
   GraftWinograd: ({ inputs }) => [[...(inputs[0]?.shape.slice(0, 3) ?? []), inputs[1]?.shape[3] ?? 1]],
+  GraftPatchesKernelGrad: sameAs(2),
   GraftWinogradInputGrad: sameAs(2),
   GraftWinogradKernelGrad: sameAs(2),
   FusedBatchNormGradV3: ({ inputs }) => {

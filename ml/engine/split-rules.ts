@@ -223,6 +223,7 @@ export const splitRules: Readonly<Record<string, SplitRule>> = {
   GraftDepthwiseKernelGrad: summed(at(0, 1)),
   GraftPointwiseKernelGrad: summed(at(0, 1)),
   GraftWinogradKernelGrad: summed(at(0, 1)),
+  GraftPatchesKernelGrad: summed(at(0, 1)),
   GraftBatchNorm: batchNorm,
   GraftBatchNormGrad: batchNormGradient,
 };

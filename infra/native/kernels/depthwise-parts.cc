@@ -15,7 +15,7 @@
 namespace graft {
 namespace {
 
-struct Settings : DepthwiseSettings {
+struct Settings : WindowSettings {
   // Of the BatchNorm before the convolution, and of the one behind it.
   Activation before = Activation::kLinear, activation = Activation::kLinear;
 };

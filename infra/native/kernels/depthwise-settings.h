@@ -4,21 +4,9 @@
 
 #include "depthwise-rows.h"
 #include "kernel.h"
+#include "window-settings.h"
 
 namespace graft {
-
-struct DepthwiseSettings {
-  int32_t stride = 1;
-  int32_t top = 0;
-  int32_t left = 0;
-};
-
-inline void readSettings(TF_OpKernelConstruction* construction, DepthwiseSettings& settings, Status& status) {
-  TF_OpKernelConstruction_GetAttrInt32(construction, "stride", &settings.stride, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "top", &settings.top, status.get());
-  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "left", &settings.left, status.get());
-  if (status.ok() && settings.stride < 1) status.invalid("stride is at least 1");
-}
 
 constexpr const char* kDepthwiseShapes =
     "a depthwise convolution takes pictures [n, h, w, c] and a kernel [side, side, c, 1], side at most 7";
@@ -29,7 +17,7 @@ inline bool isDepthwise(const Shape& picture, const Shape& kernel, const Shape& 
          dy[3] == picture[3];
 }
 
-inline Correlation correlationOf(const DepthwiseSettings& s, const Shape& picture, const Tensor& kernel,
+inline Correlation correlationOf(const WindowSettings& s, const Shape& picture, const Tensor& kernel,
                                  const Shape& out, const float* zeros) {
   Correlation p{};
   p.inHeight = picture[1], p.inWidth = picture[2], p.outHeight = out[1], p.outWidth = out[2], p.channels = picture[3];

@@ -15,14 +15,14 @@ namespace {
 
 void* create(TF_OpKernelConstruction* construction) {
   Status status;
-  auto settings = std::make_unique<DepthwiseSettings>();
+  auto settings = std::make_unique<WindowSettings>();
   readSettings(construction, *settings, status);
   if (status.ok()) return settings.release();
   TF_OpKernelConstruction_Failure(construction, status.get());
   return nullptr;
 }
 
-void remove(void* settings) { delete static_cast<DepthwiseSettings*>(settings); }
+void remove(void* settings) { delete static_cast<WindowSettings*>(settings); }
 
 void correlate(const Correlation& p, const float* pictures, int64_t batch, float* outs) {
   const CorrelateRow row = correlateRowOf(p.side, p.stride);
@@ -76,7 +76,7 @@ void inputGradient(void* data, TF_OpKernelContext* context) {
   const Tensor dx = output(context, 0, x.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Floats zeros(x.dim(3), 0.f);
-  const auto& settings = *static_cast<const DepthwiseSettings*>(data);
+  const auto& settings = *static_cast<const WindowSettings*>(data);
   const Correlation p = correlationOf(settings, x.shape(), kernel, dy.shape(), zeros.data());
   if (p.stride > 1) return gather(p, dy.floats(), x.dim(0), dx.floats());
   const Floats back = turned(p.kernel, p.side, p.channels);
@@ -92,7 +92,7 @@ void kernelGradient(void* data, TF_OpKernelContext* context) {
   const Tensor dKernel = output(context, 0, kernel.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Floats zeros(x.dim(3), 0.f);
-  const auto& settings = *static_cast<const DepthwiseSettings*>(data);
+  const auto& settings = *static_cast<const WindowSettings*>(data);
   const Correlation p = correlationOf(settings, x.shape(), kernel, dy.shape(), zeros.data());
   sumKernel(p, x.floats(), dy.floats(), x.dim(0), dKernel.floats());
 }
@@ -109,7 +109,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Tensor y = output(context, 0, shape, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Floats zeros(x.dim(3), 0.f);
-  const auto& settings = *static_cast<const DepthwiseSettings*>(data);
+  const auto& settings = *static_cast<const WindowSettings*>(data);
   correlate(correlationOf(settings, x.shape(), kernel, shape, zeros.data()), x.floats(), x.dim(0), y.floats());
 }
 

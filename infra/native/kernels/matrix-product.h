@@ -76,7 +76,10 @@ inline void keepPart(const Register (&sums)[Rows][Vectors], float* to, int64_t s
   float row[Vectors * kLanes];
   for (int64_t r = 0; r < rows; ++r, to += stride) {
     std::memcpy(row, sums[r], sizeof(row));
-    for (int c = 0; c < width; ++c) to[c] = Add ? to[c] + row[c] : row[c];
+    overChannels(width, [&](auto some, int64_t c) {
+      constexpr int W = decltype(some)::value;
+      at<W>(to + c) = Add ? at<W>(to + c) + at<W>(row + c) : at<W>(row + c);
+    });
   }
 }
 

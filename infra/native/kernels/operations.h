@@ -9,6 +9,7 @@ bool addBatchNormParts();
 bool addDepthwise();
 bool addDepthwiseParts();
 bool addMaxPool();
+bool addPatches();
 bool addPointwise();
 bool addPointwiseParts();
 bool addShortcutParts();

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { NativeAttributes } from './native.ts';
 import { fitsOwnDepthwise, ownDepthwise } from './own-depthwise.ts';
+import { fitsOwnPatches, ownPatchesKernelGradient } from './own-patches.ts';
 import { fitsOwnPointwise, ownPointwise } from './own-pointwise.ts';
 import { fitsOwnWinograd, ownWinograd } from './own-winograd.ts';
 import { isNative, NATIVE_BACKEND, runNativeOne } from './native.ts';
 import type { Padding } from './padding.ts';
-import { isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
+import { edgesAround, isRank4, nativePadding, paddedAttributes, tfjsPadding } from './padding.ts';
 
 export type { Padding } from './padding.ts';
 
@@ -32,11 +33,18 @@ export function conv(x: tf.Tensor, kernel: tf.Tensor, options: ConvOptions): tf.
     if (!depthwise && fitsOwnWinograd(x, kernel, options)) return ownWinograd(x, kernel);
   }
   const [windowHeight, windowWidth] = kernel.shape;
-  const how = nativePadding(padding, [x.shape[1], x.shape[2]], [windowHeight, windowWidth], stride);
+  const sides = [
+    [x.shape[1], x.shape[2]],
+    [windowHeight, windowWidth],
+  ] as const;
+  const how = nativePadding(padding, ...sides, stride);
   if (isNative()) {
     const { kernelName } = depthwise ? DEPTHWISE : DENSE;
     if (!padApart || how.mode !== 'EXPLICIT') {
-      return tf.engine().runKernel(kernelName, { x, kernel }, { stride, mode: how.mode, pads: [...how.pads] });
+      const [top, , left] = edgesAround(padding, ...sides, stride);
+      const own = options.inTraining === true && !depthwise && fitsOwnPatches(kernel);
+      const attributes = { stride, mode: how.mode, pads: [...how.pads], own, top, left };
+      return tf.engine().runKernel(kernelName, { x, kernel }, attributes);
     }
     const [top, bottom, left, right] = how.pads;
     const wide = tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]); // prettier-ignore
@@ -87,7 +95,10 @@ for (const operations of [DENSE, DEPTHWISE]) {
           isPointwise(operations, kernel, attrs)
             ? pointwiseInputGradient(x, kernel, dy)
             : runNativeOne(operations.backwardInput, [sizes(x), kernel, dy], settings),
-        kernel: () => runNativeOne(operations.backwardKernel, [x, sizes(kernel), dy], settings),
+        kernel: () =>
+          attrs['own'] === true
+            ? ownPatchesKernelGradient(x, dy, kernel, attrs)
+            : runNativeOne(operations.backwardKernel, [x, sizes(kernel), dy], settings),
       };
     },
   });

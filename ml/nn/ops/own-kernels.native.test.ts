@@ -9,6 +9,7 @@ import type { Padding } from './conv.ts';
 import { maxPool } from './max-pool.ts';
 import { runNativeOne } from './native.ts';
 import { conv } from './conv.ts';
+import { fitsOwnPatches } from './own-patches.ts';
 import { fitsOwnWinograd } from './own-winograd.ts';
 import { nativePadding, paddedAttributes } from './padding.ts';
 import { distance, gradientsOf, normalValues } from '../testing/compare.ts';
@@ -187,6 +188,31 @@ describe('convolution of 3 × 3 pixels in a training step', () => {
     expect(fits([8, 8, 8, 64], 16)).toBe(false);
     expect(fits([7, 8, 8, 64], 64)).toBe(false);
   });
+});
+
+describe('gradient to the kernel of a first convolution', () => {
+  const cases: [Padding, number, number, number, number, number][] = [];
+  for (const padding of ['same', 'symmetric', 'valid', 'after'] as const) {
+    for (const kernelPx of [1, 3, 5, 7]) {
+      for (const stride of [1, 2, 3]) {
+        for (const [sidePx, inside, outside] of [[12, 3, 33], [8, 1, 16], [27, 3, 64]] as const) cases.push([padding, kernelPx, stride, sidePx, inside, outside]); // prettier-ignore
+      }
+    }
+  }
+
+  // A kernel of one pixel has its own kernels.
+  it.each(cases.filter(([, kernelPx]) => kernelPx > 1))(
+    '%s, kernel %i, stride %i, side %i, %i to %i channels: as TensorFlow’s',
+    (padding, kernelPx, stride, sidePx, inside, outside) => {
+      const x = values('x', [3, sidePx, sidePx + 2, inside]);
+      const kernel = values('k', [kernelPx, kernelPx, inside, outside], 0.3);
+      const [seen, wanted] = [true, false].map((inTraining) =>
+        gradients((a) => conv(x, a!, { stride, padding, depthwise: false, inTraining }), [kernel]),
+      );
+      expect(fitsOwnPatches(kernel)).toBe(true);
+      expect(distance(seen![0]!, wanted![0]!)).toBeLessThan(1e-5);
+    },
+  );
 });
 
 describe('gradient of a max pooling', () => {

@@ -1,0 +1,24 @@
+// What the operations of convolutions with windows are told: a stride, and the pixels above and left of a picture.
+#ifndef GRAFT_KERNELS_WINDOW_SETTINGS_H_
+#define GRAFT_KERNELS_WINDOW_SETTINGS_H_
+
+#include "kernel.h"
+
+namespace graft {
+
+struct WindowSettings {
+  int32_t stride = 1;
+  int32_t top = 0;
+  int32_t left = 0;
+};
+
+inline void readSettings(TF_OpKernelConstruction* construction, WindowSettings& settings, Status& status) {
+  TF_OpKernelConstruction_GetAttrInt32(construction, "stride", &settings.stride, status.get());
+  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "top", &settings.top, status.get());
+  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "left", &settings.left, status.get());
+  if (status.ok() && settings.stride < 1) status.invalid("stride is at least 1");
+}
+
+}  // namespace graft
+
+#endif  // GRAFT_KERNELS_WINDOW_SETTINGS_H_
