@@ -86,6 +86,7 @@ void bothGradients(const Tiles& tiles, const Tensor& kernel, const DzRow& dzRow,
   const TileGroups groups(tiles, std::max(outer, channels));
   const WinogradProduct back = productOf(tiles, groups, kernel.floats(), channels, outer, true);
   WinogradKernelSums sums(outer, channels, groups.count == 1, dKernel);
+  Alone alone;
   const int64_t most = groups.size * tiles.columns();
   const Transformed inputs(most, outer), gradients(most, channels), backwards(most, channels);
   Window dzWindow(tiles, channels), xWindow(tiles, outer);
@@ -100,10 +101,10 @@ void bothGradients(const Tiles& tiles, const Tensor& kernel, const DzRow& dzRow,
       xWindow.inputs(inputs, tile);
     }
     for (int panel = 0; panel < back.panels(); ++panel) back.multiply(backwards, begin, end, panel, dx);
-    sums.add(inputs, gradients, (end - begin) * tiles.columns());
+    sums.add(inputs, gradients, (end - begin) * tiles.columns(), alone);
     made(pixelsUpTo(tiles, end));
   }
-  sums.finish();
+  sums.finish(alone);
 }
 
 // As pointwise-parts.cc.

@@ -38,17 +38,23 @@ bool isOutput(const Given& given, const Tensor& dy) {
   return dy.shape() == Shape{given.tiles.batch, given.tiles.height, given.tiles.width, given.out};
 }
 
+// Rows of tiles that one piece of work goes through.
+constexpr int64_t kRowsAtOnce = 4;
+
 // Rows of tiles from `begin` to `end`, of pictures with so many channels.
 template <class Use>
 void overWindows(const Tiles& tiles, const float* pictures, int64_t channels, int64_t begin, int64_t end,
                  const Use& use) {
-  Window window(tiles, channels);
-  for (int64_t row = begin; row < end; ++row) {
-    window.fill(row, [&](int64_t pixels, float* to) {
-      std::memcpy(to, pictures + pixels * tiles.width * channels, tiles.width * channels * sizeof(float));
-    });
-    use(window, (row - begin) * tiles.columns());
-  }
+  Pool::get().run(static_cast<int>((end - begin + kRowsAtOnce - 1) / kRowsAtOnce), [&](int task) {
+    Window window(tiles, channels);
+    const int64_t first = begin + task * kRowsAtOnce;
+    for (int64_t row = first; row < std::min(end, first + kRowsAtOnce); ++row) {
+      window.fill(row, [&](int64_t pixels, float* to) {
+        std::memcpy(to, pictures + pixels * tiles.width * channels, tiles.width * channels * sizeof(float));
+      });
+      use(window, (row - begin) * tiles.columns());
+    }
+  });
 }
 
 Transformed inputsOf(const Tiles& tiles, const float* pictures, int64_t channels, int64_t begin, int64_t end) {
@@ -109,7 +115,7 @@ void kernelGradient(void*, TF_OpKernelContext* context) {
   const Tensor dKernel = output(context, 0, kernel.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const auto& [tiles, in, out] = given;
-  const TileGroups groups(tiles, in);
+  const TileGroups groups(tiles, std::max(in, out));
   WinogradKernelSums sums(in, out, false, dKernel.floats());
   for (int group = 0; group < groups.count; ++group) {
     const int64_t begin = groups.begin(group), end = groups.end(group), count = (end - begin) * tiles.columns();
@@ -118,9 +124,9 @@ void kernelGradient(void*, TF_OpKernelContext* context) {
     overWindows(tiles, dy.floats(), out, begin, end, [&](const Window& window, int64_t tile) {
       window.gradients(gradients, tile);
     });
-    sums.add(inputs, gradients, count);
+    sums.add(inputs, gradients, count, Pool::get());
   }
-  sums.finish();
+  sums.finish(Pool::get());
 }
 
 void likeKernel(TF_ShapeInferenceContext* context, TF_Status* status) {

@@ -13,6 +13,14 @@ namespace graft {
 
 constexpr int kKernelPixels = kKernelPx * kKernelPx;
 
+// Does by itself what a pool would share out.
+struct Alone {
+  template <class Work>
+  void run(int count, const Work& work) {
+    for (int i = 0; i < count; ++i) work(i);
+  }
+};
+
 // A convolution of tiles with a kernel [3, 3, inner, columns]; `turned`, by which gradients go back to what came in: the kernel
 // is there as [3, 3, columns, inner] and turned by half a circle.
 class WinogradProduct {
@@ -85,22 +93,29 @@ class WinogradKernelSums {
       : inner_(inner), columns_(columns), share_(one ? std::min(inner, kShare) : inner), dKernel_(dKernel),
         sums_(share_, columns) {}
 
-  void add(const Transformed& inputs, const Transformed& gradients, int64_t tiles) {
+  // `runner` shares the positions out.
+  template <class Runner>
+  void add(const Transformed& inputs, const Transformed& gradients, int64_t tiles, Runner& runner) {
     for (int64_t begin = 0; begin < inner_; begin += share_) {
       const int64_t count = std::min(share_, inner_ - begin);
-      for (int position = 0; position < kPositions; ++position) {
-        addPosition(inputs, gradients, tiles, position, begin, count);
-      }
-      if (share_ < inner_) turn(begin, count);
+      runner.run(kPositions, [&](int position) { addPosition(inputs, gradients, tiles, position, begin, count); });
+      if (share_ < inner_) turn(0, begin, count);
     }
     first_ = false;
   }
 
-  void finish() {
-    if (share_ == inner_) turn(0, inner_);
+  template <class Runner>
+  void finish(Runner& runner) {
+    if (share_ < inner_) return;
+    const int64_t some = (inner_ + kPositions - 1) / kPositions;
+    runner.run(static_cast<int>((inner_ + some - 1) / some), [&](int task) {
+      turn(task * some, task * some, std::min(some, inner_ - task * some));
+    });
   }
 
-  // For one of the positions; `finish` when all are there.
+ private:
+  static constexpr int64_t kShare = 64;
+
   void addPosition(const Transformed& inputs, const Transformed& gradients, int64_t tiles, int position, int64_t begin,
                    int64_t count) {
     StripSums sums(count, inner_, columns_, sums_.at(position), first_);
@@ -110,15 +125,12 @@ class WinogradKernelSums {
     }
   }
 
- private:
-  static constexpr int64_t kShare = 64;
-
-  // Gᵀ m G of rows of the kernel.
-  void turn(int64_t begin, int64_t count) {
+  // Gᵀ m G of rows of the sums, which are rows of the kernel from `begin` on.
+  void turn(int64_t first, int64_t begin, int64_t count) {
     const int64_t positions = sums_.stride(), pixels = inner_ * columns_;
     overChannels(count * columns_, [&](auto width, int64_t k) {
       constexpr int W = decltype(width)::value;
-      const float* from = sums_.at(0) + k;
+      const float* from = sums_.at(0) + first * columns_ + k;
       float* to = dKernel_ + begin * columns_ + k;
       bothWays<ToKernel, W>(
           [=](int row, int x) { return at<W>(from + (row * kWindowPx + x) * positions); },
