@@ -21,6 +21,16 @@ export interface Snapshot {
   readonly isBest: boolean;
 }
 
+/** Tensors by name, as they go from thread to thread. */
+export type Tensors = readonly (readonly [string, TensorData])[];
+
+/** What can be handed over without a copy: each buffer once. A shared one is copied. */
+export function buffersOf(tensors: Tensors): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const [, { data }] of tensors) if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  return [...buffers];
+}
+
 /**
  * Writes a snapshot to the local disk, whole or not at all. The worker uploads it beside the next steps; until then a
  * crash of the machine's processes finds it here.

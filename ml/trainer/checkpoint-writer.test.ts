@@ -30,25 +30,32 @@ async function valuesOf(path: string): Promise<Record<string, number[]>> {
 }
 
 describe('the thread that writes checkpoints', () => {
-  it('writes each state with the best epoch’s values as they were then', async () => {
+  it('writes each state with the best epoch’s values, and gives those back', async () => {
     const writer = threadedWriter();
-    const first = bestOf(7);
-    const staged = [
-      await writer.stage(dir, snapshot(1, null)),
-      await writer.stage(dir, snapshot(2, first)),
-      await writer.stage(dir, snapshot(3, first)),
-      await writer.stage(dir, snapshot(4, bestOf(8))),
-    ];
+    const none = await writer.stage(dir, snapshot(1, null));
+    const first = await writer.stage(dir, snapshot(2, bestOf(7)));
+    const again = await writer.stage(dir, snapshot(3, first.best));
+    const next = await writer.stage(dir, snapshot(4, bestOf(8)));
     await writer.close();
-    expect(await Promise.all(staged.map(({ path }) => valuesOf(path)))).toEqual([
+    const written = [none, first, again, next];
+    expect(await Promise.all(written.map(({ staged }) => valuesOf(staged.path)))).toEqual([
       { 'param/a': [1, 0.5] },
       { 'param/a': [2, 0.5], 'best/a': [7] },
       { 'param/a': [3, 0.5], 'best/a': [7] },
       { 'param/a': [4, 0.5], 'best/a': [8] },
     ]);
-    // The best values stay usable here: only the state is handed over.
-    expect([...asFloat32(first!.get('a')!)]).toEqual([7]);
+    expect(none.best).toBeNull();
+    expect([again, next].map(({ best }) => [...asFloat32(best!.get('a')!)])).toEqual([[7], [8]]);
     expect(readdirSync(dir).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('copies nothing: what it was given has left this thread', async () => {
+    const writer = threadedWriter();
+    const given = snapshot(1, bestOf(7));
+    const writing = writer.stage(dir, given);
+    expect([...given.state.values(), ...given.best!.values()].map(({ data }) => data.length)).toEqual([0, 0]);
+    await writing;
+    await writer.close();
   });
 
   it('tells why it could not', async () => {

@@ -1,33 +1,39 @@
 import type { Worker } from 'node:worker_threads';
 import type { StagedCheckpoint } from '../../contracts/ml-protocol.ts';
-import type { TensorData } from '../../core/checkpoint/tensor-data.ts';
 import { messageOf, transientError } from '../../core/errors.ts';
 import { threadOf } from '../../programs/start.ts';
+import { buffersOf } from './checkpoint-file.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import type { WriteReply, WriteRequest } from './checkpoint-thread.ts';
 
+/** A checkpoint on the disk, and the best epoch's values that were lent for it. */
+export interface Written {
+  readonly staged: StagedCheckpoint;
+  readonly best: Snapshot['best'];
+}
+
 /** Writes checkpoints beside the steps. One at a time: the next waits for the one before. */
 export interface CheckpointWriter {
-  /** Takes the snapshot's state over: its bytes are not to be used again. CHECKPOINT_WRITE (transient) where it fails. */
-  stage(dir: string, snapshot: Snapshot): Promise<StagedCheckpoint>;
+  /**
+   * Takes the snapshot over: its state's bytes are not to be used again, those of the best epoch as they come back.
+   * CHECKPOINT_WRITE (transient) where it fails.
+   */
+  stage(dir: string, snapshot: Snapshot): Promise<Written>;
   close(): Promise<void>;
 }
 
 /**
  * A thread of its own hashes and writes: native TensorFlow holds the main one during a step, so a hash there would come
- * on top of the steps. The state is handed over without a copy; the best epoch's values go once, when they change.
+ * on top of the steps. Nothing is copied for it: the state is handed over, the best epoch's values are lent.
  */
 export function threadedWriter(): CheckpointWriter {
   // At once: it takes a quarter of a second to start, beside the first steps.
   const worker = startThread();
-  let sentBest: Snapshot['best'] = null;
   return {
     async stage(dir, { state, best, counters, isBest }) {
-      const news = best === sentBest ? {} : { best: best && [...best] };
-      sentBest = best;
-      const request: WriteRequest = { dir, state: [...state], counters, isBest, ...news };
-      const reply = await ask(worker, request, buffersOf(state));
-      if (reply.kind === 'written') return reply.staged;
+      const request: WriteRequest = { dir, state: [...state], best: best && [...best], counters, isBest };
+      const reply = await ask(worker, request, buffersOf([...state, ...(best ?? [])]));
+      if (reply.kind === 'written') return { staged: reply.staged, best: reply.best && new Map(reply.best) };
       throw transientError(
         'CHECKPOINT_WRITE',
         dir,
@@ -73,11 +79,4 @@ function ask(worker: Worker, request: WriteRequest, transfer: readonly ArrayBuff
     worker.on('error', onError);
     worker.postMessage(request, transfer);
   });
-}
-
-/** Each buffer once; a shared one can't be handed over and is copied. */
-function buffersOf(tensors: ReadonlyMap<string, TensorData>): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const { data } of tensors.values()) if (data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
-  return [...buffers];
 }

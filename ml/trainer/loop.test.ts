@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MlEvent, TrainJob } from '../../contracts/ml-protocol.ts';
-import { elementCount } from '../../core/checkpoint/tensor-data.ts';
+import { asFloat32, elementCount } from '../../core/checkpoint/tensor-data.ts';
 import { freshCounters } from '../../core/training/progress.ts';
 import { learningRateAt } from '../../core/training/schedule.ts';
 import { makeJob } from '../../test/lib/trainer-bench.ts';
@@ -15,7 +15,7 @@ import type { Inputs, Source } from './inputs.ts';
 import { trainLoop } from './loop.ts';
 import type { LoopEnd } from './loop.ts';
 import type { Model } from './model.ts';
-import { createLearner } from './learner.ts';
+import { createLearner, nonFinite } from './learner.ts';
 import { validate } from './validate.ts';
 
 beforeAll(async () => {
@@ -54,6 +54,8 @@ interface Options {
   /** How the host's clock goes from look to look. */
   readonly msPerLook?: number;
   readonly stopAfterSteps?: number;
+  /** The step whose loss is no number, the first time that it is tried. */
+  readonly breaksAtStep?: number;
 }
 
 /** A head alone on made-up features: the loop is what is looked at. */
@@ -76,6 +78,14 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
   const events: MlEvent[] = [];
   let now = 0;
   let looks = 0;
+  let breaksAt = options.breaksAtStep;
+  const step: typeof learner.step = (batch, address) => {
+    if (address.step !== breaksAt) return learner.step(batch, address);
+    breaksAt = undefined;
+    throw nonFinite(Number.NaN, address);
+  };
+  const breaking = Object.assign(Object.create(learner), { step });
+  const restartedFrom: number[][] = [];
   const host = {
     emit: (event: MlEvent) => void events.push(event),
     stopRequested: () => ++looks > (options.stopAfterSteps ?? Infinity),
@@ -84,14 +94,15 @@ async function loop(change: JobChange, options: Options = {}, from?: TrainJob) {
   };
   const end: LoopEnd = await trainLoop(
     {
-      ...{ job, learner, best: null, inputs, host, restart: () => undefined },
+      ...{ job, learner: breaking, best: null, inputs, host },
+      restart: (best) => restartedFrom.push([...(best?.values() ?? [])].flatMap((each) => [...asFloat32(each)])),
       validate: () => validate(learner, inputs.validation, job.config.batchSize),
     },
     job.resume?.counters ?? { ...freshCounters },
   );
   learner.engine.dispose();
   const saved = events.flatMap((event) => (event.kind === 'checkpoint' ? [event.staged] : []));
-  return { job, end, batches, saved, events };
+  return { job, end, batches, saved, events, restartedFrom };
 }
 
 const startOf = (name: string): number => (name.startsWith('param/') ? 0.1 : 0);
@@ -197,6 +208,18 @@ describe('saving', () => {
       expect(stepsOf(saved)).toEqual([expected]);
       expect(end.kind).toBe('stopped');
     }
+  });
+
+  it('lends the best epoch’s values, and waits for them before it goes back to them', async () => {
+    const train = { epochs: 2, batchSize: 4, checkpoint: { everySteps: 1000, everySeconds: 0.005, keepBest: false } };
+    const { end, restartedFrom } = await loop(
+      { train: { ...train, onNonFinite: { kind: 'rollback' } } },
+      { msPerLook: 6, breaksAtStep: 5 },
+    );
+    const [values = []] = restartedFrom;
+    expect(values.length).toBe(CLASSES * CLASSES + CLASSES);
+    expect(values.every((value) => value !== 0)).toBe(true);
+    expect(end.kind === 'finished' && [...(end.best?.values() ?? [])].map(({ data }) => data.length)).toEqual([16, 8]);
   });
 
   it('notes the step that was reached after every one', async () => {

@@ -66,6 +66,7 @@ class TrainingLoop<B> {
   private readonly reachedFile: number;
   private readonly watch: BudgetWatch;
   private counters: TrainCounters;
+  /** Lent to the writer until `written`. */
   private best: Snapshot['best'];
   /** The checkpoint that is being written beside the steps, if any. */
   private writing: Promise<void> | null = null;
@@ -193,6 +194,7 @@ class TrainingLoop<B> {
       const { onNonFinite } = this.parts.job.config;
       if (!(error instanceof GraftError) || error.code !== 'TRAIN_NONFINITE') throw error;
       if (onNonFinite.kind === 'fail' || this.counters.rollbacks >= onNonFinite.atMost) throw error;
+      await this.written();
       this.parts.restart(this.best);
       this.counters = afterRollback(this.counters, onNonFinite.factor);
       return null;
@@ -222,7 +224,8 @@ class TrainingLoop<B> {
     this.savedEpoch = this.counters.cursor === 0 ? this.counters.epoch : -1;
     this.writing = this.writer
       .stage(join(job.workDir, runFiles.checkpoints), snapshot)
-      .then((staged) => {
+      .then(({ staged, best }) => {
+        if (this.best === snapshot.best) this.best = best;
         this.durableStep = staged.counters.step;
         host.emit({ kind: 'checkpoint', staged });
       })
