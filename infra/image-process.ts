@@ -7,13 +7,19 @@ import { PictureDecoder, configureSharp } from './images/decode.ts';
 import { defaultLimits } from './images/limits.ts';
 import { HAND_OVER_FD, ImageRequest } from './images/protocol.ts';
 import type { ImageReply, PictureReply } from './images/protocol.ts';
+import { loadResampler } from './images/resample/native-resampler.ts';
 import { loadTurbo } from './images/turbo-jpeg.ts';
 
 /** So often the parent hears that a request of many pictures goes on. */
 const BUSY_EVERY_MS = 1000;
 
 configureSharp();
-const decoder = new PictureDecoder({ limits: defaultLimits, turbo: loadTurbo() });
+const [, , resampler] = process.argv;
+const decoder = new PictureDecoder({
+  limits: defaultLimits,
+  turbo: loadTurbo(),
+  resampler: resampler === undefined ? null : loadResampler(resampler),
+});
 
 function reply(message: ImageReply): void {
   process.send?.(message);

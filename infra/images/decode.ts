@@ -15,6 +15,7 @@ import { corrupt, problem, tooManyFrames, tooManyPixels, truncated } from './pro
 import type { ImageProblem } from './problem.ts';
 import { ImageReader } from './read-image.ts';
 import type { Decoded } from './read-image.ts';
+import type { NativeResampler } from './resample/native-resampler.ts';
 import { Resampler } from './resample/resampler.ts';
 import type { Channels } from './resample/resampler.ts';
 import type { TurboDecode } from './turbo-jpeg.ts';
@@ -47,18 +48,21 @@ export interface DecoderOptions {
   readonly limits: ImageLimits;
   /** For plain JPEGs; without it sharp decodes them too. */
   readonly turbo: TurboDecode | null;
+  /** For faster resizing with the same result. */
+  readonly resampler?: NativeResampler | null;
 }
 
 /** Checks, measures and renders one picture at a time; each call is to wait for the one before. */
 export class PictureDecoder {
   private readonly options: DecoderOptions;
   private readonly reader = new ImageReader();
-  private readonly resampler = new Resampler();
+  private readonly resampler: Resampler;
   /** For pixels that only have to be decodable, and are looked at once. */
   private unseen = new Uint8Array(0);
 
   constructor(options: DecoderOptions) {
     this.options = options;
+    this.resampler = new Resampler(options.resampler ?? null);
   }
 
   /** Decodes the whole picture and says what it is. */

@@ -16,6 +16,8 @@ export interface ImageChildOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly entry?: string;
   readonly timeoutMs?: number;
+  /** Where the native resampler lies; null where there is none. */
+  readonly resampler: string | null;
   /** `readPixels` fills a picture's target, now or never. */
   onDone(id: number, pictures: readonly PictureReply[], readPixels: ReadPixels): void;
   /** It takes too long over this request; it is killed next, and `onGone` follows. */
@@ -49,7 +51,7 @@ export class ImageChild {
   constructor(options: ImageChildOptions) {
     this.options = options;
     const { path, execArgv } = options.entry === undefined ? programOf('image-process') : fromSource(options.entry);
-    this.process = fork(path, [], {
+    this.process = fork(path, options.resampler === null ? [] : [options.resampler], {
       execArgv: [...execArgv],
       env: environmentOf(options),
       stdio: stdioOf(this.handOver),

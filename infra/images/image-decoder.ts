@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import { GraftError, inputError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
+import { settings } from '../config.ts';
+import { findResampler } from '../native/resampler.ts';
 import type { ImageDecoder, ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
 import { ImageChild, REQUESTS_AT_ONCE } from './image-child.ts';
 import type { ReadPixels } from './image-child.ts';
@@ -36,14 +38,16 @@ export function createImageDecoder(options: ImageDecoderOptions): ImageDecoder {
     rendering: (index: number) => Rendering | null,
     value: (reply: PictureReply, rendering: Rendering | null) => T,
     signal: AbortSignal | undefined,
-  ): Promise<Result<T, GraftError>[]> =>
-    Promise.all(
+  ): Promise<Result<T, GraftError>[]> => {
+    await pool.prepared();
+    return Promise.all(
       paths.map(async (path, index) => {
         const asked = rendering(index);
         const answer = await pool.ask(path, asked, signal);
         return answer.ok ? ok(value(answer.value, asked)) : answer;
       }),
     );
+  };
   return {
     name: jpegDecoderName(),
     inspect: (paths, signal) => all(paths, () => null, infoOf, signal),
@@ -93,6 +97,8 @@ class Pool {
   private readonly waiting: Job[] = [];
   private readonly suspects: Job[] = [];
   private readonly workers = new Set<Worker>();
+  private resampler: string | null = null;
+  private preparing: Promise<void> | null = null;
   private ids = 0;
   private failedStarts = 0;
   private closed = false;
@@ -100,6 +106,14 @@ class Pool {
   constructor(options: ImageDecoderOptions) {
     this.options = options;
     this.processes = options.processes ?? Math.min(availableParallelism(), MOST_PROCESSES);
+  }
+
+  /** Once, before the first child: seconds where the native resampler has to be compiled, which is once a machine. */
+  prepared(): Promise<void> {
+    this.preparing ??= findResampler(settings(), true).then((path) => {
+      this.resampler = path;
+    });
+    return this.preparing;
   }
 
   async ask(
@@ -198,6 +212,7 @@ class Pool {
     const requests = new Map<number, readonly Job[]>();
     const child: ImageChild = new ImageChild({
       ...this.options,
+      resampler: this.resampler,
       onDone: (id, replies, readPixels) => this.answered(worker, id, replies, readPixels),
       onTimeout: (id) => requests.get(id)?.forEach((job) => (job.timedOut = true)),
       onGone: (wasReady, how) => this.gone(worker, wasReady, how),

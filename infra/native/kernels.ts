@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { GraftError } from '../../core/errors.ts';
-import type { ProcessorLevel, Settings } from '../config.ts';
+import type { Settings } from '../config.ts';
 import { compile, findCompiler, linking } from './addon.ts';
 import { sizeOf } from './files.ts';
 import { withLock } from './lock.ts';
 import { findInFolder } from './layout.ts';
+import { machineArguments, processorOf } from './processor.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
 
 /** graft's own kernels for TensorFlow, compiled. */
@@ -81,29 +81,3 @@ const OPTIMIZED = [
   '-fno-trapping-math',
   '-Wno-psabi',
 ];
-
-function machineArguments(processor: string): string[] {
-  return processor.startsWith('x86') ? [`-march=${processor}`, '-mprefer-vector-width=512'] : [];
-}
-
-const LEVELS: readonly (readonly [level: ProcessorLevel, flags: readonly string[]])[] = [
-  ['x86-64-v4', ['avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl', 'avx2', 'fma', 'bmi2']],
-  ['x86-64-v3', ['avx2', 'fma', 'bmi1', 'bmi2', 'f16c', 'movbe']],
-];
-
-/**
- * The level of the x86-64 ABI whose instructions this processor has, none above `newest`, or its architecture; null: none to
- * compile for.
- */
-function processorOf(newest: ProcessorLevel | null): string | null {
-  if (process.arch === 'arm64') return 'arm64';
-  if (process.arch !== 'x64' || process.platform !== 'linux') return null;
-  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
-  const allowed = LEVELS.slice(
-    Math.max(
-      0,
-      LEVELS.findIndex(([level]) => level === newest),
-    ),
-  );
-  return allowed.find(([, needed]) => needed.every((flag) => flags.has(flag)))?.[0] ?? null;
-}

@@ -6,6 +6,7 @@ import { chooseDevice, lookAtMachine } from './devices.ts';
 import type { OnProvision, ProvisionItem } from './progress.ts';
 import { findKernels } from './kernels.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
+import { findResampler } from './resampler.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
 
 export interface ProvisionAllOptions {
@@ -46,6 +47,8 @@ export async function provisionEverything(options: ProvisionAllOptions = {}): Pr
 async function provisionChosen(
   options: ProvisionAllOptions & { readonly settings: Settings },
 ): Promise<TensorFlowInstall | null> {
+  // As the kernels below: here rather than before the first picture.
+  await findResampler(options.settings, true);
   const choice = chooseDevice(options.settings.device, await lookAtMachine(options.settings));
   if (choice.kind === 'js') return null;
   const install = await provisionTensorFlow({ ...options, variant: choice.variant });
