@@ -33,6 +33,7 @@ import { fetchWeights } from './native/weights-fetch.ts';
 import { createNotifier } from './notify/notifier.ts';
 import type { Notifier } from './ports/notifier.ts';
 import { ensureBucket } from './s3/ensure-bucket.ts';
+import { withRecentBlobs } from './recent-blobs.ts';
 import { probeConditionalWrites } from './s3/probe.ts';
 import { createS3ObjectStore } from './s3/s3-object-store.ts';
 import { allowedHosts } from './sources/url/address.ts';
@@ -117,7 +118,8 @@ function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): Tr
     defaultThreads: known.threads,
     spareMs: SPARE_ML_MS,
   });
-  const { store, ml } = telemetry.meter({ store: plain, ml: runner });
+  const { store: metered, ml } = telemetry.meter({ store: plain, ml: runner });
+  const store = withRecentBlobs(metered);
   return {
     store,
     clock: systemClock,
