@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { PictureDecoder, configureSharp } from './images/decode.ts';
 import { defaultLimits } from './images/limits.ts';
+import type { HeldBytes } from './images/read-image.ts';
 import { HAND_OVER_FD, ImageRequest } from './images/protocol.ts';
 import type { ImageReply, PictureReply } from './images/protocol.ts';
 import { loadResampler } from './images/resample/native-resampler.ts';
@@ -25,12 +26,16 @@ function reply(message: ImageReply): void {
   process.send?.(message);
 }
 
-async function answer({ id, paths, render, offset }: ImageRequest): Promise<void> {
+async function answer({ id, paths, render, offset, sizes }: ImageRequest): Promise<void> {
   const pictures: PictureReply[] = [];
+  const rowBytes = render === null ? 0 : render.heightPx * render.widthPx * render.channels;
+  let heldAt = offset + paths.length * rowBytes;
   let heardMs = performance.now();
-  for (const path of paths) {
-    const rowBytes = render === null ? 0 : render.heightPx * render.widthPx * render.channels;
-    pictures.push(await pictureOf(path, render, offset + pictures.length * rowBytes));
+  for (const [i, path] of paths.entries()) {
+    const size = sizes[i] ?? null;
+    const held = size === null ? null : { file: HAND_OVER_FD, offset: heldAt, size };
+    heldAt += size ?? 0;
+    pictures.push(await pictureOf({ path, held }, render, offset + i * rowBytes));
     if (performance.now() - heardMs < BUSY_EVERY_MS) continue;
     heardMs = performance.now();
     reply({ kind: 'busy' });
@@ -38,12 +43,21 @@ async function answer({ id, paths, render, offset }: ImageRequest): Promise<void
   reply({ kind: 'done', id, pictures });
 }
 
-async function pictureOf(path: string, render: ImageRequest['render'], offset: number): Promise<PictureReply> {
+interface Picture {
+  readonly path: string;
+  readonly held: HeldBytes | null;
+}
+
+async function pictureOf(
+  { path, held }: Picture,
+  render: ImageRequest['render'],
+  offset: number,
+): Promise<PictureReply> {
   if (render === null) {
-    const inspected = await decoder.inspect(path);
+    const inspected = await decoder.inspect(path, held);
     return inspected.ok ? { kind: 'info', info: inspected.value } : { kind: 'problem', problem: inspected.problem };
   }
-  const rendered = await decoder.render(path, render);
+  const rendered = await decoder.render(path, render, held);
   if (!rendered.ok) return { kind: 'problem', problem: rendered.problem };
   for (let at = 0; at < rendered.value.length;) {
     at += writeSync(HAND_OVER_FD, rendered.value, at, rendered.value.length - at, offset + at);

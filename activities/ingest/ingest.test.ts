@@ -152,17 +152,38 @@ describe('ingestDataset', () => {
     await expect(failed).rejects.toThrow(seen);
   });
 
-  it('does not upload again what is there when it is tried again', async () => {
+  it('leaves what is there as it is when it is tried again', async () => {
     let uploads = 0;
     const ports = await setUp(manyPictures({ cat: 20, dog: 20 }), (call, key) => {
-      if (call === 'put' && key.startsWith('blobs/') && ++uploads === 25) throw new Error('killed');
+      if (call === 'putIfAbsent' && key.startsWith('blobs/') && ++uploads === 25) throw new Error('killed');
     });
     await expect(ingest(ports)).rejects.toThrow('killed');
     const { output } = await ingest(ports);
     expect(output.images).toBe(40);
-    const uploaded = ports.calls.filter((call) => call.startsWith('put blobs/'));
-    expect(uploaded).toHaveLength(40);
-    expect(new Set(uploaded).size).toBe(40);
+    const calls = ports.calls.filter((call) => call.includes(' blobs/'));
+    expect(new Set(calls.filter((call) => call.startsWith('putIfAbsent '))).size).toBe(40);
+    expect(calls.filter((call) => call.startsWith('put '))).toEqual([]);
+  });
+
+  it('does not upload a large file again that is there', async () => {
+    const large = { 'cat/large.png': pictureText(`large ${'x'.repeat(2 ** 20)}`) };
+    const ports = await setUp({ ...manyPictures({ cat: 3, dog: 3 }), ...large });
+    await ingest(ports);
+    ports.source.files.set('cat/new.png', pictureText('new'));
+    await ingest(ports);
+    expect(ports.calls.filter((call) => call.startsWith('put blobs/'))).toHaveLength(1);
+  });
+
+  it('writes a small file over what lies in its place and is something else', async () => {
+    const ports = await setUp(manyPictures({ cat: 3, dog: 3 }));
+    const { output } = await ingest(ports);
+    const [item] = await itemsOf(ports, output.manifestKey);
+    const key = `blobs/sha256/${item!.sha256.slice(0, 2)}/${item!.sha256}`;
+    const whole = (await ports.store.get(key))!.body;
+    ports.store.corrupt(key, (body) => body.fill(0));
+    ports.source.files.set('cat/new.png', pictureText('new'));
+    await ingest(ports);
+    expect(Buffer.from((await ports.store.get(key))!.body)).toEqual(Buffer.from(whole));
   });
 
   it('streams large files, and uploads again what was cut short', async () => {

@@ -5,7 +5,7 @@ import { annotationsJson } from '../../core/dataset/items.ts';
 import type { GroupRule } from '../../core/dataset/items.ts';
 import { settleAnnotations } from '../../core/dataset/settle.ts';
 import type { OutsideBoxes } from '../../core/dataset/settle.ts';
-import { GraftError, inputError, transientError } from '../../core/errors.ts';
+import { GraftError, errnoOf, inputError, transientError } from '../../core/errors.ts';
 import type { Json } from '../../core/canonical-json.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { err, ok } from '../../core/result.ts';
@@ -14,6 +14,7 @@ import type { ImageInfo } from '../../infra/ports/image-decoder.ts';
 import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
 import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { blobKey } from '../lib/dataset.ts';
+import { HANDED_BYTES } from '../lib/handed-bytes.ts';
 import { sha256Of, sha256OfFile } from '../lib/hash.ts';
 import { readJson, writeJson } from '../lib/json-object.ts';
 import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
@@ -162,13 +163,14 @@ async function readLocal(
   context: ReadingContext,
 ): Promise<Result<ReadItem, QuarantinedItem>> {
   const { ports, source, signal } = context;
-  const [inspected] = await ports.images.inspect([path], signal);
+  const bytes = await smallFile(entry, path, signal);
+  const [inspected] = await ports.images.inspect([bytes === null ? path : { path, bytes }], signal);
   if (inspected === undefined) throw new Error('the image decoder gave no answer');
   if (!inspected.ok) return err(quarantinedItem(entry, inspected.error, source.where));
   const { look, ...picture } = inspected.value;
   const annotations = settledAnnotations(entry, picture, context);
   if (!annotations.ok) return annotations;
-  const stored = await storeRaw(entry, path, ports.store, signal);
+  const stored = await storeRaw(entry, { path, bytes }, ports.store, signal);
   const item = { path: entry.path, label: entry.label, ...stored, ...picture, ...annotations.value };
   return ok({ item, look: Buffer.from(look, 'base64') });
 }
@@ -192,20 +194,36 @@ function settledAnnotations(
   });
 }
 
+/** The bytes of a small file, so that it is read once; null for a larger one, and for what the decoder is to judge. */
+async function smallFile(entry: SourceEntry, path: string, signal: AbortSignal): Promise<Buffer | null> {
+  if (entry.sizeBytes > HANDED_BYTES || entry.converted === true) return null;
+  try {
+    return await readFile(path, { signal });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return null;
+  }
+}
+
 /** Stores a file under its hash unless it is there. DATASET_CHANGED where it is not the size it was listed with. */
 async function storeRaw(
   entry: SourceEntry,
-  path: string,
+  { path, bytes }: { readonly path: string; readonly bytes: Buffer | null },
   store: ObjectStore,
   signal: AbortSignal,
 ): Promise<{ sha256: Sha256; sizeBytes: number }> {
-  const small = entry.sizeBytes <= HELD_BYTES ? await readFile(path, { signal }) : null;
+  const small = bytes ?? (entry.sizeBytes <= HELD_BYTES ? await readFile(path, { signal }) : null);
   const sizeBytes = small?.length ?? (await stat(path)).size;
   if (sizeBytes !== entry.sizeBytes && entry.converted !== true) {
     throw transientError('DATASET_CHANGED', path, `${sizeBytes} bytes`, `${entry.sizeBytes}, as when it was listed`);
   }
   const sha256 = small === null ? await sha256OfFile(path, signal) : sha256Of(small);
   const key = blobKey(sha256);
+  if (bytes !== null) {
+    // One request where a look and a write are two; a refused write finds other bytes there: they are replaced.
+    if ((await store.putIfAbsent(key, bytes, { signal })).kind === 'conflict') await store.put(key, bytes, { signal });
+    return { sha256, sizeBytes };
+  }
   if ((await store.head(key, { signal }))?.sizeBytes === sizeBytes) return { sha256, sizeBytes };
   if (small === null) await store.putFile(key, path, sha256, { signal });
   else await store.put(key, small, { signal });

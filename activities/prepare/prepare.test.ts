@@ -93,6 +93,16 @@ describe('prepareImages', () => {
     }
   });
 
+  it('renders large pictures from files and small ones from their bytes', async () => {
+    const large = pictureText(`large ${'x'.repeat(2 ** 20)}`);
+    const { ports, input } = await setUp({ ...manyPictures({ cat: 20, dog: 20 }), 'cat/large.png': large });
+    await prepare(ports, input);
+    expect(ports.images.rendered).toHaveLength(41);
+    expect(ports.images.rendered).toContain(large);
+    expect(ports.calls.filter((call) => call.startsWith('getFile '))).toHaveLength(1);
+    expect(await readdir(await ports.files.scratch('prepare'))).toEqual([]);
+  });
+
   it('leaves nothing on the disk', async () => {
     const { ports, input } = await setUp(manyPictures({ cat: 20, dog: 20 }));
     await prepare(ports, input);

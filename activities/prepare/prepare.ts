@@ -165,7 +165,8 @@ async function collectRows(
     const { width, height, boxes = [], attributes } = item;
     const said = attributes === undefined ? {} : { attributes };
     const picture = task === 'detection' ? { picture: { width, height, boxes, ...said } } : {};
-    rows.get(side)?.add({ sha256: item.sha256, path: item.path, label, ...picture });
+    const { sha256, sizeBytes, path } = item;
+    rows.get(side)?.add({ sha256, sizeBytes, path, label, ...picture });
   }
   for (const list of rows.values()) list.sort();
   return rows;

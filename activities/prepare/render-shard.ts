@@ -15,7 +15,10 @@ import { asSha256 } from '../../core/ids.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
+import type { PictureFile } from '../../infra/ports/image-decoder.ts';
+import type { ObjectStore } from '../../infra/ports/object-store.ts';
 import { blobKey } from '../lib/dataset.ts';
+import { HANDED_BYTES } from '../lib/handed-bytes.ts';
 import { sha256Of } from '../lib/hash.ts';
 import { readJson, writeJson } from '../lib/json-object.ts';
 import { encodeLines, putPart } from '../lib/json-lines.ts';
@@ -152,23 +155,40 @@ async function renderRows(rows: readonly Row[], address: Sha256, context: Render
 }
 
 async function renderRow(
-  { sha256, path: name }: Row,
+  row: Row,
   path: string,
   into: Uint8Array,
   { ports, image, signal }: RenderingContext,
 ): Promise<void> {
+  const { sizeBytes, path: name } = row;
   try {
-    await ports.store.getFile(blobKey(sha256), path, { sha256, signal });
-    const [rendered] = await ports.images.render([path], image, into, signal);
+    const picture = await fetchPicture(row, path, ports.store, signal);
+    const [rendered] = await ports.images.render([picture], image, into, signal);
     if (rendered?.ok === true) return;
     // It was whole when it was ingested, and its hash says it still is: the disk or the decoder failed, not the picture.
     const seen = `can't be rendered: ${rendered?.error.message ?? 'no answer'}`;
     throw transientError('STORE_CORRUPT', name, seen, 'the picture that was ingested', 'try again');
   } catch (error) {
-    if (!(error instanceof GraftError) || error.code !== 'STORE_NOT_FOUND') throw error;
-    const remedy = 'delete stages/ingest and the data set’s chunks from the bucket, and run again';
-    throw failedError('BLOB_GONE', `${ports.store.bucket}/${blobKey(sha256)}`, `no bytes of ${name}`, 'them', remedy);
+    if (error instanceof GraftError && error.code === 'STORE_NOT_FOUND') throw blobGone(row, ports.store);
+    throw error;
   } finally {
-    await rm(path, { force: true });
+    if (sizeBytes > HANDED_BYTES) await rm(path, { force: true });
   }
+}
+
+/** A small picture's bytes; a larger one lies at `path`. */
+async function fetchPicture(row: Row, path: string, store: ObjectStore, signal: AbortSignal): Promise<PictureFile> {
+  const { sha256, sizeBytes } = row;
+  if (sizeBytes > HANDED_BYTES) {
+    await store.getFile(blobKey(sha256), path, { sha256, signal });
+    return path;
+  }
+  const found = await store.get(blobKey(sha256), { sha256, signal });
+  if (found === null) throw blobGone(row, store);
+  return { path, bytes: found.body };
+}
+
+function blobGone({ sha256, path }: Row, { bucket }: ObjectStore): GraftError {
+  const remedy = 'delete stages/ingest and the data set’s chunks from the bucket, and run again';
+  return failedError('BLOB_GONE', `${bucket}/${blobKey(sha256)}`, `no bytes of ${path}`, 'them', remedy);
 }

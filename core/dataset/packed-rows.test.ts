@@ -10,7 +10,7 @@ import { PackedSides } from './packed-sides.ts';
 /** Few different hashes, so that paths decide too. */
 const hash = fc.constantFrom('0', '1', '7f', '80', 'ff').map((start) => asSha256(start.padEnd(64, '0')));
 const path = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
-const row = fc.record({ sha256: hash, path, label: fc.nat(1000) });
+const row = fc.record({ sha256: hash, sizeBytes: fc.nat(), path, label: fc.nat(1000) });
 
 describe('PackedRows', () => {
   it('come back as they were added, sorted as text is', () => {
@@ -30,7 +30,12 @@ describe('PackedRows', () => {
   it('are many, and some have boxes', () => {
     const packed = new PackedRows();
     const of = (i: number): Row => ({
-      ...{ sha256: asSha256(i.toString(16).padStart(64, '0')), path: `class ${i % 7}/${i} ü.png`, label: i % 7 },
+      ...{
+        sha256: asSha256(i.toString(16).padStart(64, '0')),
+        sizeBytes: 3 * i,
+        path: `class ${i % 7}/${i} ü.png`,
+        label: i % 7,
+      },
       ...(i % 3 === 0 ? { picture: { width: i, height: 1, boxes: [] } } : {}),
     });
     for (let i = 4999; i >= 0; i--) packed.add(of(i));

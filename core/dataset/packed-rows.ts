@@ -7,6 +7,7 @@ import { PackedHashes } from './packed-hashes.ts';
 /** One picture to be rendered; `label` is the index of its class. */
 export interface Row {
   readonly sha256: Sha256;
+  readonly sizeBytes: number;
   readonly path: string;
   readonly label: number;
   /** For detection. */
@@ -14,12 +15,13 @@ export interface Row {
 }
 
 /**
- * Rows by the hundred thousand: 48 bytes and the path for each, where as many objects would take four times that and be
+ * Rows by the hundred thousand: 56 bytes and the path for each, where as many objects would take four times that and be
  * walked by every collection of garbage. Boxes are kept as they come.
  */
 export class PackedRows {
   private readonly hashes = new PackedHashes();
   private readonly labels = new Growing(Int32Array);
+  private readonly sizes = new Growing(Float64Array);
   private paths = new Uint8Array(64 * 1024);
   private readonly ends = new Growing(Float64Array);
   private readonly pictures: BoxedPicture[] = [];
@@ -31,11 +33,12 @@ export class PackedRows {
     return this.hashes.length;
   }
 
-  add({ sha256, path, label, picture }: Row): void {
+  add({ sha256, sizeBytes, path, label, picture }: Row): void {
     const at = this.length;
     this.order = null;
     this.hashes.push(sha256);
     this.labels.set(at, label);
+    this.sizes.set(at, sizeBytes);
     this.ends.set(at, this.write(path, this.startOf(at)));
     if (picture !== undefined) this.pictures[at] = picture;
   }
@@ -55,7 +58,8 @@ export class PackedRows {
   private row(at: number): Row {
     const path = this.decoder.decode(this.paths.subarray(this.startOf(at), this.ends.at(at)));
     const picture = this.pictures[at];
-    const row = { sha256: asSha256(this.hashes.at(at)), path, label: this.labels.at(at) };
+    const [sha256, sizeBytes] = [asSha256(this.hashes.at(at)), this.sizes.at(at)];
+    const row = { sha256, sizeBytes, path, label: this.labels.at(at) };
     return picture === undefined ? row : { ...row, picture };
   }
 

@@ -14,7 +14,7 @@ import type { ImageLimits } from './limits.ts';
 import { corrupt, problem, tooManyFrames, tooManyPixels, truncated } from './problem.ts';
 import type { ImageProblem } from './problem.ts';
 import { ImageReader } from './read-image.ts';
-import type { Decoded } from './read-image.ts';
+import type { Decoded, HeldBytes } from './read-image.ts';
 import type { NativeResampler } from './resample/native-resampler.ts';
 import { Resampler } from './resample/resampler.ts';
 import type { Channels } from './resample/resampler.ts';
@@ -65,9 +65,9 @@ export class PictureDecoder {
     this.resampler = new Resampler(options.resampler ?? null);
   }
 
-  /** Decodes the whole picture and says what it is. */
-  inspect(path: string): Promise<Decoded<ImageInfo>> {
-    return this.withImage(path, (bytes) => this.inspectJpeg(bytes), inspectBySharp);
+  /** Decodes the whole picture and says what it is. The file is not opened where its bytes are held. */
+  inspect(path: string, held: HeldBytes | null = null): Promise<Decoded<ImageInfo>> {
+    return this.withImage({ path, held }, (bytes) => this.inspectJpeg(bytes), inspectBySharp);
   }
 
   /**
@@ -76,9 +76,9 @@ export class PictureDecoder {
    * Catmull–Rom with antialiasing, in gamma space. Embedded colour profiles are ignored, as in the decoders that the
    * pretrained weights saw. Gray is Rec. 601 luma: (299 R + 587 G + 114 B) / 1000, rounded.
    */
-  render(path: string, spec: RenderSpec): Promise<Decoded<Uint8Array>> {
+  render(path: string, spec: RenderSpec, held: HeldBytes | null = null): Promise<Decoded<Uint8Array>> {
     return this.withImage(
-      path,
+      { path, held },
       (bytes) => this.renderJpeg(bytes, spec),
       (bytes, options) => this.renderBySharp(bytes, options, spec),
     );
@@ -137,12 +137,12 @@ export class PictureDecoder {
 
   /** `first` may pass a picture on, by null; sharp decides about every picture that is anything but plain and whole. */
   private async withImage<T>(
-    path: string,
+    { path, held }: { readonly path: string; readonly held: HeldBytes | null },
     first: (bytes: Buffer) => T | null,
     bySharp: (bytes: Buffer, options: SharpOptions) => Promise<T>,
   ): Promise<Decoded<T>> {
     const { limits } = this.options;
-    const read = this.reader.read(path, limits);
+    const read = this.reader.read(path, limits, held);
     if (!read.ok) return read;
     const bytes = read.value;
     const checked = checkBytes(bytes, extensionOf(path), limits);

@@ -27,8 +27,10 @@ export interface ImageChildOptions {
 
 export type ReadPixels = (picture: number, target: Uint8Array) => void;
 
-/** What a child is asked: a request that does not know yet where its pixels go. */
-export type ImageQuestion = Omit<ImageRequest, 'offset'>;
+/** What a child is asked: a request that does not know yet where its pixels go; `bytes` of the pictures that have `sizes`. */
+export interface ImageQuestion extends Omit<ImageRequest, 'offset'> {
+  readonly bytes: readonly Uint8Array[];
+}
 
 /** Requests that a child has at once, so that it never waits for its parent, which may have other things to do. */
 export const REQUESTS_AT_ONCE = 4;
@@ -79,9 +81,10 @@ export class ImageChild {
     return REQUESTS_AT_ONCE - this.asked.length;
   }
 
-  /** Only while there is room. */
-  ask(question: ImageQuestion): void {
-    const request = { ...question, offset: this.freePlace(pixelBytes(question)) };
+  /** Only while there is room. Throws, and asks nothing, where the bytes can't be handed over. */
+  ask({ bytes, ...question }: ImageQuestion): void {
+    const request = { ...question, offset: this.freePlace(handedBytes(question)) };
+    if (bytes.length > 0) this.handOver.write(request.offset + pixelBytes(request), Buffer.concat(bytes));
     this.asked.push(request);
     if (this.ready) this.send(request);
     if (this.asked.length === 1) this.watch();
@@ -109,7 +112,7 @@ export class ImageChild {
     let place = 0;
     for (const request of [...this.asked].sort((a, b) => a.offset - b.offset)) {
       if (place + sizeBytes <= request.offset) break;
-      place = request.offset + pixelBytes(request);
+      place = request.offset + handedBytes(request);
     }
     return place;
   }
@@ -159,8 +162,15 @@ export class ImageChild {
   }
 }
 
-function pixelBytes({ paths, render }: ImageQuestion): number {
+type Extent = Pick<ImageRequest, 'paths' | 'render' | 'sizes'>;
+
+function pixelBytes({ paths, render }: Pick<Extent, 'paths' | 'render'>): number {
   return render === null ? 0 : paths.length * render.heightPx * render.widthPx * render.channels;
+}
+
+/** What a request takes of the hand-over file. */
+function handedBytes(request: Extent): number {
+  return request.sizes.reduce((sum: number, size) => sum + (size ?? 0), pixelBytes(request));
 }
 
 function stdioOf({ descriptor }: HandOver): StdioOptions {

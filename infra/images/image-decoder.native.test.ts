@@ -95,6 +95,35 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
     }
   });
 
+  it('makes of bytes what it makes of their file', async () => {
+    const decoder = decoderOf({ processes: 2 });
+    const files: { path: string; bytes: Buffer }[] = [];
+    for (let i = 0; i < 40; i++) {
+      const path = join(folder, `handed-${i}.${i % 5 === 1 ? 'png' : 'jpg'}`);
+      const bytes =
+        i % 8 === 3
+          ? Buffer.alloc(i % 16 === 11 ? 0 : 9)
+          : await picture(20 + i, 60 - i, i)
+              .jpeg()
+              .toBuffer();
+      await writeFile(path, bytes);
+      files.push({ path, bytes });
+    }
+    const paths = files.map(({ path }) => path);
+    // Of some only the name is there.
+    const handed = files.map((file, i) => (i % 3 === 0 ? file.path : { ...file, path: `/nowhere/${i}-${file.path}` }));
+    const codes = (results: Awaited<ReturnType<ImageDecoder['inspect']>>): unknown[] =>
+      results.map((result) => (result.ok ? result.value : result.error.code));
+    const inspected = codes(await decoder.inspect(handed));
+    expect(inspected).toEqual(codes(await decoder.inspect(paths)));
+    for (const code of ['IMAGE_EMPTY', 'IMAGE_TYPE_MISMATCH']) expect(inspected).toContain(code);
+    const spec = { heightPx: 6, widthPx: 5, channels: 3, resize: 'pad' } as const;
+    const [fromFiles, fromBytes] = [new Uint8Array(40 * 90), new Uint8Array(40 * 90)];
+    await decoder.render(paths, spec, fromFiles);
+    await decoder.render(handed, spec, fromBytes);
+    expect(fromBytes).toEqual(fromFiles);
+  });
+
   it('goes on in another process when one is killed in the middle of its work', async () => {
     const decoder = decoderOf({ processes: 2 });
     const bytes = await picture(800, 600).jpeg({ progressive: true }).toBuffer();

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { GraftError, inputError } from '../../core/errors.ts';
+import { GraftError, inputError, messageOf, transientError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { settings } from '../config.ts';
 import { findResampler } from '../native/resampler.ts';
-import type { ImageDecoder, ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
+import type { ImageDecoder, ImageInfo, PictureFile, RenderSpec } from '../ports/image-decoder.ts';
 import { ImageChild, REQUESTS_AT_ONCE } from './image-child.ts';
 import type { ReadPixels } from './image-child.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
@@ -34,29 +34,29 @@ const PICTURES_PER_CHILD = 4;
 export function createImageDecoder(options: ImageDecoderOptions): ImageDecoder {
   const pool = new Pool(options);
   const all = async <T>(
-    paths: readonly string[],
+    pictures: readonly PictureFile[],
     rendering: (index: number) => Rendering | null,
     value: (reply: PictureReply, rendering: Rendering | null) => T,
     signal: AbortSignal | undefined,
   ): Promise<Result<T, GraftError>[]> => {
     await pool.prepared();
     return Promise.all(
-      paths.map(async (path, index) => {
+      pictures.map(async (picture, index) => {
         const asked = rendering(index);
-        const answer = await pool.ask(path, asked, signal);
+        const answer = await pool.ask(picture, asked, signal);
         return answer.ok ? ok(value(answer.value, asked)) : answer;
       }),
     );
   };
   return {
     name: jpegDecoderName(),
-    inspect: (paths, signal) => all(paths, () => null, infoOf, signal),
-    render: (paths, spec, into, signal) => {
+    inspect: (pictures, signal) => all(pictures, () => null, infoOf, signal),
+    render: (pictures, spec, into, signal) => {
       const rowBytes = spec.heightPx * spec.widthPx * spec.channels;
       const targetOf = (index: number): Rendering => {
         return { spec, target: into.subarray(index * rowBytes, (index + 1) * rowBytes) };
       };
-      return all(paths, targetOf, () => undefined, signal);
+      return all(pictures, targetOf, () => undefined, signal);
     },
     close: () => pool.close(),
   };
@@ -75,6 +75,8 @@ interface Rendering {
 
 interface Job {
   readonly path: string;
+  /** Null where the child reads the file. */
+  readonly bytes: Uint8Array | null;
   readonly rendering: Rendering | null;
   readonly settle: (outcome: Result<PictureReply, GraftError>) => void;
   readonly fail: (error: GraftError) => void;
@@ -117,16 +119,18 @@ class Pool {
   }
 
   async ask(
-    path: string,
+    picture: PictureFile,
     rendering: Rendering | null,
     signal?: AbortSignal,
   ): Promise<Result<PictureReply, GraftError>> {
+    const { path, bytes } = typeof picture === 'string' ? { path: picture, bytes: null } : picture;
     if (signal?.aborted) throw cancelled(path, signal.reason);
     if (this.closed) throw cancelled(path, 'the image decoder is closed');
     return new Promise((resolve, reject) => {
       const rest = (): void => signal?.removeEventListener('abort', abandon);
       const job: Job = {
         path,
+        bytes,
         rendering,
         strikes: 0,
         timedOut: false,
@@ -186,8 +190,15 @@ class Pool {
 
   private hand(jobs: readonly Job[], { child, requests }: Worker): void {
     const id = ++this.ids;
-    requests.set(id, jobs);
-    child.ask({ id, paths: jobs.map(({ path }) => path), render: jobs[0]?.rendering?.spec ?? null });
+    const sizes = jobs.map(({ bytes }) => bytes?.length ?? null);
+    const bytes = jobs.flatMap((job) => job.bytes ?? []);
+    try {
+      child.ask({ id, paths: jobs.map(({ path }) => path), sizes, bytes, render: jobs[0]?.rendering?.spec ?? null });
+      requests.set(id, jobs);
+    } catch (error) {
+      // The disk that the hand-over file lies on is full.
+      for (const job of jobs) job.fail(notHandedOver(job.path, error));
+    }
   }
 
   /** Suspects go alone into an idle child, so that a second death has one cause. */
@@ -287,6 +298,9 @@ const crashed = (path: string, how: string): GraftError =>
 
 const tooSlow = (path: string, timeoutMs: number): GraftError =>
   inputError('IMAGE_TIMEOUT', path, `not decoded in ${timeoutMs} ms`, 'a picture', 'save it smaller, or remove it');
+
+const notHandedOver = (path: string, cause: unknown): GraftError =>
+  transientError('DISK_FULL', path, messageOf(cause), 'room for pictures in the temporary folder', 'free some', cause);
 
 const cannotStart = (how: string): GraftError =>
   new GraftError('IMAGE_DECODER', {

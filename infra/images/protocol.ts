@@ -19,13 +19,15 @@ export const HAND_OVER_FD = 4;
 
 /**
  * Parent → child: pictures to be done in this order; `render: null` only measures. Rendered pixels go to the hand-over
- * file: those of picture i to `offset` + i × heightPx × widthPx × channels.
+ * file: those of picture i to `offset` + i × heightPx × widthPx × channels. Behind the last lie the bytes of pictures that
+ * have a number in `sizes`, one after the other; the others are read from their paths.
  */
 export const ImageRequest = z.object({
   id: z.int(),
   paths: z.array(z.string()).min(1),
   render: Render.nullable(),
   offset: z.int().nonnegative(),
+  sizes: z.array(z.int().nonnegative().nullable()),
 });
 export type ImageRequest = z.infer<typeof ImageRequest>;
 

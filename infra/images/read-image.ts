@@ -8,6 +8,13 @@ import type { ImageProblem } from './problem.ts';
 export type Decoded<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: ImageProblem };
 
+/** Where the bytes of a picture lie in a file that is open. */
+export interface HeldBytes {
+  readonly file: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
 /** Larger files get memory of their own, which is not kept. */
 const KEPT_BYTES = 4 * 2 ** 20;
 
@@ -19,14 +26,19 @@ export class ImageReader {
    * The file's bytes, after a look at its size; they hold until the next call. At once: the image process has nothing
    * else to do meanwhile.
    */
-  read(path: string, limits: ImageLimits): Decoded<Buffer> {
+  read(path: string, limits: ImageLimits, held: HeldBytes | null): Decoded<Buffer> {
+    if (held !== null) {
+      const wrong = sizeProblem(held.size, limits);
+      if (wrong !== null) return { ok: false, problem: wrong };
+      return { ok: true, value: this.readWhole(held.file, held.size, held.offset) };
+    }
     try {
       const file = openSync(path, 'r');
       try {
         const { size } = fstatSync(file);
         const wrong = sizeProblem(size, limits);
         if (wrong !== null) return { ok: false, problem: wrong };
-        return { ok: true, value: this.readWhole(file, size) };
+        return { ok: true, value: this.readWhole(file, size, 0) };
       } finally {
         closeSync(file);
       }
@@ -39,11 +51,11 @@ export class ImageReader {
     }
   }
 
-  private readWhole(file: number, size: number): Buffer {
+  private readWhole(file: number, size: number, offset: number): Buffer {
     const bytes = size <= KEPT_BYTES ? this.kept : Buffer.allocUnsafeSlow(size);
     let length = 0;
     for (let read = -1; read !== 0 && length < size; length += read) {
-      read = readSync(file, bytes, length, size - length, null);
+      read = readSync(file, bytes, length, size - length, offset + length);
     }
     return bytes.subarray(0, length);
   }

@@ -17,6 +17,9 @@ export interface RenderSpec extends Framing {
   readonly channels: 1 | 3;
 }
 
+/** A picture by its path; or its bytes, where they are read already: `path` is then the name that they go by. */
+export type PictureFile = string | { readonly path: string; readonly bytes: Uint8Array };
+
 /**
  * Decodes foreign pictures outside the worker's own process: caps on bytes, pixels and frames come before any decoder.
  * A bad picture is an error value (IMAGE_EMPTY, IMAGE_TRUNCATED, … reliability.md §2), never a throw.
@@ -25,13 +28,13 @@ export interface ImageDecoder {
   /** Of what decodes: two of different names may differ in the last bits of what they render. */
   readonly name: string;
   /** Checks and measures files by decoding them whole; results in the order given. */
-  inspect(paths: readonly string[], signal?: AbortSignal): Promise<Result<ImageInfo, GraftError>[]>;
+  inspect(pictures: readonly PictureFile[], signal?: AbortSignal): Promise<Result<ImageInfo, GraftError>[]>;
   /**
    * Renders each file into its row of `into`, of rows × height × width × channels bytes; a bad one is an error at its
    * place, and its row stays as it was. Results in the order given.
    */
   render(
-    paths: readonly string[],
+    pictures: readonly PictureFile[],
     spec: RenderSpec,
     into: Uint8Array,
     signal?: AbortSignal,

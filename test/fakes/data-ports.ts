@@ -10,7 +10,7 @@ import { eventEncoder } from '../../infra/tensorboard/encode.ts';
 import { createLocalFiles } from '../../infra/local-files.ts';
 import type { DataPorts } from '../../activities/ports.ts';
 import type { DatasetSource } from '../../infra/ports/dataset-source.ts';
-import type { ImageDecoder } from '../../infra/ports/image-decoder.ts';
+import type { ImageDecoder, PictureFile } from '../../infra/ports/image-decoder.ts';
 import { createFakeClock } from './clock.ts';
 import { createMemoryObjectStore } from './memory-object-store.ts';
 import type { MemoryObjectStore, MemoryStoreOptions } from './memory-object-store.ts';
@@ -30,8 +30,8 @@ export interface FakeImageDecoder extends ImageDecoder {
 }
 
 export function createFakeImageDecoder(): FakeImageDecoder {
-  const read = async (path: string, log: string[]): Promise<string> => {
-    const text = await readFile(path, 'utf8');
+  const read = async (picture: PictureFile, log: string[]): Promise<string> => {
+    const text = typeof picture === 'string' ? await readFile(picture, 'utf8') : Buffer.from(picture.bytes).toString();
     decoder.before(text);
     log.push(text);
     return text;
@@ -41,21 +41,22 @@ export function createFakeImageDecoder(): FakeImageDecoder {
     inspected: [],
     rendered: [],
     before: () => undefined,
-    inspect: (paths) =>
+    inspect: (pictures) =>
       Promise.all(
-        paths.map(async (path) => {
-          const text = await read(path, decoder.inspected);
+        pictures.map(async (picture) => {
+          const path = pathOf(picture);
+          const text = await read(picture, decoder.inspected);
           const [, code, why] = /^bad (\w+) (.*)$/.exec(text) ?? [];
           if (code !== undefined) return err(inputError(code, path, why ?? ''));
           const [width = 0, height = 0, channels = 0] = (text.split(' ')[0] ?? '').split('x').map(Number);
           return ok({ format: 'png', width, height, channels, look: lookOfText(text) });
         }),
       ),
-    render: (paths, { heightPx, widthPx, channels }, into) =>
+    render: (pictures, { heightPx, widthPx, channels }, into) =>
       Promise.all(
-        paths.map(async (path, row) => {
-          const text = await read(path, decoder.rendered);
-          if (text.startsWith('bad')) return err(inputError('IMAGE_CORRUPT', path, text));
+        pictures.map(async (picture, row) => {
+          const text = await read(picture, decoder.rendered);
+          if (text.startsWith('bad')) return err(inputError('IMAGE_CORRUPT', pathOf(picture), text));
           const rowBytes = heightPx * widthPx * channels;
           into.fill(colourOf(text), row * rowBytes, (row + 1) * rowBytes);
           return ok(undefined);
@@ -65,6 +66,8 @@ export function createFakeImageDecoder(): FakeImageDecoder {
   };
   return decoder;
 }
+
+const pathOf = (picture: PictureFile): string => (typeof picture === 'string' ? picture : picture.path);
 
 /** Pictures look alike where the words after `alike` are the same; all others look like nothing else. */
 function lookOfText(text: string): string {
