@@ -13,6 +13,8 @@ export interface DataPorts {
   readonly openSource: OpenDatasetSource;
   readonly files: LocalFiles;
   readonly clock: Clock;
+  /** Told as the last pictures are rendered: a process that trains on them may load meanwhile. Absent where none will. */
+  readonly onAlmostRendered?: () => void;
   /** For TensorBoard. */
   readonly events: EventEncoder;
 }

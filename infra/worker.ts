@@ -81,7 +81,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const connection = await connect(connections);
   const { namespace } = connections.temporal;
   const telemetry = await openWorkerTelemetry({ metricsPort, otlpEndpoint, graftVersion, connection, namespace });
-  const ports = createPorts(store, telemetry);
+  const ports = createPorts(store, telemetry, queues);
   try {
     const workers = await Promise.all(
       queues.map((role) => createWorker(role, connection, namespace, ports, telemetry.workerOptions)),
@@ -111,7 +111,7 @@ async function connect({ temporal }: Connections): Promise<NativeConnection> {
   });
 }
 
-function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): TrainPorts {
+function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry, queues: readonly QueueRole[]): TrainPorts {
   const known = settings();
   const runner = createMlRunner({
     env: childEnvironment({}, { secrets: false }),
@@ -128,6 +128,8 @@ function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry): Tr
     openSource: openDatasetSource({ store, ...sourcesSetup(known) }),
     files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),
     ml,
+    // Where others train, nothing is to be loaded here.
+    ...(queues.includes('train') ? { onAlmostRendered: () => runner.expectJob() } : {}),
     fetchWeights: (backbone, weights) => fetchWeights(backbone, weights, known),
     graftVersion,
     host: hostname(),

@@ -103,6 +103,18 @@ describe('prepareImages', () => {
     expect(await readdir(await ports.files.scratch('prepare'))).toEqual([]);
   });
 
+  it('tells once, before the last rows are rendered', async () => {
+    const { ports, input } = await setUp(manyPictures({ cat: 700, dog: 700 }));
+    const rendered: number[] = [];
+    const onAlmostRendered = (): void => void rendered.push(ports.images.rendered.length);
+    await createPrepareActivities({ ...ports, onAlmostRendered }, () => 64).prepareImages(input);
+    expect(rendered).toHaveLength(1);
+    expect(rendered[0]).toBeGreaterThanOrEqual(1400 - 1024);
+    expect(rendered[0]).toBeLessThan(1400);
+    await createPrepareActivities({ ...ports, onAlmostRendered }, () => 64).prepareImages(input);
+    expect(rendered).toHaveLength(1);
+  });
+
   it('leaves nothing on the disk', async () => {
     const { ports, input } = await setUp(manyPictures({ cat: 20, dog: 20 }));
     await prepare(ports, input);

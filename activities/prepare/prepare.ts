@@ -25,6 +25,8 @@ import type { RenderingContext } from './render-shard.ts';
 const CODE_VERSION = 4;
 /** One shard is rendered while another is stored. */
 const SHARDS_AT_ONCE = 2;
+/** Rows that are left when the process that trains on them begins to load: about what is rendered meanwhile. */
+const LAST_ROWS = 1_024;
 
 /**
  * Renders every picture to the one identical size, as uint8 shards. Rows come in order of content hash and path, so the
@@ -95,8 +97,12 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
         withScratch(ports, 'prepare', async (scratch) => {
           const rows = await collectRows(ports, input, split, sides, signal);
           for (const list of rows.values()) progress.total += list.length;
+          let told = false;
           const seen = (count: number): void => {
             progress.done += count;
+            if (told || progress.total - progress.done > LAST_ROWS) return;
+            told = true;
+            ports.onAlmostRendered?.();
           };
           return renderSides(rows, split.classes, shardRows(input.image), { ...rendering, scratch, seen });
         }),

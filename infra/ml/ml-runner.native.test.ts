@@ -213,7 +213,8 @@ describe('a child that talks nonsense', () => {
 describe('the spare process', () => {
   /** Starts a job, and waits until a further process is there; its id. */
   async function withSpare(spareMs: number) {
-    const runner = createMlRunner({ env: childEnvironment({}, { secrets: false }), spareMs });
+    const env = childEnvironment({}, { secrets: false });
+    const runner = createMlRunner({ env, defaultThreads: 1, spareMs });
     const begin = (job: TrainJob, threads: number): MlSession => {
       const session = runner.start(job, { threads });
       sessions.push(session);
@@ -221,7 +222,7 @@ describe('the spare process', () => {
     };
     const first = begin(await fresh(), 1);
     await rest(first.events[Symbol.asyncIterator]());
-    return { begin, first };
+    return { runner, begin, first };
   }
 
   it('takes the next job of as many threads, and gives the same bits', async () => {
@@ -237,6 +238,21 @@ describe('the spare process', () => {
     const third = begin(await fresh(), 2);
     const [ready] = await rest(third.events[Symbol.asyncIterator]());
     expect(ready).toMatchObject({ kind: 'ready', environment: { threads: 2 } });
+  });
+
+  it('loads while pictures are rendered, for the training on them', async () => {
+    const runner = createMlRunner({
+      env: childEnvironment({}, { secrets: false }),
+      defaultThreads: 1,
+      spareMs: 60_000,
+    });
+    runner.expectJob();
+    const [spare] = childrenHere();
+    expect(spare).toBeDefined();
+    const session = runner.start(await fresh(), { threads: 1 });
+    sessions.push(session);
+    expect(session.pid).toBe(spare);
+    await rest(session.events[Symbol.asyncIterator]());
   });
 
   it('that was killed is not used', async () => {

@@ -8,6 +8,8 @@ import type { MlJob, TrainJob } from '../../contracts/ml-protocol.ts';
 import type { MlRunner, MlSession } from '../ports/ml-runner.ts';
 import { SpareChild, forkMlChild } from './ml-child.ts';
 import type { MlChildOptions } from './ml-child.ts';
+import { NextJob, loadsAtEnd, occasionOf } from './next-job.ts';
+import type { Occasion, Wanted } from './next-job.ts';
 import type { Parallelism } from '../native/tensorflow-env.ts';
 
 /** How much of what a dying child wrote to stderr goes into the error. */
@@ -15,19 +17,41 @@ const STDERR_KEPT = 4000;
 
 export interface MlRunnerOptions extends MlChildOptions {
   readonly defaultThreads?: number;
-  /** For how long a process that a running job had started for the next one waits for it; 0 (default): none is started. */
+  /** For how long a process that was started for the next job waits for it; 0 (default): none is started. */
   readonly spareMs?: number;
 }
 
+/** A runner that can be told of what is no job of its own. */
+export interface ForeseeingRunner extends MlRunner {
+  /** Pictures are almost rendered: what is done with them then comes next. */
+  expectJob(): void;
+}
+
 /** Starts each job in a child process of its own: native TensorFlow holds the thread, and may take the process with it. */
-export function createMlRunner({ defaultThreads, spareMs = 0, ...options }: MlRunnerOptions): MlRunner {
+export function createMlRunner({ defaultThreads: given, spareMs = 0, ...options }: MlRunnerOptions): ForeseeingRunner {
+  const defaultThreads = given ?? availableParallelism();
   const spare = spareMs > 0 ? new SpareChild(options, spareMs) : null;
+  const next = new NextJob({ defaultThreads, keptMs: spareMs, nowMs: () => performance.now() });
+  const prepareAfter = (occasion: Occasion, own: Wanted | null): void => {
+    const wanted = next.after(occasion, own);
+    if (wanted !== null) spare?.prepare(wanted);
+  };
   return {
-    defaultThreads: defaultThreads ?? availableParallelism(),
+    defaultThreads,
     start: (job, { threads }) => {
       const parallelism = { threads, parts: batchPartsOf(job, threads) };
+      const occasion = occasionOf(job);
+      next.starts(occasion, parallelism);
       const child = spare?.take(parallelism) ?? forkMlChild(parallelism, options);
-      return startSession(child, job, parallelism, () => spare?.prepare(parallelism));
+      return startSession(child, job, parallelism, ({ kind }) => {
+        if (isLast(kind)) next.ends(occasion);
+        const isTime = loadsAtEnd(occasion) ? kind === 'trained' || kind === 'evaluated' : kind === 'ready';
+        if (isTime) prepareAfter(occasion, parallelism);
+      });
+    },
+    expectJob: () => {
+      next.renders();
+      prepareAfter('rendering', null);
     },
   };
 }
@@ -50,7 +74,7 @@ function startSession(
   child: ChildProcess,
   job: MlJob,
   parallelism: Required<Parallelism>,
-  onReady: () => void,
+  onEvent: (event: MlEvent) => void,
 ): MlSession {
   const queue = new EventQueue();
   let stderr = '';
@@ -61,8 +85,8 @@ function startSession(
   child.on('message', (message) => {
     const event = MlEvent.safeParse(message);
     if (event.success) {
-      said ||= isLast(event.data);
-      if (event.data.kind === 'ready') onReady();
+      said ||= isLast(event.data.kind);
+      onEvent(event.data);
       queue.push(event.data);
     } else {
       queue.fail(misunderstood(child.pid, event.error.message));
@@ -106,10 +130,8 @@ function startSession(
 }
 
 /** Whether the job has said all it has to say. */
-function isLast(event: MlEvent): boolean {
-  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'exported', 'served', 'failed'].includes(
-    event.kind,
-  );
+function isLast(kind: MlEvent['kind']): boolean {
+  return ['stopped', 'extracted', 'trained', 'evaluated', 'predicted', 'exported', 'served', 'failed'].includes(kind);
 }
 
 async function stopWithin(child: ChildProcess, gone: Promise<void>, deadlineMs: number): Promise<void> {
