@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { Client } from 'minio';
@@ -16,6 +17,8 @@ export interface WireRequest {
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
+  /** Of `body`, where the caller has it already: a large one is not hashed a second time to be signed. */
+  readonly sha256?: string;
   readonly signal?: AbortSignal | undefined;
   readonly idleMs?: number;
 }
@@ -35,6 +38,7 @@ export interface Wire {
 }
 
 const MAX_CORRUPT_ATTEMPTS = 3;
+const EXPECTED = [200, 201, 202, 204, 206];
 
 /**
  * minio-js addresses and signs; timeouts, retries, bodies and errors are ours (docs/adr/0030). Bodies are signed with
@@ -51,18 +55,16 @@ export function createWire(options: ResolvedS3Options, tools?: RetryTools): Wire
     const { signal, idleMs = timeouts.idleMs } = request;
     if (signal?.aborted) throw new AbortFault(signal.reason);
     const client = signingClient(options, agent, { connectMs: timeouts.connectMs, idleMs, signal });
-    return client.makeRequestAsync(
-      {
-        method: request.method,
-        bucketName: bucket,
-        headers: { ...request.headers },
-        ...(request.key === undefined ? {} : { objectName: request.key }),
-        ...(request.query === undefined ? {} : { query: request.query }),
-      },
-      payloadOf(request.body),
-      [200, 201, 202, 204, 206],
-      region,
-    );
+    const asked = {
+      method: request.method,
+      bucketName: bucket,
+      headers: { ...request.headers },
+      ...(request.key === undefined ? {} : { objectName: request.key }),
+      ...(request.query === undefined ? {} : { query: request.query }),
+    };
+    const payload = payloadOf(request.body);
+    const sha256 = request.sha256 ?? createHash('sha256').update(payload).digest('hex');
+    return client.makeRequestStreamAsync(asked, payload, sha256, EXPECTED, region);
   };
 
   const perform = <T>(

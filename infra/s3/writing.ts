@@ -18,19 +18,22 @@ const ABORT_TIMEOUT_MS = 10_000;
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** One attempt to PUT a whole object, with the hash in its metadata. Resolves to the ETag. */
+/** One attempt to PUT a whole object, with the hash in its metadata; `known` is that of the body. Resolves to the ETag. */
 export async function putOnce(
   wire: Wire,
   key: string,
   body: Uint8Array,
   options: PutOptions,
   condition?: Condition,
+  known?: Sha256,
 ): Promise<string> {
+  const sha256 = known ?? hashOf(body);
   const response = await wire.send({
     method: 'PUT',
     key,
     body,
-    headers: { ...objectHeaders(hashOf(body), options.contentType), ...condition },
+    sha256,
+    headers: { ...objectHeaders(sha256, options.contentType), ...condition },
     signal: options.signal,
   });
   await drain(response);
@@ -54,7 +57,7 @@ export async function putObjectFile(
     if (size <= wire.options.partSizeBytes) {
       const body = await onDisk(path, () => file.readFile());
       refuseChanged(path, sha256, hashOf(body));
-      await wire.perform(key, options.signal, () => putOnce(wire, key, body, options));
+      await wire.perform(key, options.signal, () => putOnce(wire, key, body, options, undefined, sha256));
     } else {
       await uploadParts(wire, key, { file, path, sizeBytes: size, sha256 }, options);
     }
