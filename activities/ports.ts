@@ -13,8 +13,8 @@ export interface DataPorts {
   readonly openSource: OpenDatasetSource;
   readonly files: LocalFiles;
   readonly clock: Clock;
-  /** Told as the last pictures are rendered: a process that trains on them may load meanwhile. Absent where none will. */
-  readonly onAlmostRendered?: () => void;
+  /** Present where this worker also trains: what is rendered stays on its disk, and a process that trains on it may load. */
+  readonly trainsHere?: { almostRendered(): void };
   /** For TensorBoard. */
   readonly events: EventEncoder;
 }

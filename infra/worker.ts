@@ -128,8 +128,7 @@ function createPorts(plain: TrainPorts['store'], telemetry: WorkerTelemetry, que
     openSource: openDatasetSource({ store, ...sourcesSetup(known) }),
     files: createLocalFiles({ store, dir: join(known.stateDir, 'files') }),
     ml,
-    // Where others train, nothing is to be loaded here.
-    ...(queues.includes('train') ? { onAlmostRendered: () => runner.expectJob() } : {}),
+    ...(queues.includes('train') ? { trainsHere: { almostRendered: () => runner.expectJob() } } : {}),
     fetchWeights: (backbone, weights) => fetchWeights(backbone, weights, known),
     graftVersion,
     host: hostname(),

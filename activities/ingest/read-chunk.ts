@@ -51,9 +51,9 @@ export interface ReadingContext {
 }
 
 /** Files that are fetched, decoded, hashed and uploaded at once. */
-const FILES_AT_ONCE = 16;
+const FILES_AT_ONCE = 32;
 /** Files up to this size are read once, to be hashed and uploaded; larger ones are streamed for each. */
-const HELD_BYTES = 4 * 2 ** 20;
+const HELD_BYTES = 2 * 2 ** 20;
 
 /** Reads the files of a chunk, or finds what an earlier attempt or run made of the same files. */
 export async function readChunk(chunk: ListingChunk, context: ReadingContext): Promise<ReadChunk> {

@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { PrepareOutput, SplitOutput } from '../../contracts/manifests.ts';
@@ -103,15 +104,31 @@ describe('prepareImages', () => {
     expect(await readdir(await ports.files.scratch('prepare'))).toEqual([]);
   });
 
+  it('leaves shards where a training of the same worker finds them', async () => {
+    const { ports, input } = await setUp(manyPictures({ cat: 30, dog: 20 }));
+    const trainsHere = { almostRendered: () => undefined };
+    const result = await createPrepareActivities({ ...ports, trainsHere }).prepareImages(input);
+    const [shard] = await shardsOf(ports, result, 'train');
+    ports.calls.length = 0;
+    const path = await ports.files.fetch(shard!);
+    expect(ports.calls).toEqual([]);
+    expect(
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    ).toBe(shard!.sha256);
+    expect(await readdir(await ports.files.scratch('prepare'))).toEqual([]);
+  });
+
   it('tells once, before the last rows are rendered', async () => {
     const { ports, input } = await setUp(manyPictures({ cat: 700, dog: 700 }));
     const rendered: number[] = [];
-    const onAlmostRendered = (): void => void rendered.push(ports.images.rendered.length);
-    await createPrepareActivities({ ...ports, onAlmostRendered }, () => 64).prepareImages(input);
+    const trainsHere = { almostRendered: (): void => void rendered.push(ports.images.rendered.length) };
+    await createPrepareActivities({ ...ports, trainsHere }, () => 64).prepareImages(input);
     expect(rendered).toHaveLength(1);
     expect(rendered[0]).toBeGreaterThanOrEqual(1400 - 1024);
     expect(rendered[0]).toBeLessThan(1400);
-    await createPrepareActivities({ ...ports, onAlmostRendered }, () => 64).prepareImages(input);
+    await createPrepareActivities({ ...ports, trainsHere }, () => 64).prepareImages(input);
     expect(rendered).toHaveLength(1);
   });
 

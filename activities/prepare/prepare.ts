@@ -102,7 +102,7 @@ async function prepare(ports: DataPorts, input: PrepareInput, shardRows: ShardRo
             progress.done += count;
             if (told || progress.total - progress.done > LAST_ROWS) return;
             told = true;
-            ports.onAlmostRendered?.();
+            ports.trainsHere?.almostRendered();
           };
           return renderSides(rows, split.classes, shardRows(input.image), { ...rendering, scratch, seen });
         }),

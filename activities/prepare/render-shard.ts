@@ -27,7 +27,7 @@ import { partsExist } from '../lib/stage.ts';
 import type { DataPorts } from '../ports.ts';
 
 export interface RenderingContext {
-  readonly ports: Pick<DataPorts, 'store' | 'images'>;
+  readonly ports: Pick<DataPorts, 'store' | 'images' | 'files' | 'trainsHere'>;
   readonly image: PreparedImage;
   /** Index of each class. */
   readonly classes: ReadonlyMap<string, number>;
@@ -96,7 +96,9 @@ async function storePixels(rows: readonly Row[], address: Sha256, context: Rende
     const { sha256, sizeBytes } = await writeSafetensors(path, tensors);
     const key = `${shardsPrefix}${sha256}.safetensors`;
     await ports.store.putFile(key, path, sha256, { signal });
-    return { key, sha256, sizeBytes };
+    const blob = { key, sha256, sizeBytes };
+    if (ports.trainsHere) await ports.files.adopt(blob, path);
+    return blob;
   } finally {
     await rm(path, { force: true });
   }

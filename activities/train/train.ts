@@ -55,6 +55,7 @@ export function createTrainActivities(ports: TrainPorts) {
       const activity = currentActivity();
       const prepared = await requireStage(ports.store, input.prepareManifestKey, PrepareOutput);
       const plan = await planTraining(ports, input, prepared, activity);
+      let here: Kept | null = null;
       const answer = await cachedStage({
         store: ports.store,
         clock: ports.clock,
@@ -64,10 +65,14 @@ export function createTrainActivities(ports: TrainPorts) {
         addressedBy: plan.addressedBy,
         output: TrainOutput,
         fresh: input.fresh,
-        compute: (partsPrefix) => train(ports, input, prepared, plan, activity, partsPrefix),
+        compute: async (partsPrefix) => {
+          here = await train(ports, input, prepared, plan, activity, partsPrefix);
+          return { output: here.output, parts: here.parts };
+        },
       });
       if (answer.cached) await adoptCurves(ports, input.runId, answer.output);
       // Only now is the result safe: until its manifest stands, a crash resumes from what lies here.
+      if (here !== null) await leaveWeights(ports, here);
       await ports.files.removeScratch('runs', input.runId);
       return { stage: 'train', ...answer, summary: summaryOf(answer.output) };
     }),
@@ -153,7 +158,7 @@ async function train(
   plan: TrainPlan,
   activity: RunningActivity,
   partsPrefix: string,
-): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
+): Promise<Kept> {
   const { seed } = config.train;
   // What is solved at once has no epochs to count.
   const ownConfig = isLinear(config.model.strategy) ? { ...config.train, epochs: 1 } : config.train;
@@ -213,8 +218,20 @@ interface Trained {
   readonly signal: AbortSignal;
 }
 
+interface Kept {
+  readonly output: TrainOutput;
+  readonly parts: BlobRef[];
+  /** The weights on this disk. */
+  readonly weightsPath: string;
+}
+
+/** An evaluation on this machine need not download them. */
+async function leaveWeights({ files }: TrainPorts, { output, weightsPath }: Kept): Promise<void> {
+  await files.adopt(output.weights, weightsPath);
+}
+
 /** Uploads the weights, and for a part of a training the state at its end. */
-async function keepResult(trained: Trained): Promise<{ output: TrainOutput; parts: BlobRef[] }> {
+async function keepResult(trained: Trained): Promise<Kept> {
   const { ports, workDir, plan, end, kept, partsPrefix, signal } = trained;
   const { store } = ports;
   const { weightsPath, weightsSha256, sizeBytes: _, ...figures } = end.result;
@@ -227,11 +244,14 @@ async function keepResult(trained: Trained): Promise<{ output: TrainOutput; part
   const told = { ...frozen, ...(curves ? { curves } : {}) };
   const output = { weights, model: plan.model, environment: end.environment, ...figures, ...told };
   const parts = [weights, ...(curves ? [curves.metrics, curves.histograms] : [])];
-  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) return { output, parts };
+  if (plan.untilEpoch === null || figures.stoppedEarly || end.latest === null) {
+    return { output, parts, weightsPath };
+  }
   const { path, sha256 } = end.latest;
   // A copy of its own: the run's checkpoints make room for newer ones.
   const checkpoint = await uploadFile(store, `${partsPrefix}pause.safetensors`, path, { sha256, signal });
-  return { output: { ...output, paused: { checkpoint, trajectory: plan.trajectory } }, parts: [...parts, checkpoint] };
+  const paused = { checkpoint, trajectory: plan.trajectory };
+  return { output: { ...output, paused }, parts: [...parts, checkpoint], weightsPath };
 }
 
 interface SidesRequest {
