@@ -92,7 +92,7 @@ class Fuser {
   private addForward(addition: Reader, { norm, shortcut, relu }: Forward): void {
     const operands = [...norm.operation.inputs.map((_, at) => operandOf(norm, at)), shortcut];
     const attributes = [this.integer(norm, 'activation', relu ? 1 : 0)];
-    this.add('GraftBatchNormAddPart', attributes, operands, [relu ?? addition]);
+    this.add('GraftShortcutAdd', attributes, operands, [relu ?? addition]);
   }
 
   private addBackward(reader: Reader, { gradients, passed, sums }: Backward): void {

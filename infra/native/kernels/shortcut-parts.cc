@@ -147,7 +147,7 @@ void gradientShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 }  // namespace
 
 bool addShortcutParts() {
-  return add({"GraftBatchNormAddPart",
+  return add({"GraftShortcutAdd",
               {"x: float", "gamma: float", "beta: float", "mean: float", "inverse: float", "shortcut: float"},
               {"y: float"}, {"activation: int"}, createForward, forward, remove, likeFirst}) &&
          add({"GraftShortcutGradSums",

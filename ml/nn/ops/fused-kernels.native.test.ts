@@ -186,7 +186,7 @@ describe('a shortcut that is added to what BatchNorm gives', () => {
       const [x, shortcut, norm] = [values('x', shape), values('shortcut', shape), vectors('norm', shape[3]!)];
       const sum = tf.add(one('GraftBatchNormPart', [x, ...norm], { activation: 0 }), shortcut);
       const wanted = activation === 1 ? tf.relu(sum) : sum;
-      expectSame(run('GraftBatchNormAddPart', [x, ...norm, shortcut], { activation }, 1), [wanted]);
+      expectSame(run('GraftShortcutAdd', [x, ...norm, shortcut], { activation }, 1), [wanted]);
     },
   );
 
