@@ -3,6 +3,7 @@ import type { ChildProcess, StdioNull, StdioOptions, StdioPipe } from 'node:chil
 import { Socket } from 'node:net';
 import { messageOf } from '../../core/errors.ts';
 import { fromSource, programOf } from '../../programs/start.ts';
+import { freePlace } from './free-place.ts';
 import { HandOver } from './hand-over.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
 import { HAND_OVER_FD, ImageReply } from './protocol.ts';
@@ -83,7 +84,8 @@ export class ImageChild {
 
   /** Only while there is room. Throws, and asks nothing, where the bytes can't be handed over. */
   ask({ bytes, ...question }: ImageQuestion): void {
-    const request = { ...question, offset: this.freePlace(handedBytes(question)) };
+    const taken = this.asked.map((request) => ({ offset: request.offset, size: handedBytes(request) }));
+    const request = { ...question, offset: freePlace(taken, handedBytes(question)) };
     if (bytes.length > 0) this.handOver.write(request.offset + pixelBytes(request), Buffer.concat(bytes));
     this.asked.push(request);
     if (this.ready) this.send(request);
@@ -105,16 +107,6 @@ export class ImageChild {
     this.holdProcess(true);
     this.process.kill('SIGKILL');
     await this.end;
-  }
-
-  /** The lowest place of the hand-over file that no request has. */
-  private freePlace(sizeBytes: number): number {
-    let place = 0;
-    for (const request of [...this.asked].sort((a, b) => a.offset - b.offset)) {
-      if (place + sizeBytes <= request.offset) break;
-      place = request.offset + handedBytes(request);
-    }
-    return place;
   }
 
   private send(request: ImageRequest): void {
