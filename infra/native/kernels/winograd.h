@@ -58,21 +58,25 @@ class WinogradProduct {
 
   // G g Gᵀ for the columns of a panel, rows of which lie one behind the other.
   Transformed kernelOf(const Panel& panel) const {
+    const int64_t wide = panel.padded();
+    const bool inPlace = !turned_ && panel.width == wide;
     FloatArray packs[kKernelPixels];
     const float* pixels[kKernelPixels];
     for (int q = 0; q < kKernelPixels; ++q) {
-      const int from = turned_ ? kKernelPixels - 1 - q : q;
-      packs[q] = packed(kernel_ + from * inner_ * columns_, inner_, columns_, turned_, {panel});
-      pixels[q] = packs[q].get();
+      const float* from = kernel_ + (turned_ ? kKernelPixels - 1 - q : q) * inner_ * columns_;
+      if (!inPlace) packs[q] = packed(from, inner_, columns_, turned_, {panel});
+      pixels[q] = inPlace ? from + panel.begin : packs[q].get();
     }
-    Transformed result(inner_, panel.padded());
-    const int64_t positions = result.stride();
-    for (int64_t k = 0; k < inner_ * panel.padded(); k += kLanes) {
-      float* to = result.at(0) + k;
-      bothWays<OfKernel, kLanes>([&](int row, int x) { return at<kLanes>(pixels[row * kKernelPx + x] + k); },
-                                 [=](int row, int x, Register lanes) {
-                                   at<kLanes>(to + (row * kWindowPx + x) * positions) = lanes;
-                                 });
+    Transformed result(inner_, wide);
+    const int64_t positions = result.stride(), stride = inPlace ? columns_ : wide;
+    for (int64_t k = 0; k < inner_; ++k) {
+      for (int64_t c = 0; c < wide; c += kLanes) {
+        const int64_t place = k * stride + c;
+        float* to = result.at(0) + k * wide + c;
+        bothWays<OfKernel, kLanes>(
+            [&](int row, int x) { return at<kLanes>(pixels[row * kKernelPx + x] + place); },
+            [=](int row, int x, Register lanes) { at<kLanes>(to + (row * kWindowPx + x) * positions) = lanes; });
+      }
     }
     return result;
   }
