@@ -1,5 +1,5 @@
 import type { Attribute } from '../native/backend.ts';
-import type { Backward, Between, Forward, Operand } from './fuse-patterns.ts';
+import type { Backward, Between, Forward } from './fuse-patterns.ts';
 import { attributesNamed, operandOf, Patterns } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { Readers } from './readers.ts';
@@ -61,7 +61,7 @@ class Fuser {
     const before = between?.norm;
     const own = before ? [0, ...VECTORS].map((at) => operandOf(before, at)) : [x];
     const attributes = attributesNamed(convolution.operation, ...(kind === 'Depthwise' ? WINDOW : []));
-    this.addFused(
+    this.rewriting.fuse(
       `Graft${before ? 'Norm' : ''}${kind}Moments`,
       [...attributes, ...(before ? [beforeOf(before)] : [])],
       [...own, ...rest].filter((operand) => operand !== undefined),
@@ -83,20 +83,7 @@ class Fuser {
       ...(before ? VECTORS.map((at) => operandOf(before, at)) : []),
     ];
     const replaced = [input, kernel, ...(between ? [between.sums] : [])];
-    this.addFused(`Graft${before ? 'Norm' : ''}${kind}NormGrad`, attributes, operands, replaced);
-  }
-
-  /** An operation with all the outputs of those that it replaces, in their order. */
-  private addFused(
-    name: string,
-    attributes: readonly Attribute[],
-    operands: readonly Operand[],
-    replaced: readonly Reader[],
-  ): void {
-    const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
-    const inputs = operands.map(({ ref }) => ref);
-    const inputShapes = operands.map(({ shape }) => shape);
-    this.rewriting.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced);
+    this.rewriting.fuse(`Graft${before ? 'Norm' : ''}${kind}NormGrad`, attributes, operands, replaced);
   }
 }
 

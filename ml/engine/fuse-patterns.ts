@@ -110,7 +110,7 @@ function kindOf(operation: RecordedOperation, nameOf: (kind: Kind) => string): K
   return kind === 'Pointwise' && Number(valueNamed(operation, 'stride')) !== 1 ? null : kind;
 }
 
-const isInput = ({ operation }: Reader, at: number, index: number): boolean => {
+export const isInput = ({ operation }: Reader, at: number, index: number): boolean => {
   const ref = operation.inputs[at];
   return ref?.kind === 'operation' && ref.index === index;
 };

@@ -1,6 +1,6 @@
 import type { Attribute } from '../native/backend.ts';
 import type { Operand } from './fuse-patterns.ts';
-import { attributesNamed, operandOf, valueNamed } from './fuse-patterns.ts';
+import { attributesNamed, isInput, operandOf, valueNamed } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { Readers } from './readers.ts';
 import type { Reader } from './readers.ts';
@@ -92,7 +92,7 @@ class Fuser {
   private addForward(addition: Reader, { norm, shortcut, relu }: Forward): void {
     const operands = [...norm.operation.inputs.map((_, at) => operandOf(norm, at)), shortcut];
     const attributes = [this.integer(norm, 'activation', relu ? 1 : 0)];
-    this.add('GraftShortcutAdd', attributes, operands, [relu ?? addition]);
+    this.rewriting.fuse('GraftShortcutAdd', attributes, operands, [relu ?? addition]);
   }
 
   private addBackward(reader: Reader, { gradients, passed, sums }: Backward): void {
@@ -102,13 +102,7 @@ class Fuser {
       this.integer(sums, 'activated_count', activated.length),
     ];
     const operands = [...gradients, ...activated, operandOf(sums, 1), operandOf(sums, 4)];
-    this.add('GraftShortcutGradSums', attributes, operands, [passed ?? reader, sums]);
-  }
-
-  private add(name: string, attributes: Attribute[], operands: readonly Operand[], replaced: readonly Reader[]): void {
-    const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
-    const [inputs, inputShapes] = [operands.map(({ ref }) => ref), operands.map(({ shape }) => shape)];
-    this.rewriting.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced);
+    this.rewriting.fuse('GraftShortcutGradSums', attributes, operands, [passed ?? reader, sums]);
   }
 
   /** An attribute of the kind that `like` has. */
@@ -118,9 +112,10 @@ class Fuser {
     return { ...like, name, value };
   }
 
+  /** What alone reads an operation, as its first input. */
   private soleReader(of: Reader, name: string): Reader | null {
     const [only, ...more] = this.readers.of(of.index, 0);
-    return only?.operation.name === name && only.operation.inputs[0] && more.length === 0 ? only : null;
+    return only?.operation.name === name && isInput(only, 0, of.index) && more.length === 0 ? only : null;
   }
 
   private at(index: number): Reader {

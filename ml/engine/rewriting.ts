@@ -1,3 +1,5 @@
+import type { Attribute } from '../native/backend.ts';
+import type { Operand } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { keyOf } from './readers.ts';
 import type { Reader } from './readers.ts';
@@ -44,6 +46,19 @@ export class Rewriting {
       }
       this.skip(of);
     }
+  }
+
+  /** As `add`, of an operation whose outputs are shaped as those of what it replaces. */
+  fuse(
+    name: string,
+    attributes: readonly Attribute[],
+    operands: readonly Operand[],
+    replaced: readonly Reader[],
+  ): void {
+    const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
+    const inputs = operands.map(({ ref }) => ref);
+    const inputShapes = operands.map(({ shape }) => shape);
+    this.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced);
   }
 
   /** What stood for an operation with one output is a ref of the recording. */

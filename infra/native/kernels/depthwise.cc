@@ -13,17 +13,6 @@
 namespace graft {
 namespace {
 
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto settings = std::make_unique<WindowSettings>();
-  readSettings(construction, *settings, status);
-  if (status.ok()) return settings.release();
-  TF_OpKernelConstruction_Failure(construction, status.get());
-  return nullptr;
-}
-
-void remove(void* settings) { delete static_cast<WindowSettings*>(settings); }
-
 void correlate(const Correlation& p, const float* pictures, int64_t batch, float* outs) {
   const CorrelateRow row = correlateRowOf(p.side, p.stride);
   constexpr int64_t kRows = 8;
@@ -123,11 +112,11 @@ void likeThird(TF_ShapeInferenceContext* context, TF_Status* status) { shapeAs(c
 bool addDepthwise() {
   const auto attributes = {"stride: int", "top: int", "left: int"};
   return add({"GraftDepthwise", {"x: float", "kernel: float", "sides: int32"}, {"y: float"},
-              attributes, create, forward, remove, forwardShapes}) &&
+              attributes, createWindow, forward, removeWindow, forwardShapes}) &&
          add({"GraftDepthwiseInputGrad", {"dy: float", "kernel: float", "x: float"}, {"dx: float"},
-              attributes, create, inputGradient, remove, likeThird}) &&
+              attributes, createWindow, inputGradient, removeWindow, likeThird}) &&
          add({"GraftDepthwiseKernelGrad", {"x: float", "dy: float", "kernel: float"}, {"dkernel: float"},
-              attributes, create, kernelGradient, remove, likeThird});
+              attributes, createWindow, kernelGradient, removeWindow, likeThird});
 }
 
 }  // namespace graft

@@ -65,6 +65,12 @@ inline Tensor output(TF_OpKernelContext* context, int index, const Shape& shape,
                                   static_cast<size_t>(size) * sizeof(float), status.get()));
 }
 
+// Whether x is pictures [n, h, w, in], not empty, and kernel a dense one [side, side, in, out] for them.
+inline bool isDense(const Tensor& x, const Tensor& kernel, int64_t side) {
+  return x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 && kernel.dim(0) == side &&
+         kernel.dim(1) == side && kernel.dim(2) == x.dim(3);
+}
+
 // The memory of input `from` where nobody else reads it any more, new memory otherwise.
 inline Tensor outputOver(TF_OpKernelContext* context, int from, int index, const Shape& shape, Status& status) {
   int forwarded = -1;

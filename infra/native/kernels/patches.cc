@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 #include "kernel.h"
 #include "matrix-product-turned.h"
@@ -12,17 +11,6 @@
 
 namespace graft {
 namespace {
-
-void* create(TF_OpKernelConstruction* construction) {
-  Status status;
-  auto settings = std::make_unique<WindowSettings>();
-  readSettings(construction, *settings, status);
-  if (status.ok()) return settings.release();
-  TF_OpKernelConstruction_Failure(construction, status.get());
-  return nullptr;
-}
-
-void remove(void* settings) { delete static_cast<WindowSettings*>(settings); }
 
 struct Sides {
   int64_t inHeight, inWidth, in, outHeight, outWidth, kernelHeight, kernelWidth;
@@ -78,7 +66,7 @@ void likeThird(TF_ShapeInferenceContext* context, TF_Status* status) { shapeAs(c
 
 bool addPatches() {
   return add({"GraftPatchesKernelGrad", {"x: float", "dy: float", "kernel: float"}, {"dkernel: float"},
-              {"stride: int", "top: int", "left: int"}, create, kernelGradient, remove, likeThird});
+              {"stride: int", "top: int", "left: int"}, createWindow, kernelGradient, removeWindow, likeThird});
 }
 
 }  // namespace graft

@@ -18,11 +18,6 @@ namespace {
 
 constexpr const char* kShapes = "pictures [n, h, w, in], a kernel [1, 1, in, out], and vectors of what comes out";
 
-bool isOnePixel(const Tensor& x, const Tensor& kernel) {
-  return x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 && kernel.dim(0) == 1 &&
-         kernel.dim(1) == 1 && kernel.dim(2) == x.dim(3);
-}
-
 // Rows of the convolution's input, a block at a time: behind the BatchNorm before it where there is one.
 class InputRows {
  public:
@@ -52,7 +47,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Tensor x = input(context, 0, status), kernel = input(context, Before ? 5 : 1, status);
   std::optional<NormVectors> before;
   if (Before) before.emplace(context, 1, status);
-  if (status.ok() && (!isOnePixel(x, kernel) || (Before && !before->fit(x.dim(3))))) status.invalid(kShapes);
+  if (status.ok() && (!isDense(x, kernel, 1) || (Before && !before->fit(x.dim(3))))) status.invalid(kShapes);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t inner = x.dim(3), channels = kernel.dim(3), rows = x.size() / inner;
   const Tensor y = output(context, 0, {x.dim(0), x.dim(1), x.dim(2), channels}, status);
@@ -84,7 +79,7 @@ void gradient(void* data, TF_OpKernelContext* context) {
   std::optional<NormVectors> before;
   if (Before) before.emplace(context, 10, status);
   const int64_t channels = status.ok() ? behind.gamma.size() : 0;
-  if (status.ok() && (!isOnePixel(x, kernel) || kernel.dim(3) != channels || !given.fit(channels) ||
+  if (status.ok() && (!isDense(x, kernel, 1) || kernel.dim(3) != channels || !given.fit(channels) ||
                       y.size() != x.size() / x.dim(3) * channels || (Before && !before->fit(x.dim(3))))) {
     status.invalid(kShapes);
   }

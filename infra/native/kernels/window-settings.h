@@ -2,6 +2,8 @@
 #ifndef GRAFT_KERNELS_WINDOW_SETTINGS_H_
 #define GRAFT_KERNELS_WINDOW_SETTINGS_H_
 
+#include <memory>
+
 #include "kernel.h"
 
 namespace graft {
@@ -18,6 +20,17 @@ inline void readSettings(TF_OpKernelConstruction* construction, WindowSettings& 
   if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "left", &settings.left, status.get());
   if (status.ok() && settings.stride < 1) status.invalid("stride is at least 1");
 }
+
+inline void* createWindow(TF_OpKernelConstruction* construction) {
+  Status status;
+  auto settings = std::make_unique<WindowSettings>();
+  readSettings(construction, *settings, status);
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
+}
+
+inline void removeWindow(void* settings) { delete static_cast<WindowSettings*>(settings); }
 
 }  // namespace graft
 

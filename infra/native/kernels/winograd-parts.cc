@@ -16,11 +16,6 @@ namespace {
 
 constexpr const char* kShapes = "pictures [n, h, w, in], a kernel [3, 3, in, out], and vectors of what comes out";
 
-bool fits(const Tensor& x, const Tensor& kernel) {
-  return x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 && kernel.dim(0) == kKernelPx &&
-         kernel.dim(1) == kKernelPx && kernel.dim(2) == x.dim(3);
-}
-
 // Rows of x for a window: behind the BatchNorm before the convolution where there is one.
 auto rowsOf(const Tensor& x, const std::optional<Normalization>& norm) {
   return [from = x.floats(), width = x.dim(2), size = x.dim(2) * x.dim(3), &norm](int64_t row, float* to) {
@@ -50,7 +45,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Tensor x = input(context, 0, status), kernel = input(context, Before ? 5 : 1, status);
   std::optional<NormVectors> before;
   if (Before) before.emplace(context, 1, status);
-  if (status.ok() && (!fits(x, kernel) || (Before && !before->fit(x.dim(3))))) status.invalid(kShapes);
+  if (status.ok() && (!isDense(x, kernel, kKernelPx) || (Before && !before->fit(x.dim(3))))) status.invalid(kShapes);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t inner = x.dim(3), channels = kernel.dim(3);
   const Tiles tiles{x.dim(0), x.dim(1), x.dim(2)};
@@ -117,7 +112,7 @@ void gradient(void* data, TF_OpKernelContext* context) {
   std::optional<NormVectors> before;
   if (Before) before.emplace(context, 10, status);
   const int64_t channels = status.ok() ? behind.gamma.size() : 0;
-  if (status.ok() && (!fits(x, kernel) || kernel.dim(3) != channels || !given.fit(channels) ||
+  if (status.ok() && (!isDense(x, kernel, kKernelPx) || kernel.dim(3) != channels || !given.fit(channels) ||
                       dy.shape() != Shape{x.dim(0), x.dim(1), x.dim(2), channels} ||
                       (Before && !before->fit(x.dim(3))))) {
     status.invalid(kShapes);

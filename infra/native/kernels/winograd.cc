@@ -25,9 +25,7 @@ struct Given {
 
 Given givenBy(const Tensor& x, const Tensor& kernel, Status& status) {
   if (!status.ok()) return {};
-  const bool fits = x.rank() == 4 && x.size() > 0 && kernel.rank() == 4 && kernel.size() > 0 &&
-                    kernel.dim(0) == kKernelPx && kernel.dim(1) == kKernelPx && kernel.dim(2) == x.dim(3);
-  if (!fits) {
+  if (!isDense(x, kernel, kKernelPx)) {
     status.invalid(kShapes);
     return {};
   }
@@ -129,7 +127,7 @@ void kernelGradient(void*, TF_OpKernelContext* context) {
   sums.finish(Pool::get());
 }
 
-void likeKernel(TF_ShapeInferenceContext* context, TF_Status* status) {
+void anyShape(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetUnknownShape(context, status);
 }
 void likeThird(TF_ShapeInferenceContext* context, TF_Status* status) { shapeAs(context, 2, 0, status); }
@@ -137,7 +135,7 @@ void likeThird(TF_ShapeInferenceContext* context, TF_Status* status) { shapeAs(c
 }  // namespace
 
 bool addWinograd() {
-  return add({"GraftWinograd", {"x: float", "kernel: float"}, {"y: float"}, {}, create, forward, remove, likeKernel}) &&
+  return add({"GraftWinograd", {"x: float", "kernel: float"}, {"y: float"}, {}, create, forward, remove, anyShape}) &&
          add({"GraftWinogradInputGrad", {"dy: float", "kernel: float", "x: float"}, {"dx: float"}, {}, create,
               inputGradient, remove, likeThird}) &&
          add({"GraftWinogradKernelGrad", {"x: float", "dy: float", "kernel: float"}, {"dkernel: float"}, {}, create,
