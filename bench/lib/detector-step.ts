@@ -61,6 +61,7 @@ const objects = Array.from({ length: batchSize }, (_, row) => {
 const pixels = new Uint8Array(batchSize * heightPx * widthPx * 3).map((_, index) => (index * 2654435761) >>> 24);
 const samples = {
   ...({ rows: batchSize, shape: [heightPx, widthPx, 3], dtype: 'U8', labels: new Int32Array(batchSize) } as const),
+  rowBytes: heightPx * widthPx * 3,
   read: () => Promise.resolve(pixels),
   close: () => Promise.resolve(),
 };

@@ -7,6 +7,7 @@ import { batchParts } from '../native/kernels.ts';
 import { difference } from './difference.ts';
 import { dropReshapes } from './drop-reshapes.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
+import { fuseScaling } from './fuse-scaling.ts';
 import { fuseShortcuts } from './fuse-shortcuts.ts';
 import { buildGraph, nodeNames } from './graph.ts';
 import { record } from './recorder.ts';
@@ -26,7 +27,7 @@ export async function compileEngine(spec: EngineSpec, scratchDir: string): Promi
     Object.entries(spec.programs).map(([name, program]) => [name, recordTwice(name, program, spec.state)]),
   );
   const parts = batchParts();
-  const split = mapValues(recordings, (recording) => fused(splitBatch(recording, parts, binding)));
+  const split = mapValues(recordings, (recording) => fused(splitBatch(recording, parts, binding), parts, binding));
   const nodes = buildGraph(spec.state, split, binding);
   const folder = join(scratchDir, `graph-${randomUUID()}`);
   const session = await withSavedModel(nodes, folder, (at) => binding.loadSavedModel(at, TAG));
@@ -37,7 +38,11 @@ function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) =>
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
-const fused = (recording: Recording): Recording => fuseBatchNorm(fuseShortcuts(dropReshapes(recording)));
+/** Fewer passes over memory, by operations that are there where a batch goes through in parts. */
+function fused(recording: Recording, parts: number, binding: Binding): Recording {
+  const plain = dropReshapes(recording);
+  return fuseBatchNorm(fuseShortcuts(parts > 1 ? fuseScaling(plain, binding) : plain));
+}
 
 /** What the second recording does not repeat would have been frozen into the graph by the first. */
 function recordTwice(name: string, program: Program, state: StateShapes): Recording {

@@ -79,7 +79,8 @@ export function sourceOf(
     rows: samples.rows,
     objects: all,
     spec: { kind: 'pixels', shape: samples.shape },
-    prefetch: (indexes) => ({ indexes, bytes: samples.read(indexes) }),
+    rowBytes: samples.rowBytes,
+    prefetch: (indexes, _epoch, into) => ({ indexes, bytes: samples.read(indexes, into) }),
     async batch({ indexes, bytes }, epoch) {
       const own = indexes.map((index) => objects[index] ?? none);
       if (epoch === null || augment === null || !isAugmenting(augment)) {

@@ -16,8 +16,12 @@ export interface PendingBatch {
 /** What the learning part of the model eats, from either side. */
 export interface Source<B = Batch> {
   readonly rows: number;
-  /** Starts reading what `batch` is asked for next; await nothing until the step before is done. */
-  prefetch(indexes: readonly number[], epoch: number | null): PendingBatch;
+  /**
+   * Starts reading what `batch` is asked for next; await nothing until the step before is done. Into `into`, where given:
+   * `rowBytes` a row, and the batch is to be used up before that memory is given again.
+   */
+  prefetch(indexes: readonly number[], epoch: number | null, into?: Uint8Array): PendingBatch;
+  readonly rowBytes: number;
   /** What a row is: pixels, or codes behind a frozen prefix. */
   readonly spec: RowSpec;
   /** The rows and their labels. `epoch` addresses augmentation, drawn or kept; null for none. */
@@ -64,7 +68,8 @@ function codeSource(samples: SampleReader, variants: number): Source {
   return {
     rows,
     spec: { kind: 'codes', shape: samples.shape },
-    prefetch: (indexes, epoch) => ({ indexes, bytes: samples.read(placed(indexes, epoch)) }),
+    rowBytes: samples.rowBytes,
+    prefetch: (indexes, epoch, into) => ({ indexes, bytes: samples.read(placed(indexes, epoch), into) }),
     async batch({ indexes, bytes }, epoch) {
       return { x: floatsOf(await bytes, samples.dtype), labels: labelsOf(samples, placed(indexes, epoch)) };
     },
@@ -82,7 +87,8 @@ function pixelSource(samples: SampleReader, { augment, config: { seed } }: Train
   return {
     rows: samples.rows,
     spec: { kind: 'pixels', shape: samples.shape },
-    prefetch: (indexes) => ({ indexes, bytes: samples.read(indexes) }),
+    rowBytes: samples.rowBytes,
+    prefetch: (indexes, _epoch, into) => ({ indexes, bytes: samples.read(indexes, into) }),
     async batch({ indexes, bytes }, epoch) {
       const batch = { x: await bytes, labels: labelsOf(samples, indexes) };
       if (epoch === null || !isAugmenting(augment)) return batch;

@@ -39,6 +39,7 @@ function recordingInputs(): { inputs: Inputs; batches: { rows: readonly number[]
   const batches: { rows: readonly number[]; epoch: number | null }[] = [];
   const source = (rows: number): Source => ({
     rows,
+    rowBytes: 0,
     spec: { kind: 'codes', shape: [CLASSES] },
     prefetch: (indexes) => ({ indexes, bytes: Promise.resolve(new Uint8Array()) }),
     batch({ indexes }, epoch) {

@@ -15,6 +15,7 @@ import type { BudgetWatch } from './guards.ts';
 import type { Snapshot } from './checkpoint-file.ts';
 import { threadedWriter } from './checkpoint-writer.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
+import { BatchBuffers } from './batch-buffers.ts';
 import { breathe } from './job.ts';
 import type { JobHost } from './job.ts';
 import type { StepLearner } from './learner.ts';
@@ -57,6 +58,7 @@ export async function trainLoop<B>(parts: LoopParts<B>, start: TrainCounters): P
 class TrainingLoop<B> {
   private readonly parts: LoopParts<B>;
   private readonly writer = threadedWriter();
+  private readonly buffers: BatchBuffers;
   private readonly log: MetricsLog;
   private readonly histograms: HistogramLog;
   private readonly totalSteps: number;
@@ -88,6 +90,7 @@ class TrainingLoop<B> {
     this.durableStep = start.step;
     this.watch = budgetWatch(job.config.budget, host);
     this.best = parts.best;
+    this.buffers = new BatchBuffers(inputs.train.rowBytes, Math.min(batchSize, inputs.train.rows));
     this.perEpoch = Math.ceil(inputs.train.rows / batchSize);
     this.totalSteps = epochs * this.perEpoch;
     this.scheduleSteps = (scheduleEpochs ?? epochs) * this.perEpoch;
@@ -130,31 +133,32 @@ class TrainingLoop<B> {
       if (cursor >= rows) return null;
       const indexes: number[] = [];
       for (let i = cursor; i < Math.min(cursor + batchSize, rows); i++) indexes.push(order(i));
-      return inputs.train.prefetch(indexes, epoch);
+      return inputs.train.prefetch(indexes, epoch, this.buffers.next(indexes.length));
     };
     let pending = fetchFrom(this.counters.cursor);
-    while (pending) {
-      const batch = pending;
-      const ready = await this.timed('input', () => inputs.train.batch(batch, epoch));
-      pending = fetchFrom(this.counters.cursor + batch.indexes.length);
-      const { checkpoint } = this.parts.job.config;
-      if (this.writing && !lossIsBounded(checkpoint, this.counters.step, this.durableStep)) {
-        await this.timed('checkpoint', () => this.written());
+    try {
+      while (pending) {
+        const batch = pending;
+        const ready = await this.timed('input', () => inputs.train.batch(batch, epoch));
+        pending = fetchFrom(this.counters.cursor + batch.indexes.length);
+        const { checkpoint } = this.parts.job.config;
+        if (this.writing && !lossIsBounded(checkpoint, this.counters.step, this.durableStep)) {
+          await this.timed('checkpoint', () => this.written());
+        }
+        await this.timed('step', () => {
+          this.oneStep(ready, batch.indexes);
+        });
+        await breathe();
+        // The last step of an epoch is saved after its validation, or the same step would be saved twice.
+        if (!pending || this.counters.stopped) break;
+        const stop = await this.saveOrStop(false);
+        if (stop) return stop;
       }
-      await this.timed('step', () => {
-        this.oneStep(ready, batch.indexes);
-      });
-      await breathe();
-      // The last step of an epoch is saved after its validation, or the same step would be saved twice.
-      if (!pending || this.counters.stopped) break;
-      const stop = await this.saveOrStop(false);
-      if (stop) {
-        await pending.bytes;
-        return stop;
-      }
+      return null;
+    } finally {
+      // Nobody wants it any more, but it is still being read into memory that is used again.
+      await pending?.bytes.catch(() => undefined);
     }
-    await pending?.bytes;
-    return null;
   }
 
   private oneStep(batch: B, indexes: readonly number[]): void {

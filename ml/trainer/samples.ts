@@ -15,8 +15,10 @@ export interface SampleReader {
   /** Of its elements as they are read: U8 of images, F16 or F32 of codes. */
   readonly dtype: SafeDType;
   readonly labels: Int32Array;
-  /** The rows' bytes back to back, in the order asked for. */
-  read(indexes: readonly number[]): Promise<Uint8Array>;
+  /** Bytes of a row as `read` gives it. */
+  readonly rowBytes: number;
+  /** The rows' bytes back to back, in the order asked for: into `into`, which has room for just them, where given. */
+  read(indexes: readonly number[], into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -65,17 +67,19 @@ export async function openSamples(
     shape,
     dtype: isWidened ? 'F32' : dtype,
     labels,
-    async read(indexes) {
-      if (held) return gather(held, indexes, heldBytes);
-      const parts = await Promise.all(
-        indexes.map((index) => {
+    rowBytes: heldBytes,
+    async read(indexes, into = new Uint8Array(indexes.length * heldBytes)) {
+      if (into.length !== indexes.length * heldBytes)
+        throw new Error(`${into.length} bytes for ${indexes.length} rows`);
+      if (held) return gather(held, indexes, heldBytes, into);
+      await Promise.all(
+        indexes.map((index, i) => {
           const shard = shardOf(shards, index);
-          return shard.file.readRows(tensor, index - shard.start, 1);
+          const place = into.subarray(i * rowBytes, (i + 1) * rowBytes);
+          return shard.file.readRows(tensor, index - shard.start, 1, place);
         }),
       );
-      const out = new Uint8Array(rowBytes * parts.length);
-      for (const [i, part] of parts.entries()) out.set(part, i * rowBytes);
-      return out;
+      return into;
     },
     async close() {
       for (const { file } of shards) await file.close();
@@ -114,8 +118,7 @@ export function widened({ buffer, byteOffset, length }: Uint8Array): Float32Arra
 }
 
 /** Rows of `rowBytes` each, back to back in the order asked for. */
-function gather(whole: Uint8Array, indexes: readonly number[], rowBytes: number): Uint8Array {
-  const out = new Uint8Array(indexes.length * rowBytes);
+function gather(whole: Uint8Array, indexes: readonly number[], rowBytes: number, out: Uint8Array): Uint8Array {
   for (const [i, index] of indexes.entries()) {
     if (!(index >= 0 && (index + 1) * rowBytes <= whole.length)) throw new Error(`row ${index}`);
     out.set(whole.subarray(index * rowBytes, (index + 1) * rowBytes), i * rowBytes);

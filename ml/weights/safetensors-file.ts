@@ -137,9 +137,9 @@ export interface SafetensorsFile {
   entry(name: string): TensorEntry;
   /**
    * Rows [start, start + count) along the first dimension, as bytes, with one positional read. MODEL_WEIGHTS where the
-   * tensor is absent or the file ends early; throws on rows outside of it (a programming error).
+   * tensor is absent or the file ends early; throws on rows outside of it (a programming error). Into `into`, where given.
    */
-  readRows(name: string, start: number, count: number): Promise<Uint8Array>;
+  readRows(name: string, start: number, count: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -159,9 +159,10 @@ export async function openSafetensorsFile(path: string): Promise<SafetensorsFile
 
 async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();
-  const prefix = await readExactly(file, 0, Math.min(8, size), path);
+  const prefix = await readExactly(file, 0, new Uint8Array(Math.min(8, size)), path);
   const headerBytes = unwrap(safetensorsHeaderBytes(prefix, size, path));
-  return unwrap(parseSafetensorsHeader(await readExactly(file, 0, headerBytes, path), size, path));
+  const header = await readExactly(file, 0, new Uint8Array(headerBytes), path);
+  return unwrap(parseSafetensorsHeader(header, size, path));
 }
 
 function randomAccess(file: FileHandle, path: string, header: SafetensorsHeader): SafetensorsFile {
@@ -175,27 +176,29 @@ function randomAccess(file: FileHandle, path: string, header: SafetensorsHeader)
     path,
     header,
     entry,
-    async readRows(name, start, count) {
+    async readRows(name, start, count, into) {
       const { shape, dtype, offsetBytes } = entry(name);
       const [rows = 1, ...rest] = shape;
       if (!(start >= 0 && count >= 0 && start + count <= rows)) {
         throw new Error(`rows ${start}…${start + count} of ${rows} in ${name}`);
       }
       const rowBytes = rest.reduce((product, size) => product * size, elementBytes(dtype));
-      return readExactly(file, offsetBytes + start * rowBytes, count * rowBytes, path);
+      const bytes = into ?? new Uint8Array(count * rowBytes);
+      if (bytes.length !== count * rowBytes) throw new Error(`${bytes.length} bytes for ${count} rows of ${rowBytes}`);
+      return readExactly(file, offsetBytes + start * rowBytes, bytes, path);
     },
     close: () => file.close(),
   };
 }
 
-async function readExactly(file: FileHandle, offset: number, sizeBytes: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(sizeBytes);
+/** Fills `bytes` from `offset` on. */
+async function readExactly(file: FileHandle, offset: number, bytes: Uint8Array, path: string): Promise<Uint8Array> {
   let done = 0;
-  while (done < sizeBytes) {
-    const { bytesRead } = await file.read(bytes, done, sizeBytes - done, offset + done);
+  while (done < bytes.length) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
     if (bytesRead === 0) {
       const seen = `the file ends at byte ${offset + done}`;
-      throw inputError('MODEL_WEIGHTS', path, seen, `${sizeBytes} bytes from ${offset}`, 'fetch the file again');
+      throw inputError('MODEL_WEIGHTS', path, seen, `${bytes.length} bytes from ${offset}`, 'fetch the file again');
     }
     done += bytesRead;
   }

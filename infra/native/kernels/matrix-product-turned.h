@@ -43,11 +43,12 @@ inline void packPanels(const float* from, int64_t rows, int64_t width, const std
 // Strips of the left columns times a panel of the right ones, over `rows` rows, into or onto out's columns of the panel.
 template <int Vectors, bool Add>
 void stripsTimesPanel(int64_t rows, Left left, int64_t stripStride, int64_t leftColumns, const float* right,
-                      int64_t rightStride, const Panel& panel, float* out, int64_t stride) {
+                      int64_t rightStride, Ahead* ahead, const Panel& panel, float* out, int64_t stride) {
   for (int64_t c = 0; c < leftColumns; c += kStripRows, left.at += stripStride, out += kStripRows * stride) {
     fetchTile<kStripRows, Vectors>(out, stride);
     Register sums[kStripRows][Vectors] = {};
-    sumTile<kStripRows, Vectors, true>(rows, left, right, rightStride, sums);
+    const Asked asked = ahead == nullptr ? Asked{nullptr, 0, 0} : ahead->take(rows);
+    sumTile<kStripRows, Vectors, true>(rows, left, right, rightStride, asked, sums);
     const int64_t kept = std::min<int64_t>(kStripRows, leftColumns - c);
     if (kept == kStripRows && panel.width == Vectors * kLanes) {
       keepTile<kStripRows, Vectors, Add>(sums, out, stride);
@@ -75,7 +76,10 @@ class StripSums {
   // columns stay in a core's cache.
   static constexpr int64_t block() { return 256; }
 
-  void add(const float* left, const float* right, int64_t rows) {
+  // What `ahead` wants is asked for meanwhile.
+  void add(const float* left, const float* right, int64_t rows, Ahead* ahead = nullptr) {
+    const int64_t strips = (count_ + kStripRows - 1) / kStripRows;
+    if (ahead != nullptr) ahead->spread(strips * static_cast<int64_t>(panels_.size()) * rows);
     if (strips_) packStrips(left, rows, leftStride_, count_, strips_.get());
     if (packed_) packPanels(right, rows, rightColumns_, panels_, packed_.get());
     const Left from = strips_ ? Left{strips_.get(), kStripRows} : Left{left, leftStride_};
@@ -87,7 +91,7 @@ class StripSums {
       withVectors<kStripVectors>(panel.vectors, [&](auto vectors) {
         constexpr int V = decltype(vectors)::value;
         const auto sum = first_ ? stripsTimesPanel<V, false> : stripsTimesPanel<V, true>;
-        sum(rows, from, stripStride, count_, columns, stride, panel, out_ + panel.begin, rightColumns_);
+        sum(rows, from, stripStride, count_, columns, stride, ahead, panel, out_ + panel.begin, rightColumns_);
       });
       place += rows * panel.padded();
     }
@@ -118,8 +122,8 @@ class TurnedProduct {
 
   int64_t block() const { return sums_.block(); }
 
-  void add(const float* left, const float* right, int64_t rows) {
-    swapped_ ? sums_.add(right, left, rows) : sums_.add(left, right, rows);
+  void add(const float* left, const float* right, int64_t rows, Ahead* ahead = nullptr) {
+    swapped_ ? sums_.add(right, left, rows, ahead) : sums_.add(left, right, rows, ahead);
   }
 
   void finish() {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "ahead.h"
 #include "lanes.h"
 #include "pool.h"
 #include "turned.h"
@@ -54,10 +55,9 @@ struct Left {
 // Sums over k in [0, inner) of left[row, k] · right[k], right's rows being `rightStride` apart.
 template <int Rows, int Vectors, bool Turned>
 inline __attribute__((always_inline)) void sumTile(int64_t inner, Left left, const float* right, int64_t rightStride,
-                                                   Register (&sums)[Rows][Vectors]) {
+                                                   Asked asked, Register (&sums)[Rows][Vectors]) {
   for (int64_t k = 0; k < inner; ++k) {
-    // Rows of later tiles, which lie behind these: as many lines as steps, or fewer.
-    if (!Turned) fetchAhead(left.at + k * Rows);
+    asked.ask();
     Register columns[Vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) columns[v] = at<kLanes>(right + k * rightStride + v * kLanes);
@@ -107,32 +107,36 @@ inline __attribute__((always_inline)) void fetchTile(const float* to, int64_t st
 
 // A tile of `Rows` rows of `panel`, whose packed columns are at `right`.
 template <int Rows, int Vectors>
-inline void rowsTile(int64_t inner, Left left, const float* right, const Panel& panel, float* to, int64_t stride) {
+inline void rowsTile(int64_t inner, Left left, const float* right, Ahead* ahead, const Panel& panel, float* to,
+                     int64_t stride) {
   fetchTile<Rows, Vectors>(to, stride);
   Register sums[Rows][Vectors] = {};
-  sumTile<Rows, Vectors, false>(inner, left, right, Vectors * kLanes, sums);
+  const Asked asked = ahead == nullptr ? Asked::behind(left.at, Rows) : ahead->take(inner);
+  sumTile<Rows, Vectors, false>(inner, left, right, Vectors * kLanes, asked, sums);
   if (panel.width == Vectors * kLanes) return keepTile<Rows, Vectors, false>(sums, to, stride);
   keepPart<Rows, Vectors, false>(sums, to, stride, Rows, panel.width);
 }
 
 // The last rows, which are fewer than a tile's.
 template <int Rows, int Vectors>
-inline void lastTile(int64_t rows, int64_t inner, Left left, const float* right, const Panel& panel, float* to,
-                     int64_t stride) {
-  if (rows == Rows) return rowsTile<Rows, Vectors>(inner, left, right, panel, to, stride);
-  if constexpr (Rows > 1) lastTile<Rows - 1, Vectors>(rows, inner, left, right, panel, to, stride);
+inline void lastTile(int64_t rows, int64_t inner, Left left, const float* right, Ahead* ahead, const Panel& panel,
+                     float* to, int64_t stride) {
+  if (rows == Rows) return rowsTile<Rows, Vectors>(inner, left, right, ahead, panel, to, stride);
+  if constexpr (Rows > 1) lastTile<Rows - 1, Vectors>(rows, inner, left, right, ahead, panel, to, stride);
 }
 
+// Asks for what `ahead` wants; without it for the rows of later tiles.
 template <int Vectors>
-void rowsTimesPanel(int64_t rows, int64_t inner, const float* left, const float* right, const Panel& panel, float* to,
-                    int64_t stride) {
+void rowsTimesPanel(int64_t rows, int64_t inner, const float* left, const float* right, Ahead* ahead,
+                    const Panel& panel, float* to, int64_t stride) {
   constexpr int Rows = tileRows(Vectors);
   int64_t row = 0;
   for (; row + Rows <= rows; row += Rows) {
-    rowsTile<Rows, Vectors>(inner, {left + row * inner, inner}, right, panel, to + row * stride, stride);
+    rowsTile<Rows, Vectors>(inner, {left + row * inner, inner}, right, ahead, panel, to + row * stride, stride);
   }
   if (row == rows) return;
-  lastTile<Rows - 1, Vectors>(rows - row, inner, {left + row * inner, inner}, right, panel, to + row * stride, stride);
+  lastTile<Rows - 1, Vectors>(rows - row, inner, {left + row * inner, inner}, right, ahead, panel, to + row * stride,
+                              stride);
 }
 
 // Calls `work` with a panel's vectors as a template argument.
@@ -191,18 +195,25 @@ class Product {
   // Rows that stay in a core's cache for all panels: 256 KiB, in whole tiles of any height.
   int64_t block() const { return std::clamp<int64_t>(65536 / inner_ / 24 * 24, 24, 480); }
 
-  // out [rows, columns] = left [rows, inner] · right.
-  void multiply(const float* left, int64_t rows, float* out) const {
+  // out [rows, columns] = left [rows, inner] · right; what `ahead` wants is asked for meanwhile.
+  void multiply(const float* left, int64_t rows, float* out, Ahead* ahead = nullptr) const {
+    if (ahead != nullptr) ahead->spread(steps(rows));
     const float* from = packed_.get();
     for (const Panel& panel : panels_) {
       withVectors<kMaxVectors>(panel.vectors, [&](auto vectors) {
-        rowsTimesPanel<vectors.value>(rows, inner_, left, from, panel, out + panel.begin, columns_);
+        rowsTimesPanel<vectors.value>(rows, inner_, left, from, ahead, panel, out + panel.begin, columns_);
       });
       from += panel.padded() * inner_;
     }
   }
 
  private:
+  int64_t steps(int64_t rows) const {
+    int64_t tiles = 0;
+    for (const Panel& panel : panels_) tiles += (rows + tileRows(panel.vectors) - 1) / tileRows(panel.vectors);
+    return tiles * inner_;
+  }
+
   int64_t inner_, columns_;
   std::vector<Panel> panels_;
   FloatArray packed_;

@@ -12,6 +12,7 @@ bool addMaxPool();
 bool addPatches();
 bool addPointwise();
 bool addPointwiseParts();
+bool addScalePart();
 bool addShortcutParts();
 bool addWinograd();
 bool addWinogradParts();

@@ -61,7 +61,9 @@ void forward(void* data, TF_OpKernelContext* context) {
   RunningMoments moments(y.floats(), channels, 0);
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t count = std::min(block, rows - begin);
-    product.multiply(inputs.rows(begin, count), count, y.floats() + begin * channels);
+    Ahead next;
+    next.want(x.floats() + (begin + count) * inner, std::min(block, rows - begin - count) * inner);
+    product.multiply(inputs.rows(begin, count), count, y.floats() + begin * channels, &next);
     moments.madeUpTo(begin + count);
   }
   moments.end();
@@ -102,8 +104,13 @@ void gradient(void* data, TF_OpKernelContext* context) {
   for (int64_t begin = 0; begin < rows; begin += block) {
     const int64_t count = std::min(block, rows - begin), at = begin * channels;
     normBehind.gradient(dy.floats() + at, y.floats() + at, count, offset.floats(), slope.floats(), dz.get());
-    back.multiply(dz.get(), count, dx.floats() + begin * outer);
-    kernelSums.add(inputs.rows(begin, count), dz.get(), count);
+    Ahead these, next;
+    these.want(x.floats() + begin * outer, count * outer);
+    back.multiply(dz.get(), count, dx.floats() + begin * outer, &these);
+    const int64_t behind = std::min(block, rows - begin - count) * channels;
+    next.want(dy.floats() + at + count * channels, behind);
+    next.want(y.floats() + at + count * channels, behind);
+    kernelSums.add(inputs.rows(begin, count), dz.get(), count, &next);
     if (gradients) gradients->madeUpTo(begin + count);
   }
   kernelSums.finish();

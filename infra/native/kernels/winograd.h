@@ -47,7 +47,7 @@ class WinogradProduct {
     const Transformed products(tiles, panel.padded());
     withVectors<kMaxVectors>(panel.vectors, [&](auto vectors) {
       for (int position = 0; position < kPositions; ++position) {
-        rowsTimesPanel<vectors.value>(tiles, inner_, inputs.at(position), kernel.at(position), panel,
+        rowsTimesPanel<vectors.value>(tiles, inner_, inputs.at(position), kernel.at(position), nullptr, panel,
                                       products.at(position), panel.padded());
       }
     });
