@@ -1,5 +1,5 @@
 import type { Attribute } from '../native/backend.ts';
-import type { Backward, Between, Forward } from './fuse-patterns.ts';
+import type { Backward, Between, FirstBackward, Forward } from './fuse-patterns.ts';
 import { attributesNamed, operandOf, Patterns } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { Readers } from './readers.ts';
@@ -27,6 +27,8 @@ class Fuser {
   private readonly rewriting: Rewriting;
   /** By the operation whose place a fused one takes: the convolution, the gradient through the BatchNorm behind it. */
   private readonly between = new Map<number, Between>();
+  /** By the gradient to the kernel. */
+  private readonly firsts = new Map<number, FirstBackward>();
 
   constructor(recording: Recording) {
     this.recording = recording;
@@ -36,6 +38,11 @@ class Fuser {
 
   run(): Recording {
     for (const index of neededOperations(this.recording)) {
+      const first = this.patterns.firstBackwardAt(index);
+      if (first) {
+        this.rewriting.skip(first.norm.index);
+        this.firsts.set(index, first);
+      }
       const between = this.patterns.betweenAt(index);
       if (between === null) continue;
       this.rewriting.skip(index);
@@ -47,9 +54,11 @@ class Fuser {
 
   private rewrite(index: number): boolean {
     const between = this.between.get(index) ?? null;
+    const first = this.firsts.get(index);
     const forward = this.patterns.forwardAt(index);
     const backward = this.patterns.backwardAt(index);
-    if (forward && (between || forward.kind !== 'Depthwise')) this.addForward(forward, between);
+    if (first) this.addFirstBackward(first);
+    else if (forward && (between || forward.kind !== 'Depthwise')) this.addForward(forward, between);
     else if (backward && (between || backward.kind !== 'Depthwise')) this.addBackward(backward, between);
     else return false;
     return true;
@@ -66,6 +75,21 @@ class Fuser {
       [...attributes, ...(before ? [beforeOf(before)] : [])],
       [...own, ...rest].filter((operand) => operand !== undefined),
       [convolution, moments],
+    );
+  }
+
+  /** The gradient to a first convolution's kernel with the gradient through the BatchNorm behind it. */
+  private addFirstBackward({ norm, kernel }: FirstBackward): void {
+    const behind = norm.operation.inputs.map((_, at) => operandOf(norm, at));
+    const attributes = [
+      ...attributesNamed(kernel.operation, ...WINDOW),
+      ...attributesNamed(norm.operation, 'activation'),
+    ];
+    this.rewriting.fuse(
+      'GraftPatchesNormGrad',
+      attributes,
+      [...behind, operandOf(kernel, 0), operandOf(kernel, 2)],
+      [kernel],
     );
   }
 

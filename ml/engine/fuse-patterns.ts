@@ -31,6 +31,12 @@ export interface Between {
   readonly sums: Reader;
 }
 
+/** The gradient to a first convolution's kernel alone, and the gradient through the BatchNorm behind it. */
+export interface FirstBackward {
+  readonly norm: Reader;
+  readonly kernel: Reader;
+}
+
 export interface Operand {
   readonly ref: Ref;
   readonly shape: readonly number[];
@@ -86,6 +92,16 @@ export class Patterns {
     const x = operandOf(norm, 0).ref;
     if (others || readers.length !== own.length || !sums || !isSame(operandOf(sums, 1).ref, x)) return null;
     return { norm, forward, backward, sums };
+  }
+
+  /** The gradient at `index` to the kernel of a convolution whose input wants none, with that through the BatchNorm behind it. */
+  firstBackwardAt(index: number): FirstBackward | null {
+    const kernel = this.at(index);
+    if (kernel?.operation.name !== 'GraftPatchesKernelGrad') return null;
+    const { ref } = operandOf(kernel, 1);
+    const norm = ref.kind === 'operation' ? this.at(ref.index) : null;
+    if (norm?.operation.name !== 'GraftBatchNormGradPart' || this.readers.of(norm.index, 0).length !== 1) return null;
+    return { norm, kernel };
   }
 
   private first<T>(readers: readonly (Reader | null)[], find: (reader: Reader) => T | null): T | null {
