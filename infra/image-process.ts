@@ -26,16 +26,16 @@ function reply(message: ImageReply): void {
   process.send?.(message);
 }
 
-async function answer({ id, paths, render, offset, sizes }: ImageRequest): Promise<void> {
+async function answer({ id, paths, render, offset, sizes, back }: ImageRequest): Promise<void> {
   const pictures: PictureReply[] = [];
   const rowBytes = render === null ? 0 : render.heightPx * render.widthPx * render.channels;
-  let heldAt = offset + paths.length * rowBytes;
+  let placeAt = offset + paths.length * rowBytes;
   let heardMs = performance.now();
   for (const [i, path] of paths.entries()) {
     const size = sizes[i] ?? null;
-    const held = size === null ? null : { file: HAND_OVER_FD, offset: heldAt, size };
-    heldAt += size ?? 0;
-    pictures.push(await pictureOf({ path, held }, render, offset + i * rowBytes));
+    const place = size === null ? null : { file: HAND_OVER_FD, offset: placeAt, size };
+    placeAt += size ?? 0;
+    pictures.push(await pictureOf({ path, place, back }, render, offset + i * rowBytes));
     if (performance.now() - heardMs < BUSY_EVERY_MS) continue;
     heardMs = performance.now();
     reply({ kind: 'busy' });
@@ -45,24 +45,39 @@ async function answer({ id, paths, render, offset, sizes }: ImageRequest): Promi
 
 interface Picture {
   readonly path: string;
-  readonly held: HeldBytes | null;
+  /** Of its bytes in the hand-over file; null where nobody has them or wants them. */
+  readonly place: HeldBytes | null;
+  /** Whether it is the child that reads the bytes and puts them there. */
+  readonly back: boolean;
 }
 
 async function pictureOf(
-  { path, held }: Picture,
+  { path, place, back }: Picture,
   render: ImageRequest['render'],
   offset: number,
 ): Promise<PictureReply> {
+  const held = back ? null : place;
   if (render === null) {
-    const inspected = await decoder.inspect(path, held);
-    return inspected.ok ? { kind: 'info', info: inspected.value } : { kind: 'problem', problem: inspected.problem };
+    let isBack = false;
+    const read = (bytes: Uint8Array): void => {
+      if (!back || place?.size !== bytes.length) return;
+      handOver(bytes, place.offset);
+      isBack = true;
+    };
+    const inspected = await decoder.inspect(path, held, read);
+    if (!inspected.ok) return { kind: 'problem', problem: inspected.problem };
+    return { kind: 'info', info: inspected.value, back: isBack };
   }
   const rendered = await decoder.render(path, render, held);
   if (!rendered.ok) return { kind: 'problem', problem: rendered.problem };
-  for (let at = 0; at < rendered.value.length;) {
-    at += writeSync(HAND_OVER_FD, rendered.value, at, rendered.value.length - at, offset + at);
-  }
+  handOver(rendered.value, offset);
   return { kind: 'pixels' };
+}
+
+function handOver(bytes: Uint8Array, offset: number): void {
+  for (let at = 0; at < bytes.length;) {
+    at += writeSync(HAND_OVER_FD, bytes, at, bytes.length - at, offset + at);
+  }
 }
 
 // A decoder stuck in its thread would hold up an orderly exit, and there is nothing to put in order.

@@ -52,6 +52,12 @@ export interface DecoderOptions {
   readonly resampler?: NativeResampler | null;
 }
 
+interface Asked {
+  readonly path: string;
+  readonly held: HeldBytes | null;
+  readonly read?: ((bytes: Buffer) => void) | undefined;
+}
+
 /** Checks, measures and renders one picture at a time; each call is to wait for the one before. */
 export class PictureDecoder {
   private readonly options: DecoderOptions;
@@ -65,9 +71,12 @@ export class PictureDecoder {
     this.resampler = new Resampler(options.resampler ?? null);
   }
 
-  /** Decodes the whole picture and says what it is. The file is not opened where its bytes are held. */
-  inspect(path: string, held: HeldBytes | null = null): Promise<Decoded<ImageInfo>> {
-    return this.withImage({ path, held }, (bytes) => this.inspectJpeg(bytes), inspectBySharp);
+  /**
+   * Decodes the whole picture and says what it is. The file is not opened where its bytes are held. `read` is told of the
+   * bytes before anything decodes them; they hold until the next call.
+   */
+  inspect(path: string, held: HeldBytes | null = null, read?: (bytes: Buffer) => void): Promise<Decoded<ImageInfo>> {
+    return this.withImage({ path, held, read }, (bytes) => this.inspectJpeg(bytes), inspectBySharp);
   }
 
   /**
@@ -137,7 +146,7 @@ export class PictureDecoder {
 
   /** `first` may pass a picture on, by null; sharp decides about every picture that is anything but plain and whole. */
   private async withImage<T>(
-    { path, held }: { readonly path: string; readonly held: HeldBytes | null },
+    { path, held, read: told }: Asked,
     first: (bytes: Buffer) => T | null,
     bySharp: (bytes: Buffer, options: SharpOptions) => Promise<T>,
   ): Promise<Decoded<T>> {
@@ -145,6 +154,7 @@ export class PictureDecoder {
     const read = this.reader.read(path, limits, held);
     if (!read.ok) return read;
     const bytes = read.value;
+    told?.(bytes);
     const checked = checkBytes(bytes, extensionOf(path), limits);
     if (!checked.ok) return checked;
     if (checked.format === 'tiff') {

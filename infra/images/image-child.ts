@@ -19,14 +19,20 @@ export interface ImageChildOptions {
   readonly timeoutMs?: number;
   /** Where the native resampler lies; null where there is none. */
   readonly resampler: string | null;
-  /** `readPixels` fills a picture's target, now or never. */
-  onDone(id: number, pictures: readonly PictureReply[], readPixels: ReadPixels): void;
+  /** `handed` gives what the child left in the hand-over file, now or never. */
+  onDone(id: number, pictures: readonly PictureReply[], handed: Handed): void;
   /** It takes too long over this request; it is killed next, and `onGone` follows. */
   onTimeout(id: number): void;
   onGone(wasReady: boolean, how: string): void;
 }
 
-export type ReadPixels = (picture: number, target: Uint8Array) => void;
+/** What a child has left of the pictures of a request. */
+export interface Handed {
+  /** Fills `target` with a picture's pixels. */
+  pixels(picture: number, target: Uint8Array): void;
+  /** The bytes of a picture that the child has read. */
+  bytes(picture: number): Uint8Array;
+}
 
 /** What a child is asked: a request that does not know yet where its pixels go; `bytes` of the pictures that have `sizes`. */
 export interface ImageQuestion extends Omit<ImageRequest, 'offset'> {
@@ -135,10 +141,7 @@ export class ImageChild {
     const [current] = this.asked;
     if (reply.kind === 'done' && current !== undefined) {
       this.asked.shift();
-      const rowBytes = pixelBytes(current) / current.paths.length;
-      this.options.onDone(reply.id, reply.pictures, (picture, target) =>
-        this.handOver.read(current.offset + picture * rowBytes, target),
-      );
+      this.options.onDone(reply.id, reply.pictures, handedBy(current, this.handOver));
     }
     this.watch();
   }
@@ -158,6 +161,21 @@ type Extent = Pick<ImageRequest, 'paths' | 'render' | 'sizes'>;
 
 function pixelBytes({ paths, render }: Pick<Extent, 'paths' | 'render'>): number {
   return render === null ? 0 : paths.length * render.heightPx * render.widthPx * render.channels;
+}
+
+function handedBy(request: ImageRequest, handOver: HandOver): Handed {
+  const { offset, sizes, paths } = request;
+  const rowBytes = pixelBytes(request) / paths.length;
+  return {
+    pixels: (picture, target) => handOver.read(offset + picture * rowBytes, target),
+    bytes: (picture) => {
+      const before = handedBytes({ ...request, sizes: sizes.slice(0, picture) });
+      // Memory of its own: a slice of a pool would keep all of it.
+      const bytes = Buffer.allocUnsafeSlow(sizes[picture] ?? 0);
+      handOver.read(offset + before, bytes);
+      return bytes;
+    },
+  };
 }
 
 /** What a request takes of the hand-over file. */

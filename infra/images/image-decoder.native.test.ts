@@ -124,6 +124,39 @@ describe('createImageDecoder', { timeout: 60_000 }, () => {
     expect(fromBytes).toEqual(fromFiles);
   });
 
+  it('hands over what it inspected of small files, among other work', async () => {
+    const decoder = decoderOf({ processes: 2 });
+    const files: { path: string; sizeBytes: number; bytes: Buffer }[] = [];
+    for (let i = 0; i < 60; i++) {
+      const path = join(folder, `read-${i}.jpg`);
+      const good = picture(20 + i, 60 - (i % 40), i);
+      const bytes = i % 8 === 3 ? Buffer.from(`no picture ${i}`) : await good.jpeg().toBuffer();
+      await writeFile(path, bytes);
+      files.push({ path, bytes, sizeBytes: bytes.length });
+    }
+    const listed = files.map(({ path, sizeBytes }, i) => ({ path, sizeBytes: sizeBytes + (i % 10 === 0 ? 1 : 0) }));
+    const spec = { heightPx: 6, widthPx: 5, channels: 3, resize: 'pad' } as const;
+    const paths = files.map(({ path }) => path);
+    const [pixels, again] = [new Uint8Array(60 * 90), new Uint8Array(60 * 90)];
+    const handed = files.map(({ path, bytes }) => ({ path, bytes }));
+    const [inspected, read] = await Promise.all([
+      decoder.inspect(paths),
+      decoder.read(listed),
+      decoder.render(handed, spec, pixels),
+    ]);
+    for (const [i, { bytes }] of files.entries()) {
+      const [one, other] = [read[i], inspected[i]];
+      if (i % 8 === 3) expect(one).toMatchObject({ ok: false, error: { code: 'IMAGE_TYPE_MISMATCH' } });
+      else expect(one?.ok === true && other?.ok === true && one.value.info).toEqual(other?.ok === true && other.value);
+      if (one?.ok !== true) continue;
+      expect(one.value.bytes && Buffer.from(one.value.bytes)).toEqual(i % 10 === 0 ? null : bytes);
+    }
+    await decoder.render(paths, spec, again);
+    expect(again).toEqual(pixels);
+    const [gone] = await decoder.read([{ path: join(folder, 'gone.jpg'), sizeBytes: 1 }]);
+    expect(gone).toMatchObject({ ok: false, error: { code: 'IMAGE_UNREADABLE' } });
+  });
+
   it('goes on in another process when one is killed in the middle of its work', async () => {
     const decoder = decoderOf({ processes: 2 });
     const bytes = await picture(800, 600).jpeg({ progressive: true }).toBuffer();

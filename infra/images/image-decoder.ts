@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { GraftError, inputError, messageOf, transientError } from '../../core/errors.ts';
+import type { GraftError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { settings } from '../config.ts';
 import { findResampler } from '../native/resampler.ts';
 import type { ImageDecoder, ImageInfo, PictureFile, RenderSpec } from '../ports/image-decoder.ts';
+import { cancelled, cannotStart, crashed, notHandedOver, tooSlow } from './decoder-faults.ts';
 import { ImageChild, REQUESTS_AT_ONCE } from './image-child.ts';
-import type { ReadPixels } from './image-child.ts';
+import type { Handed } from './image-child.ts';
 import { DEFAULT_TIMEOUT_MS } from './limits.ts';
 import { problemError } from './problem.ts';
 import { BATCH_BYTES, BATCH_PICTURES } from './protocol.ts';
@@ -34,35 +35,43 @@ const PICTURES_PER_CHILD = 4;
 export function createImageDecoder(options: ImageDecoderOptions): ImageDecoder {
   const pool = new Pool(options);
   const all = async <T>(
-    pictures: readonly PictureFile[],
-    rendering: (index: number) => Rendering | null,
-    value: (reply: PictureReply, rendering: Rendering | null) => T,
+    questions: readonly Question[],
+    value: (answer: Answer) => T,
     signal: AbortSignal | undefined,
   ): Promise<Result<T, GraftError>[]> => {
     await pool.prepared();
     return Promise.all(
-      pictures.map(async (picture, index) => {
-        const asked = rendering(index);
-        const answer = await pool.ask(picture, asked, signal);
-        return answer.ok ? ok(value(answer.value, asked)) : answer;
+      questions.map(async (question) => {
+        const answer = await pool.ask(question, signal);
+        return answer.ok ? ok(value(answer.value)) : answer;
       }),
     );
   };
   return {
     name: jpegDecoderName(),
-    inspect: (pictures, signal) => all(pictures, () => null, infoOf, signal),
+    inspect: (pictures, signal) => all(pictures.map(toInspect), infoOf, signal),
+    read: (files, signal) => {
+      const questions = files.map(({ path, sizeBytes }) => ({ ...toInspect(path), room: sizeBytes }));
+      return all(questions, (answer) => ({ info: infoOf(answer), bytes: answer.bytes }), signal);
+    },
     render: (pictures, spec, into, signal) => {
       const rowBytes = spec.heightPx * spec.widthPx * spec.channels;
-      const targetOf = (index: number): Rendering => {
-        return { spec, target: into.subarray(index * rowBytes, (index + 1) * rowBytes) };
-      };
-      return all(pictures, targetOf, () => undefined, signal);
+      const questions = pictures.map((picture, index) => {
+        const target = into.subarray(index * rowBytes, (index + 1) * rowBytes);
+        return { ...toInspect(picture), rendering: { spec, target } };
+      });
+      return all(questions, () => undefined, signal);
     },
     close: () => pool.close(),
   };
 }
 
-function infoOf(reply: PictureReply): ImageInfo {
+const toInspect = (picture: PictureFile): Question => {
+  const { path, bytes } = typeof picture === 'string' ? { path: picture, bytes: null } : picture;
+  return { path, bytes, room: null, rendering: null };
+};
+
+function infoOf({ reply }: Answer): ImageInfo {
   if (reply.kind === 'info') return reply.info;
   throw new Error(`the image process answered ${reply.kind} to inspect`);
 }
@@ -73,12 +82,24 @@ interface Rendering {
   readonly target: Uint8Array;
 }
 
-interface Job {
+/** What is to be done with a picture. */
+interface Question {
   readonly path: string;
   /** Null where the child reads the file. */
   readonly bytes: Uint8Array | null;
+  /** How many bytes are wanted back of a file that the child reads; null for none. */
+  readonly room: number | null;
   readonly rendering: Rendering | null;
-  readonly settle: (outcome: Result<PictureReply, GraftError>) => void;
+}
+
+interface Answer {
+  readonly reply: PictureReply;
+  /** What came back of the file. */
+  readonly bytes: Uint8Array | null;
+}
+
+interface Job extends Question {
+  readonly settle: (outcome: Result<Answer, GraftError>) => void;
   readonly fail: (error: GraftError) => void;
   /** How often a child died, or was stopped, with this picture in the request it worked on. */
   strikes: number;
@@ -118,20 +139,14 @@ class Pool {
     return this.preparing;
   }
 
-  async ask(
-    picture: PictureFile,
-    rendering: Rendering | null,
-    signal?: AbortSignal,
-  ): Promise<Result<PictureReply, GraftError>> {
-    const { path, bytes } = typeof picture === 'string' ? { path: picture, bytes: null } : picture;
+  async ask(question: Question, signal?: AbortSignal): Promise<Result<Answer, GraftError>> {
+    const { path } = question;
     if (signal?.aborted) throw cancelled(path, signal.reason);
     if (this.closed) throw cancelled(path, 'the image decoder is closed');
     return new Promise((resolve, reject) => {
       const rest = (): void => signal?.removeEventListener('abort', abandon);
       const job: Job = {
-        path,
-        bytes,
-        rendering,
+        ...question,
         strikes: 0,
         timedOut: false,
         abandoned: false,
@@ -190,10 +205,12 @@ class Pool {
 
   private hand(jobs: readonly Job[], { child, requests }: Worker): void {
     const id = ++this.ids;
-    const sizes = jobs.map(({ bytes }) => bytes?.length ?? null);
+    const sizes = jobs.map(({ bytes, room }) => bytes?.length ?? room);
     const bytes = jobs.flatMap((job) => job.bytes ?? []);
+    const [first] = jobs;
+    const how = { render: first?.rendering?.spec ?? null, back: first !== undefined && first.room !== null };
     try {
-      child.ask({ id, paths: jobs.map(({ path }) => path), sizes, bytes, render: jobs[0]?.rendering?.spec ?? null });
+      child.ask({ id, paths: jobs.map(({ path }) => path), sizes, bytes, ...how });
       requests.set(id, jobs);
     } catch (error) {
       // The disk that the hand-over file lies on is full.
@@ -224,7 +241,7 @@ class Pool {
     const child: ImageChild = new ImageChild({
       ...this.options,
       resampler: this.resampler,
-      onDone: (id, replies, readPixels) => this.answered(worker, id, replies, readPixels),
+      onDone: (id, replies, handed) => this.answered(worker, id, replies, handed),
       onTimeout: (id) => requests.get(id)?.forEach((job) => (job.timedOut = true)),
       onGone: (wasReady, how) => this.gone(worker, wasReady, how),
     });
@@ -232,7 +249,7 @@ class Pool {
     return worker;
   }
 
-  private answered({ requests }: Worker, id: number, replies: readonly PictureReply[], readPixels: ReadPixels): void {
+  private answered({ requests }: Worker, id: number, replies: readonly PictureReply[], handed: Handed): void {
     const jobs = requests.get(id) ?? [];
     requests.delete(id);
     this.failedStarts = 0;
@@ -240,8 +257,9 @@ class Pool {
       const reply = replies[i];
       if (reply === undefined) throw new Error('the image process left a picture out');
       // What was abandoned has no place any more.
-      if (reply.kind === 'pixels' && job.rendering !== null && !job.abandoned) readPixels(i, job.rendering.target);
-      job.settle(reply.kind === 'problem' ? err(problemError(reply.problem, job.path)) : ok(reply));
+      if (reply.kind === 'pixels' && job.rendering !== null && !job.abandoned) handed.pixels(i, job.rendering.target);
+      const bytes = reply.kind === 'info' && reply.back === true && !job.abandoned ? handed.bytes(i) : null;
+      job.settle(reply.kind === 'problem' ? err(problemError(reply.problem, job.path)) : ok({ reply, bytes }));
     });
     this.pump();
   }
@@ -264,7 +282,7 @@ class Pool {
       return;
     }
     const timeoutMs = this.options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    job.settle(err(job.timedOut ? tooSlow(job.path, timeoutMs) : crashed(job.path, how)));
+    job.settle(err(job.timedOut ? tooSlow(job.path, timeoutMs) : crashed(job.path, how, STRIKES)));
   }
 
   private jobsInside(): Job[] {
@@ -281,32 +299,12 @@ class Pool {
   }
 }
 
-function isSameKind({ rendering: a }: Job, other: Job | undefined): boolean {
+function isSameKind({ rendering: a, room }: Job, other: Job | undefined): boolean {
   const b = other?.rendering ?? null;
+  if ((room === null) !== ((other?.room ?? null) === null)) return false;
   return a?.spec === b?.spec || (a !== null && b !== null && JSON.stringify(a.spec) === JSON.stringify(b.spec));
 }
 
 function picturesThatFit({ rendering }: Job): number {
   return rendering === null ? BATCH_PICTURES : Math.max(1, Math.floor(BATCH_BYTES / rendering.target.length));
 }
-
-const cancelled = (path: string, cause: unknown): GraftError =>
-  new GraftError('CANCELLED', { kind: 'cancelled', where: path, seen: 'not decoded: stopped on request' }, { cause });
-
-const crashed = (path: string, how: string): GraftError =>
-  inputError('IMAGE_CRASHED', path, `the decoder ${how} on it, ${STRIKES} times`, 'a picture', 'replace or remove it');
-
-const tooSlow = (path: string, timeoutMs: number): GraftError =>
-  inputError('IMAGE_TIMEOUT', path, `not decoded in ${timeoutMs} ms`, 'a picture', 'save it smaller, or remove it');
-
-const notHandedOver = (path: string, cause: unknown): GraftError =>
-  transientError('DISK_FULL', path, messageOf(cause), 'room for pictures in the temporary folder', 'free some', cause);
-
-const cannotStart = (how: string): GraftError =>
-  new GraftError('IMAGE_DECODER', {
-    kind: 'failed',
-    where: 'image process',
-    seen: how,
-    expected: 'a start',
-    remedy: 'install the dependencies again (npm ci); sharp needs its binary for this system',
-  });

@@ -19,8 +19,9 @@ export const HAND_OVER_FD = 4;
 
 /**
  * Parent → child: pictures to be done in this order; `render: null` only measures. Rendered pixels go to the hand-over
- * file: those of picture i to `offset` + i × heightPx × widthPx × channels. Behind the last lie the bytes of pictures that
- * have a number in `sizes`, one after the other; the others are read from their paths.
+ * file: those of picture i to `offset` + i × heightPx × widthPx × channels. Behind the last is the place of pictures that
+ * have a number in `sizes`, one after the other. Their bytes lie there; or, where they are wanted `back`, the child reads all
+ * pictures from their paths, and puts there those that have that size.
  */
 export const ImageRequest = z.object({
   id: z.int(),
@@ -28,6 +29,7 @@ export const ImageRequest = z.object({
   render: Render.nullable(),
   offset: z.int().nonnegative(),
   sizes: z.array(z.int().nonnegative().nullable()),
+  back: z.boolean(),
 });
 export type ImageRequest = z.infer<typeof ImageRequest>;
 
@@ -36,6 +38,8 @@ export const PictureReply = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('info'),
     info: z.object({ format: z.string(), width: z.int(), height: z.int(), channels: z.int(), look: z.string() }),
+    /** Whether its bytes are back, where they were wanted. */
+    back: z.boolean().optional(),
   }),
   z.object({ kind: z.literal('pixels') }),
   z.object({

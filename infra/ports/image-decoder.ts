@@ -20,6 +20,18 @@ export interface RenderSpec extends Framing {
 /** A picture by its path; or its bytes, where they are read already: `path` is then the name that they go by. */
 export type PictureFile = string | { readonly path: string; readonly bytes: Uint8Array };
 
+/** A file whose bytes are wanted with what it is; `sizeBytes` as it was listed. */
+export interface ListedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+export interface ReadPicture {
+  readonly info: ImageInfo;
+  /** What was inspected; null where the file has another size than was listed. */
+  readonly bytes: Uint8Array | null;
+}
+
 /**
  * Decodes foreign pictures outside the worker's own process: caps on bytes, pixels and frames come before any decoder.
  * A bad picture is an error value (IMAGE_EMPTY, IMAGE_TRUNCATED, … reliability.md §2), never a throw.
@@ -29,6 +41,8 @@ export interface ImageDecoder {
   readonly name: string;
   /** Checks and measures files by decoding them whole; results in the order given. */
   inspect(pictures: readonly PictureFile[], signal?: AbortSignal): Promise<Result<ImageInfo, GraftError>[]>;
+  /** Inspects small files and hands over what it read of them, so that nobody else has to; results in the order given. */
+  read(files: readonly ListedFile[], signal?: AbortSignal): Promise<Result<ReadPicture, GraftError>[]>;
   /**
    * Renders each file into its row of `into`, of rows × height × width × channels bytes; a bad one is an error at its
    * place, and its row stays as it was. Results in the order given.

@@ -52,6 +52,17 @@ export function createFakeImageDecoder(): FakeImageDecoder {
           return ok({ format: 'png', width, height, channels, look: lookOfText(text) });
         }),
       ),
+    read: async (files) => {
+      const infos = await decoder.inspect(files.map(({ path }) => path));
+      return Promise.all(
+        infos.map(async (info, index) => {
+          const { path = '', sizeBytes = 0 } = files[index] ?? {};
+          if (!info.ok) return info;
+          const bytes = await readFile(path);
+          return ok({ info: info.value, bytes: bytes.length === sizeBytes ? bytes : null });
+        }),
+      );
+    },
     render: (pictures, { heightPx, widthPx, channels }, into) =>
       Promise.all(
         pictures.map(async (picture, row) => {
