@@ -224,16 +224,6 @@ describe('ingestDataset', () => {
     expect(ports.images.inspected).toHaveLength(12);
   });
 
-  it('starts over when the files change while they are read', async () => {
-    const ports = await setUp(manyPictures({ cat: 3, dog: 3 }));
-    let listings = 0;
-    ports.source.onList = () => {
-      if (++listings === 2) ports.source.files.set('dog/late.png', pictureText('late'));
-    };
-    await expect(ingest(ports)).rejects.toMatchObject({ type: 'DATASET_CHANGED', nonRetryable: false });
-    expect((await ingest(ports)).output.images).toBe(7);
-  });
-
   it('does not take a file that cannot be opened for a bad picture', async () => {
     const ports = await setUp({ ...manyPictures({ cat: 30, dog: 30 }), 'cat/x.png': 'bad IMAGE_UNREADABLE EACCES' });
     await expect(ingest(ports)).rejects.toMatchObject({ type: 'DATASET_ACCESS', nonRetryable: true });
@@ -285,7 +275,7 @@ describe('ingestDataset', () => {
   });
 
   it('reports how far it is, and stops when it is cancelled', async () => {
-    const ports = await setUp(manyPictures({ cat: 80, dog: 80 }));
+    const ports = await setUp(manyPictures({ cat: 250, dog: 250 }));
     const environment = new MockActivityEnvironment({ attempt: 1 });
     const beats: unknown[] = [];
     environment.on('heartbeat', (details) => beats.push(details));
@@ -295,7 +285,7 @@ describe('ingestDataset', () => {
     const { ingestDataset } = createIngestActivities(ports);
     await expect(environment.run(ingestDataset, inputOf())).rejects.toMatchObject({ name: 'CancelledFailure' });
     expect(beats[0]).toEqual({ stage: 'ingest', phase: 'listing', done: 0, total: null });
-    expect(ports.images.inspected.length).toBeLessThan(120);
+    expect(ports.images.inspected.length).toBeLessThan(400);
     expect(ports.store.keys().filter((key) => key.endsWith('manifest.json'))).toEqual([]);
   });
 

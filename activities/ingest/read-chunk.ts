@@ -1,26 +1,25 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { DatasetItem, DatasetPartition, QuarantinedItem } from '../../contracts/manifests.ts';
 import { annotationsJson } from '../../core/dataset/items.ts';
 import type { GroupRule } from '../../core/dataset/items.ts';
 import { settleAnnotations } from '../../core/dataset/settle.ts';
 import type { OutsideBoxes } from '../../core/dataset/settle.ts';
-import { GraftError, errnoOf, inputError, transientError } from '../../core/errors.ts';
+import { GraftError, inputError, transientError } from '../../core/errors.ts';
 import type { Json } from '../../core/canonical-json.ts';
-import type { Sha256 } from '../../core/ids.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { ImageInfo } from '../../infra/ports/image-decoder.ts';
 import type { DatasetSource, SourceEntry } from '../../infra/ports/dataset-source.ts';
-import type { ObjectStore } from '../../infra/ports/object-store.ts';
-import { blobKey } from '../lib/dataset.ts';
 import { HANDED_BYTES } from '../lib/handed-bytes.ts';
-import { sha256Of, sha256OfFile } from '../lib/hash.ts';
+import { sha256Of } from '../lib/hash.ts';
 import { readJson, writeJson } from '../lib/json-object.ts';
 import { encodeLines, putPart, readLines } from '../lib/json-lines.ts';
 import { mapOrdered } from '../lib/map-ordered.ts';
 import type { DataPorts } from '../ports.ts';
 import type { ListingChunk } from './listing.ts';
+import { storeBytes, storeFile } from './store-raw.ts';
+import type { StoredRaw } from './store-raw.ts';
 
 /** What reading a chunk leads to; remembered, so that a retry and a grown data set read only what is new. */
 const ChunkRecord = z.object({
@@ -50,10 +49,12 @@ export interface ReadingContext {
   readonly seen: (files: number) => void;
 }
 
-/** Files that are fetched, decoded, hashed and uploaded at once. */
-const FILES_AT_ONCE = 32;
-/** Files up to this size are read once, to be hashed and uploaded; larger ones are streamed for each. */
-const HELD_BYTES = 2 * 2 ** 20;
+/** Neighbours that go to the decoder together: it answers a few requests of many pictures sooner than many of one. */
+const GROUP_FILES = 64;
+/** One group is stored while the next is decoded. */
+const GROUPS_AT_ONCE = 3;
+/** Files of a group that are fetched at once, and decoded and stored where they are large. */
+const FETCHED_AT_ONCE = 12;
 
 /** Reads the files of a chunk, or finds what an earlier attempt or run made of the same files. */
 export async function readChunk(chunk: ListingChunk, context: ReadingContext): Promise<ReadChunk> {
@@ -69,12 +70,15 @@ export async function readChunk(chunk: ListingChunk, context: ReadingContext): P
   const items: DatasetItem[] = [];
   const looks: Uint8Array[] = [];
   const quarantined: QuarantinedItem[] = [];
-  for await (const read of mapOrdered(chunk.entries, FILES_AT_ONCE, (entry) => readEntry(entry, context))) {
-    if (read.ok) {
-      items.push(read.value.item);
-      looks.push(read.value.look);
-    } else quarantined.push(read.error);
-    context.seen(1);
+  const groups = mapOrdered(groupsOf(chunk.entries), GROUPS_AT_ONCE, (entries) => readGroup(entries, context));
+  for await (const group of groups) {
+    for (const read of group) {
+      if (read.ok) {
+        items.push(read.value.item);
+        looks.push(read.value.look);
+      } else quarantined.push(read.error);
+    }
+    context.seen(group.length);
   }
   const partition = await storePartition(datasetName, items, looks, context);
   const record: ChunkRecord = { kind: 'graft.ingest-chunk/1', items: partition, quarantined };
@@ -131,16 +135,95 @@ interface ReadItem {
   readonly look: Uint8Array;
 }
 
-async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Result<ReadItem, QuarantinedItem>> {
-  const { scratch } = context;
+type Reading = Result<ReadItem, QuarantinedItem>;
+
+function* groupsOf(entries: readonly SourceEntry[]): Generator<readonly SourceEntry[]> {
+  for (let start = 0; start < entries.length; start += GROUP_FILES) yield entries.slice(start, start + GROUP_FILES);
+}
+
+/** Results in the order of the entries: small files go through together, each of the others by itself. */
+async function readGroup(entries: readonly SourceEntry[], context: ReadingContext): Promise<readonly Reading[]> {
+  const found = new Map<SourceEntry, Reading>();
+  const others = entries.filter((entry) => !isHanded(entry));
+  await allEnded([readHanded(entries.filter(isHanded), found, context), readOthers(others, found, context)]);
+  return entries.flatMap((entry) => found.get(entry) ?? []);
+}
+
+/** Whether the decoder hands over the bytes that it reads: to have the worker read them too costs more than the rest. */
+const isHanded = ({ sizeBytes, problem, converted }: SourceEntry): boolean =>
+  sizeBytes <= HANDED_BYTES && problem === undefined && converted !== true;
+
+async function readHanded(
+  entries: readonly SourceEntry[],
+  found: Map<SourceEntry, Reading>,
+  context: ReadingContext,
+): Promise<void> {
+  const { ports, source, scratch, signal } = context;
+  const fetched: { readonly entry: SourceEntry; readonly path: string; readonly sizeBytes: number }[] = [];
+  const fetching = mapOrdered(entries, FETCHED_AT_ONCE, async (entry) => ({
+    entry,
+    path: await fetchUsable(entry, context),
+  }));
+  try {
+    for await (const { entry, path } of fetching) {
+      if (typeof path === 'string') fetched.push({ entry, path, sizeBytes: entry.sizeBytes });
+      else found.set(entry, err(path));
+    }
+    const pictures = await ports.images.read(fetched, signal);
+    const keep = async ({ entry, path }: { entry: SourceEntry; path: string }, index: number): Promise<void> => {
+      const read = pictures[index];
+      if (read === undefined) throw new Error('the image decoder gave no answer');
+      if (!read.ok) found.set(entry, err(quarantinedItem(entry, read.error, source.where)));
+      else
+        found.set(
+          entry,
+          await keptItem(entry, read.value.info, context, () =>
+            storeBytes(entry, path, read.value.bytes, ports.store, signal),
+          ),
+        );
+    };
+    await allEnded(fetched.map(keep));
+  } finally {
+    await Promise.all(fetched.map(({ path }) => removeCopy(path, scratch)));
+  }
+}
+
+async function readOthers(
+  entries: readonly SourceEntry[],
+  found: Map<SourceEntry, Reading>,
+  context: ReadingContext,
+): Promise<void> {
+  const reading = mapOrdered(
+    entries,
+    FETCHED_AT_ONCE,
+    async (entry) => [entry, await readEntry(entry, context)] as const,
+  );
+  for await (const [entry, read] of reading) found.set(entry, read);
+}
+
+/** Rejects as the first that rejects, but not before all have come to their end. */
+async function allEnded(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}
+
+async function readEntry(entry: SourceEntry, context: ReadingContext): Promise<Reading> {
+  const { ports, source, scratch, signal } = context;
   if (entry.problem !== undefined) return err({ path: entry.path, ...entry.problem });
   const path = await fetchUsable(entry, context);
   if (typeof path !== 'string') return err(path);
   try {
-    return await readLocal(entry, path, context);
+    const [inspected] = await ports.images.inspect([path], signal);
+    if (inspected === undefined) throw new Error('the image decoder gave no answer');
+    if (!inspected.ok) return err(quarantinedItem(entry, inspected.error, source.where));
+    return await keptItem(entry, inspected.value, context, () => storeFile(entry, path, ports.store, signal));
   } finally {
-    if (path.startsWith(scratch)) await rm(path, { force: true });
+    await removeCopy(path, scratch);
   }
+}
+
+async function removeCopy(path: string, scratch: string): Promise<void> {
+  if (path.startsWith(scratch)) await rm(path, { force: true });
 }
 
 /** A local path; or why nothing can be made of it, where that lies in the item itself. */
@@ -148,6 +231,8 @@ async function fetchUsable(
   entry: SourceEntry,
   { source, scratch, signal }: ReadingContext,
 ): Promise<string | QuarantinedItem> {
+  // A look at each file before it is opened would be a request to the disk for nothing.
+  if (source.placeOf && entry.converted !== true) return source.placeOf(entry);
   try {
     return await source.fetch(entry, scratch, signal);
   } catch (error) {
@@ -157,21 +242,16 @@ async function fetchUsable(
   }
 }
 
-async function readLocal(
+/** The item of a picture that was inspected, once it is stored; what its annotations can't be is not stored. */
+async function keptItem(
   entry: SourceEntry,
-  path: string,
+  { look, ...picture }: ImageInfo,
   context: ReadingContext,
-): Promise<Result<ReadItem, QuarantinedItem>> {
-  const { ports, source, signal } = context;
-  const bytes = await smallFile(entry, path, signal);
-  const [inspected] = await ports.images.inspect([bytes === null ? path : { path, bytes }], signal);
-  if (inspected === undefined) throw new Error('the image decoder gave no answer');
-  if (!inspected.ok) return err(quarantinedItem(entry, inspected.error, source.where));
-  const { look, ...picture } = inspected.value;
+  store: () => Promise<StoredRaw>,
+): Promise<Reading> {
   const annotations = settledAnnotations(entry, picture, context);
   if (!annotations.ok) return annotations;
-  const stored = await storeRaw(entry, { path, bytes }, ports.store, signal);
-  const item = { path: entry.path, label: entry.label, ...stored, ...picture, ...annotations.value };
+  const item = { path: entry.path, label: entry.label, ...(await store()), ...picture, ...annotations.value };
   return ok({ item, look: Buffer.from(look, 'base64') });
 }
 
@@ -192,42 +272,6 @@ function settledAnnotations(
     ...(negatives === undefined ? {} : { negatives: [...negatives] }),
     ...(group === undefined ? {} : { group }),
   });
-}
-
-/** The bytes of a small file, so that it is read once; null for a larger one, and for what the decoder is to judge. */
-async function smallFile(entry: SourceEntry, path: string, signal: AbortSignal): Promise<Buffer | null> {
-  if (entry.sizeBytes > HANDED_BYTES || entry.converted === true) return null;
-  try {
-    return await readFile(path, { signal });
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return null;
-  }
-}
-
-/** Stores a file under its hash unless it is there. DATASET_CHANGED where it is not the size it was listed with. */
-async function storeRaw(
-  entry: SourceEntry,
-  { path, bytes }: { readonly path: string; readonly bytes: Buffer | null },
-  store: ObjectStore,
-  signal: AbortSignal,
-): Promise<{ sha256: Sha256; sizeBytes: number }> {
-  const small = bytes ?? (entry.sizeBytes <= HELD_BYTES ? await readFile(path, { signal }) : null);
-  const sizeBytes = small?.length ?? (await stat(path)).size;
-  if (sizeBytes !== entry.sizeBytes && entry.converted !== true) {
-    throw transientError('DATASET_CHANGED', path, `${sizeBytes} bytes`, `${entry.sizeBytes}, as when it was listed`);
-  }
-  const sha256 = small === null ? await sha256OfFile(path, signal) : sha256Of(small);
-  const key = blobKey(sha256);
-  if (bytes !== null) {
-    // One request where a look and a write are two; a refused write finds other bytes there: they are replaced.
-    if ((await store.putIfAbsent(key, bytes, { signal })).kind === 'conflict') await store.put(key, bytes, { signal });
-    return { sha256, sizeBytes };
-  }
-  if ((await store.head(key, { signal }))?.sizeBytes === sizeBytes) return { sha256, sizeBytes };
-  if (small === null) await store.putFile(key, path, sha256, { signal });
-  else await store.put(key, small, { signal });
-  return { sha256, sizeBytes };
 }
 
 /** A file that can't even be opened says nothing of its picture: that is thrown, never remembered. */

@@ -37,6 +37,11 @@ export interface DatasetSource {
    * IMAGE_… and DICOM_… of kind `input` where the item itself can't be used: it is quarantined.
    */
   fetch(entry: SourceEntry, scratchDir: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Where an entry that is not `converted` lies on this disk, if files do; nobody looks whether it still does, which
+   * `fetch` asks the disk for: whoever opens the file finds out.
+   */
+  placeOf?(entry: SourceEntry): string;
 }
 
 export interface OpenSourceOptions {

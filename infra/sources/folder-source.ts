@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isItemName, isPictureName } from '../../core/dataset/names.ts';
 import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
 import { emptyClass, layoutProblem } from './class-folders.ts';
-import { localPath, namesOf, walkFolder } from './tree/local-tree.ts';
+import { localPath, localPlace, namesOf, walkFolder } from './tree/local-tree.ts';
 
 /**
  * An image folder: each first-level folder is a class, and all that lies below it at any depth belongs to it. Links are
@@ -17,6 +17,7 @@ export function folderSource(root: string): DatasetSource {
     where: root,
     list: (signal) => listClasses(root, signal),
     fetch: (entry) => localPath(root, entry),
+    placeOf: (entry) => localPlace(root, entry),
   };
 }
 

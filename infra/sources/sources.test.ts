@@ -99,6 +99,8 @@ describe('an image folder', () => {
     const entry = { path: '../b/1.jpg', label: 'b', sizeBytes: 1, tag: '' };
     await expect(source.fetch(entry, root)).rejects.toMatchObject({ code: 'DATASET_NAME' });
     await expect(source.fetch({ ...entry, path: 'gone.jpg' }, root)).rejects.toMatchObject({ code: 'DATASET_CHANGED' });
+    expect(() => source.placeOf?.(entry)).toThrow('DATASET_NAME');
+    expect(source.placeOf?.({ ...entry, path: '1.jpg' })).toBe(await source.fetch({ ...entry, path: '1.jpg' }, root));
   });
 
   it('says what it found where classes should be', async () => {

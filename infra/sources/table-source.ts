@@ -9,7 +9,7 @@ import type { DatasetSource, SourceEntry } from '../ports/dataset-source.ts';
 import { sourceFileProblem } from './faults.ts';
 import { columnsOf, streamCsv } from './text/csv-stream.ts';
 import { streamJsonLines } from './text/json-lines.ts';
-import { localPath, tagOf } from './tree/local-tree.ts';
+import { localPath, localPlace, tagOf } from './tree/local-tree.ts';
 
 interface Row {
   readonly line: number;
@@ -37,6 +37,7 @@ export function tableSource(file: string, format: TableFormat): DatasetSource {
     where: file,
     list: (signal) => listRows(file, format, root, signal),
     fetch: (entry) => localPath(root, entry),
+    placeOf: (entry) => localPlace(root, entry),
   };
 }
 

@@ -42,12 +42,14 @@ export function treeSource(
   format: SourceFormat,
   list: (signal: AbortSignal | undefined) => AsyncIterable<SourceEntry>,
 ): DatasetSource {
+  const { placeOf } = tree;
   return {
     format,
     task,
     where: tree.where,
     list,
     fetch: (entry, scratchDir, signal) => tree.fetch(entry, scratchDir, signal),
+    ...(placeOf === undefined ? {} : { placeOf: (entry) => placeOf(entry) }),
   };
 }
 

@@ -22,4 +22,6 @@ export interface FileTree {
   open(file: TreeFile): Promise<Readable>;
   /** A local path of the file: itself, or a copy below `scratchDir` that the caller deletes. */
   fetch(file: TreeFile, scratchDir: string, signal?: AbortSignal): Promise<string>;
+  /** Where the file lies, on a disk; nobody looks whether it still does. */
+  placeOf?(file: TreeFile): string;
 }

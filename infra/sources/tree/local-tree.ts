@@ -21,6 +21,7 @@ export function localTree(root: string): FileTree {
       return createReadStream(await localPath(root, file));
     },
     fetch: (file) => localPath(root, file),
+    placeOf: (file) => localPlace(root, file),
   };
 }
 
@@ -30,15 +31,20 @@ async function* walkTop(root: string, signal: AbortSignal | undefined): AsyncGen
 
 /** The file itself; nothing is copied. */
 export async function localPath(root: string, entry: { path: string; rawPath?: string }): Promise<string> {
-  const raw = entry.rawPath ?? entry.path;
-  if (!isContainedPath(raw)) throw badName(root, `path ${JSON.stringify(raw)}`);
-  const path = join(root, raw);
+  const path = localPlace(root, entry);
   try {
     await stat(path);
     return path;
   } catch (error) {
     throw transientError('DATASET_CHANGED', path, errnoOf(error) ?? 'unreadable', 'the file that was listed', 'repeat');
   }
+}
+
+/** Where the file lies, if it still does. */
+export function localPlace(root: string, { path, rawPath }: { path: string; rawPath?: string }): string {
+  const raw = rawPath ?? path;
+  if (!isContainedPath(raw)) throw badName(root, `path ${JSON.stringify(raw)}`);
+  return join(root, raw);
 }
 
 export interface Name {
