@@ -47,8 +47,10 @@ const EXPECTED = [200, 201, 202, 204, 206];
 export function createWire(options: ResolvedS3Options, tools?: RetryTools): Wire {
   const { url, bucket, region, timeouts } = options;
   const Agent = url.protocol === 'https:' ? https.Agent : http.Agent;
-  // Idle sockets of an agent do not keep the process alive.
-  const agent = new Agent({ keepAlive: true, maxSockets: options.maxSockets, maxFreeSockets: 8, scheduling: 'lifo' });
+  const { maxSockets } = options;
+  // Idle sockets of an agent do not keep the process alive. All are kept: requests come in bursts, and a new connection costs
+  // both sides as much as a small write.
+  const agent = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' });
   const place = (key?: string): Place => ({ endpoint: url.origin, bucket, ...(key === undefined ? {} : { key }) });
 
   const send = async (request: WireRequest): Promise<http.IncomingMessage> => {
