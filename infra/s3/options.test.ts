@@ -17,6 +17,8 @@ describe('resolveOptions', () => {
   it('fills in what is left out', () => {
     const options = resolveOptions({ ...good, region: '', timeouts: { idleMs: 7 } });
     expect(options).toMatchObject({ region: 'us-east-1', pathStyle: true, partSizeBytes: 16 * 2 ** 20 });
+    expect(options.wholeBytes).toBe(48 * 2 ** 20);
+    expect(resolveOptions({ ...good, partSizeBytes: 5 * 2 ** 20 }).wholeBytes).toBe(5 * 2 ** 20);
     expect(options.timeouts).toEqual({ connectMs: 5000, idleMs: 7, completeMs: 300_000 });
   });
 

@@ -11,7 +11,10 @@ export interface S3Options {
   readonly sessionToken?: string;
   /** `endpoint/bucket/key` (default true), else `bucket.endpoint/key`. */
   readonly pathStyle?: boolean;
-  /** Files above it go up in parts of this size; 5 MiB … 5 GiB, default 16 MiB. Three parts are in memory at once. */
+  /**
+   * Files go up in parts of this size, three of which are in memory at once; 5 MiB … 5 GiB. Where it is given, those above it;
+   * by default in parts of 16 MiB, those above 48 MiB.
+   */
   readonly partSizeBytes?: number;
   /** Connections at once, default 32. */
   readonly maxSockets?: number;
@@ -46,6 +49,8 @@ export interface ResolvedS3Options {
   readonly sessionToken: string | undefined;
   readonly pathStyle: boolean;
   readonly partSizeBytes: number;
+  /** Files up to this size go up in one request. */
+  readonly wholeBytes: number;
   readonly maxSockets: number;
   readonly timeouts: S3Timeouts;
   readonly retry: S3Retry;
@@ -53,6 +58,8 @@ export interface ResolvedS3Options {
 
 const MIB = 2 ** 20;
 export const MIN_PART_BYTES = 5 * MIB;
+/** Parts of a file on their way. */
+export const PARTS_AT_ONCE = 3;
 const MAX_PART_BYTES = 5 * 2 ** 30;
 const BUCKET = /^(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
@@ -89,6 +96,8 @@ export function resolveOptions(options: S3Options): ResolvedS3Options {
     sessionToken: options.sessionToken,
     pathStyle: options.pathStyle ?? true,
     partSizeBytes,
+    // No more memory than three parts take, and the server need not join them.
+    wholeBytes: options.partSizeBytes ?? PARTS_AT_ONCE * partSizeBytes,
     maxSockets: options.maxSockets ?? 32,
     timeouts: { connectMs: 5_000, idleMs: 30_000, completeMs: 300_000, ...options.timeouts },
     retry: { attempts: 7, baseMs: 200, capMs: 10_000, ...options.retry },

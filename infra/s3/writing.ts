@@ -5,6 +5,7 @@ import { transientError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { PutOptions } from '../ports/object-store.ts';
 import { HttpFault } from './faults.ts';
+import { PARTS_AT_ONCE } from './options.ts';
 import { HASH_HEADER, headObject, onDisk } from './reading.ts';
 import { drain, escapeQuery, headerOf, readText } from './wire.ts';
 import type { Wire } from './wire.ts';
@@ -13,7 +14,6 @@ import { completeBody, parseErrorBody, parseUploadId, unquote } from './xml.ts';
 export type Condition = { readonly 'if-none-match': '*' } | { readonly 'if-match': string };
 
 const MAX_PARTS = 10_000;
-const PARTS_AT_ONCE = 3;
 const ABORT_TIMEOUT_MS = 10_000;
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -41,7 +41,7 @@ export async function putOnce(
 }
 
 /**
- * Streams a file of any size in bounded memory: one PUT when it fits in a part, else a multipart upload of its own,
+ * Streams a file of any size in bounded memory: one PUT up to `wholeBytes`, else a multipart upload of its own,
  * never one that somebody left. The object appears only after every byte was hashed and found right.
  */
 export async function putObjectFile(
@@ -54,7 +54,7 @@ export async function putObjectFile(
   const file = await onDisk(path, () => open(path, 'r'));
   try {
     const { size } = await onDisk(path, () => file.stat());
-    if (size <= wire.options.partSizeBytes) {
+    if (size <= wire.options.wholeBytes) {
       const body = await onDisk(path, () => file.readFile());
       refuseChanged(path, sha256, hashOf(body));
       await wire.perform(key, options.signal, () => putOnce(wire, key, body, options, undefined, sha256));

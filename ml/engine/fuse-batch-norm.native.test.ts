@@ -34,7 +34,9 @@ it('takes the gradient through BatchNorm within both gradients of the convolutio
   for (const kind of ['Pointwise', 'Depthwise']) {
     expect(count(after, `Graft${kind}InputGrad`) + count(after, `Graft${kind}KernelGrad`)).toBe(0);
   }
-  expect(count(after, 'GraftBatchNormGradPart')).toBe(2);
+  // To the first convolution's kernel alone.
+  expect(count(after, 'GraftPatchesNormGrad')).toBe(2);
+  expect(count(after, 'GraftPatchesKernelGrad') + count(after, 'GraftBatchNormGradPart')).toBe(0);
 });
 
 it('keeps what BatchNorm gives only where something besides a convolution behind it reads it', () => {

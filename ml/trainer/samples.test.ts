@@ -31,6 +31,18 @@ describe('rows of a side', () => {
     await large.close();
   });
 
+  it('go into the memory that is given for them, which has room for no others', async () => {
+    for (const limit of [undefined, 0]) {
+      const samples = await openSamples(side, 'images', limit);
+      expect(samples.rowBytes).toBe(36);
+      const into = new Uint8Array(72).fill(7);
+      expect(await samples.read([12, 5], into)).toBe(into);
+      expect(into).toEqual(await samples.read([12, 5]));
+      await expect(samples.read([12], into)).rejects.toThrow('72 bytes for 1 rows');
+      await samples.close();
+    }
+  });
+
   it('outside of it are refused', async () => {
     for (const limit of [undefined, 0]) {
       const samples = await openSamples(side, 'images', limit);

@@ -204,6 +204,56 @@ describe('a shortcut that is added to what BatchNorm gives', () => {
   });
 });
 
+describe('the gradient to a first convolution’s kernel, and through the BatchNorm behind it', () => {
+  const cases: [kernelPx: number, stride: number, channels: number, out: number, sidePx: number][] = [
+    [3, 2, 3, 32, 33],
+    [7, 2, 3, 20, 40],
+    [5, 1, 1, 7, 6],
+    [3, 1, 4, 16, 3],
+  ];
+  it.each(cases)('%i px, stride %i, %i channels to %i, side %i: as the operations it stands for', (...args) => {
+    const [kernelPx, stride, channels, out, sidePx] = args;
+    const [x, kernel] = [
+      values('x', [3, sidePx, sidePx + 2, channels]),
+      values('k', [kernelPx, kernelPx, channels, out]),
+    ];
+    const [outHeight, outWidth] = [Math.ceil(sidePx / stride), Math.ceil((sidePx + 2) / stride)];
+    const [dy, y] = [values('dy', [3, outHeight, outWidth, out]), values('y', [3, outHeight, outWidth, out])];
+    const window = { stride, top: (kernelPx - 1) >> 1, left: (kernelPx - 1) >> 1 };
+    const norm = [...vectors('behind', out), ...taken(out)];
+    for (const activation of [0, 1, 2]) {
+      const dz = one('GraftBatchNormGradPart', [dy, y, ...norm], { activation });
+      const wanted = one('GraftPatchesKernelGrad', [x, dz, kernel], window);
+      expectSame(run('GraftPatchesNormGrad', [dy, y, ...norm, x, kernel], { ...window, activation }, 1), [wanted]);
+    }
+  });
+});
+
+describe('a part of the pictures with a factor and an offset a channel', () => {
+  it.each([
+    [[6, 5, 7, 3], 2, 3],
+    [[4, 16, 16, 1], 0, 4],
+    [[5, 3, 3, 19], 4, 1],
+    [[3, 2, 2, 4], 1, 0],
+  ] as const)('%j, from row %i on %i rows: as the operations it stands for', (shape, begin, rows) => {
+    const channels = shape[3];
+    const [x, factor, offset] = [values('x', [...shape], 50), values('f', [channels]), values('o', [channels])];
+    const wanted = tf.add(tf.mul(tf.slice(x, begin, rows), factor), offset);
+    expectSame(run('GraftScalePart', [x, factor, offset], { begin, rows }, 1), [wanted]);
+  });
+
+  it('is refused where it does not lie within them', () => {
+    const [x, factor] = [values('x', [4, 2, 2, 3]), values('f', [3])];
+    for (const [begin, rows] of [
+      [2, 3],
+      [-1, 2],
+    ] as const) {
+      expect(() => run('GraftScalePart', [x, factor, factor], { begin, rows }, 1)).toThrow(/part/);
+    }
+    expect(() => run('GraftScalePart', [x, factor, values('o', [2])], { begin: 0, rows: 1 }, 1)).toThrow(/offset/);
+  });
+});
+
 it('refuses vectors that are no match for the channels', () => {
   const x = values('x', [1, 4, 4, 8]);
   const kernel = values('k', [1, 1, 8, 8]);
