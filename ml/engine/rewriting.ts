@@ -6,6 +6,11 @@ import type { Reader } from './readers.ts';
 import type { RecordedOperation, Recording, Ref } from './recorder.ts';
 import { remapped } from './remap.ts';
 
+interface Output {
+  readonly index: number;
+  readonly output: number;
+}
+
 /** A recording as it is written anew, operation by operation in its order; what is not needed is left out. */
 export class Rewriting {
   private readonly recording: Recording;
@@ -34,13 +39,17 @@ export class Rewriting {
     this.skipped.add(index);
   }
 
-  /** Adds an operation with the refs of the recording as its inputs. Its outputs are those of what it replaces, in order. */
-  add(operation: RecordedOperation, replaced: readonly Reader[]): void {
+  /**
+   * Adds an operation with the refs of the recording as its inputs. Its outputs are those of what it replaces, in order,
+   * without `unread`, which nothing reads any more.
+   */
+  add(operation: RecordedOperation, replaced: readonly Reader[], unread: readonly Output[] = []): void {
     const index = this.operations.length;
     this.operations.push({ ...operation, inputs: operation.inputs.map((ref) => this.at(ref)) });
     let output = 0;
     for (const { index: of, operation: old } of replaced) {
       for (const at of old.outputShapes.keys()) {
+        if (unread.some((each) => each.index === of && each.output === at)) continue;
         this.moved.set(keyOf({ index: of, output: at }), { kind: 'operation', index, output });
         output += 1;
       }
@@ -54,11 +63,16 @@ export class Rewriting {
     attributes: readonly Attribute[],
     operands: readonly Operand[],
     replaced: readonly Reader[],
+    unread: readonly Output[] = [],
   ): void {
-    const outputShapes = replaced.flatMap(({ operation }) => operation.outputShapes);
+    const isRead = (index: number, output: number): boolean =>
+      !unread.some((each) => each.index === index && each.output === output);
+    const outputShapes = replaced.flatMap(({ index, operation }) =>
+      operation.outputShapes.filter((_, output) => isRead(index, output)),
+    );
     const inputs = operands.map(({ ref }) => ref);
     const inputShapes = operands.map(({ shape }) => shape);
-    this.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced);
+    this.add({ name, attributes, inputs, inputShapes, outputShapes }, replaced, unread);
   }
 
   /** What stood for an operation with one output is a ref of the recording. */

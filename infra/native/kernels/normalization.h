@@ -89,6 +89,12 @@ class RunningSums {
     sum(part_.data(), part_.data() + channels_);
     for (size_t i = 0; i < total_.size(); ++i) total_[i] += part_[i];
   }
+  void keep(float* first, float* second) const {
+    for (int64_t c = 0; c < channels_; ++c) {
+      first[c] = static_cast<float>(total_[c]);
+      second[c] = static_cast<float>(total_[channels_ + c]);
+    }
+  }
   const double* first() const { return total_.data(); }
   const double* second() const { return total_.data() + channels_; }
 
@@ -169,12 +175,7 @@ class RunningGradients {
     rows_.end([&](int64_t row, int64_t count) { sum(row, count); });
   }
 
-  void keep(float* sum, float* product) const {
-    for (int64_t c = 0; c < norm_.channels(); ++c) {
-      sum[c] = static_cast<float>(sums_.first()[c]);
-      product[c] = static_cast<float>(sums_.second()[c]);
-    }
-  }
+  void keep(float* sum, float* product) const { sums_.keep(sum, product); }
 
  private:
   void sum(int64_t row, int64_t count) {

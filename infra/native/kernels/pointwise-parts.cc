@@ -12,6 +12,7 @@
 #include "normalization.h"
 #include "operations.h"
 #include "settings-of-parts.h"
+#include "shortcut-math.h"
 
 namespace graft {
 namespace {
@@ -70,31 +71,63 @@ void forward(void* data, TF_OpKernelContext* context) {
   moments.keep(rows, mean.floats(), spread.floats());
 }
 
-// The inputs of GraftBatchNormGradPart for the BatchNorm behind the convolution; x, kernel; if `Before`, the vectors of the
-// BatchNorm on x → dx, dkernel, and if `Before` sum and product of GraftBatchNormGradSums for it.
-template <bool Before>
+// Where a convolution's input is a sum with a shortcut: the gradient to that sum from elsewhere, which is added to dx, and the
+// input and mean of the BatchNorm in the sum.
+struct Shortcut {
+  Tensor gradient, x, mean;
+  Shortcut(TF_OpKernelContext* context, int first, Status& status)
+      : gradient(input(context, first, status)), x(input(context, first + 1, status)),
+        mean(input(context, first + 2, status)) {}
+  bool fit(const Tensor& dx) const {
+    return gradient.shape() == dx.shape() && x.shape() == dx.shape() && mean.size() == dx.dim(3);
+  }
+
+  // As GraftShortcutGradSums, over rows of dx from `begin` on, behind which those of the sum's ReLU are.
+  void add(bool activated, float* dx, const float* behind, int64_t begin, int64_t rows, RunningSums& sums) const {
+    const int64_t channels = mean.size(), at = begin * channels;
+    const auto run = activated ? sumPassed<true, true> : sumPassed<true, false>;
+    sums.add([&](float* sum, float* product) {
+      run(dx, gradient.floats() + at, behind, x.floats() + at, mean.floats(), rows, channels, dx, sum, product);
+    });
+  }
+};
+
+// What is at a convolution's input: nothing of its own, a BatchNorm whose gradient is summed too, a sum with a shortcut.
+enum class At { kInput, kNorm, kShortcut };
+
+// The inputs of GraftBatchNormGradPart for the BatchNorm behind the convolution; x, kernel; the vectors of a BatchNorm on x, or
+// of a shortcut what `Shortcut` has → dx, dkernel (with a shortcut the other way round), and for both sum and product of
+// GraftBatchNormGradSums.
+template <At Where>
 void gradient(void* data, TF_OpKernelContext* context) {
   const PartSettings& settings = *static_cast<const PartSettings*>(data);
   Status status;
   const NormGradInputs given(context, status);
   const auto& [dy, y, behind, offset, slope, x, kernel] = given;
   std::optional<NormVectors> before;
-  if (Before) before.emplace(context, 10, status);
+  std::optional<Shortcut> shortcut;
+  if (Where == At::kNorm) before.emplace(context, 10, status);
+  if (Where == At::kShortcut) shortcut.emplace(context, 10, status);
   const int64_t channels = status.ok() ? behind.gamma.size() : 0;
   if (status.ok() && (!isDense(x, kernel, 1) || kernel.dim(3) != channels || !given.fit(channels) ||
-                      y.size() != x.size() / x.dim(3) * channels || (Before && !before->fit(x.dim(3))))) {
+                      y.size() != x.size() / x.dim(3) * channels || (before && !before->fit(x.dim(3))) ||
+                      (shortcut && !shortcut->fit(x)))) {
     status.invalid(kShapes);
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t outer = x.dim(3), rows = x.size() / outer;
-  const Tensor dx = output(context, 0, x.shape(), status), dKernel = output(context, 1, kernel.shape(), status);
-  const Tensor sum = Before ? output(context, 2, {outer}, status) : Tensor();
-  const Tensor product = Before ? output(context, 3, {outer}, status) : Tensor();
+  const int first = Where == At::kShortcut ? 1 : 0;
+  const Tensor dx = output(context, first, x.shape(), status);
+  const Tensor dKernel = output(context, 1 - first, kernel.shape(), status);
+  const bool sums = Where != At::kInput;
+  const Tensor sum = sums ? output(context, 2, {outer}, status) : Tensor();
+  const Tensor product = sums ? output(context, 3, {outer}, status) : Tensor();
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   std::optional<Normalization> norm;
-  if (Before) norm.emplace(settings.before, *before);
+  if (before) norm.emplace(settings.before, *before);
   std::optional<RunningGradients> gradients;
-  if (Before) gradients.emplace(*norm, dx.floats(), x.floats());
+  if (before) gradients.emplace(*norm, dx.floats(), x.floats());
+  RunningSums shortcutSums(shortcut ? outer : 0);
   const Normalization normBehind(settings.activation, behind);
   const Product back(kernel.floats(), channels, outer, true);
   TurnedProduct kernelSums(outer, channels, dKernel.floats());
@@ -106,22 +139,54 @@ void gradient(void* data, TF_OpKernelContext* context) {
     normBehind.gradient(dy.floats() + at, y.floats() + at, count, offset.floats(), slope.floats(), dz.get());
     Ahead these, next;
     these.want(x.floats() + begin * outer, count * outer);
+    if (shortcut) these.want(shortcut->gradient.floats() + begin * outer, count * outer);
     back.multiply(dz.get(), count, dx.floats() + begin * outer, &these);
-    const int64_t behind = std::min(block, rows - begin - count) * channels;
-    next.want(dy.floats() + at + count * channels, behind);
-    next.want(y.floats() + at + count * channels, behind);
-    kernelSums.add(inputs.rows(begin, count), dz.get(), count, &next);
+    const int64_t later = std::min(block, rows - begin - count) * channels;
+    next.want(dy.floats() + at + count * channels, later);
+    next.want(y.floats() + at + count * channels, later);
+    if (shortcut) next.want(shortcut->x.floats() + begin * outer, count * outer);
+    const float* inputRows = inputs.rows(begin, count);
+    kernelSums.add(inputRows, dz.get(), count, &next);
     if (gradients) gradients->madeUpTo(begin + count);
+    if (shortcut) {
+      shortcut->add(settings.activated, dx.floats() + begin * outer, inputRows, begin, count, shortcutSums);
+    }
   }
   kernelSums.finish();
   if (gradients) gradients->end(), gradients->keep(sum.floats(), product.floats());
+  if (shortcut) shortcutSums.keep(sum.floats(), product.floats());
+}
+
+void* createShortcut(TF_OpKernelConstruction* construction) {
+  Status status;
+  auto settings = std::make_unique<PartSettings>();
+  int32_t activated = 0;
+  readActivation(construction, "activation", settings->activation, status);
+  if (status.ok()) TF_OpKernelConstruction_GetAttrInt32(construction, "activated", &activated, status.get());
+  settings->activated = activated != 0;
+  if (status.ok()) return settings.release();
+  TF_OpKernelConstruction_Failure(construction, status.get());
+  return nullptr;
+}
+
+void shortcutShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  shapeAs(context, 9, 0, status);
+  shapeAs(context, 8, 1, status);
+  shapeAs(context, 12, 2, status);
+  shapeAs(context, 12, 3, status);
 }
 
 }  // namespace
 
 bool addPointwiseParts() {
   return addParts({"GraftPointwiseMoments", forward<false>, "GraftNormPointwiseMoments", forward<true>,
-                   "GraftPointwiseNormGrad", gradient<false>, "GraftNormPointwiseNormGrad", gradient<true>});
+                   "GraftPointwiseNormGrad", gradient<At::kInput>, "GraftNormPointwiseNormGrad", gradient<At::kNorm>}) &&
+         add({"GraftPointwiseNormGradSums",
+              {"dy: float", "y: float", "gamma: float", "beta: float", "mean: float", "inverse: float",
+               "offset: float", "slope: float", "x: float", "kernel: float", "shortcut: float", "summed: float",
+               "summed_mean: float"},
+              {"dkernel: float", "dx: float", "sum: float", "product: float"}, {"activation: int", "activated: int"},
+              createShortcut, gradient<At::kShortcut>, removePart, shortcutShapes});
 }
 
 }  // namespace graft

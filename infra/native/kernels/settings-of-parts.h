@@ -9,9 +9,10 @@
 
 namespace graft {
 
-// Activations of the BatchNorm before the convolution, and of the one behind it.
+// Activations of the BatchNorm before the convolution, and of the one behind it; whether its input is behind a ReLU.
 struct PartSettings {
   Activation before = Activation::kLinear, activation = Activation::kLinear;
+  bool activated = false;
 };
 
 template <bool Before, bool Behind>

@@ -229,6 +229,32 @@ describe('the gradient to a first convolution’s kernel, and through the BatchN
   });
 });
 
+describe('convolution of one pixel behind a BatchNorm, of what a shortcut was added to', () => {
+  it.each([
+    [5, 7, 3],
+    [16, 96, 24],
+    [12, 300, 33],
+  ])('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
+    const shape = [3, sidePx, sidePx + 1, inner];
+    const [x, shortcut, summed] = [values('x', shape), values('shortcut', shape), values('summed', shape)];
+    const [dy, y] = [values('dy', [3, sidePx, sidePx + 1, channels]), values('y', [3, sidePx, sidePx + 1, channels])];
+    const [kernel, mean] = [values('k', [1, 1, inner, channels], 0.3), values('mean', [inner])];
+    const norm = [...vectors('behind', channels), ...taken(channels)];
+    for (const [activation, activated] of [
+      [0, 1],
+      [1, 0],
+      [2, 1],
+    ] as const) {
+      const [dx, dKernel] = run('GraftPointwiseNormGrad', [dy, y, ...norm, x, kernel], { activation }, 2);
+      const inputs = [shortcut, dx!, ...(activated === 1 ? [x] : []), summed, mean];
+      const wanted = run('GraftShortcutGradSums', inputs, { gradients_count: 2, activated_count: activated }, 3);
+      const all = [dy, y, ...norm, x, kernel, shortcut, summed, mean];
+      const seen = run('GraftPointwiseNormGradSums', all, { activation, activated }, 4);
+      expectSame(seen, [dKernel!, ...wanted]);
+    }
+  });
+});
+
 describe('a part of the pictures with a factor and an offset a channel', () => {
   it.each([
     [[6, 5, 7, 3], 2, 3],
