@@ -7,8 +7,8 @@ import { batchParts } from '../native/kernels.ts';
 import { difference } from './difference.ts';
 import { dropReshapes } from './drop-reshapes.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
+import { fuseBlockInputs } from './fuse-block-inputs.ts';
 import { fuseScaling } from './fuse-scaling.ts';
-import { fuseShortcutGradients } from './fuse-shortcut-gradients.ts';
 import { fuseShortcuts } from './fuse-shortcuts.ts';
 import { buildGraph, nodeNames } from './graph.ts';
 import { record } from './recorder.ts';
@@ -42,7 +42,7 @@ function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) =>
 /** Fewer passes over memory, by operations that are there where a batch goes through in parts. */
 function fused(recording: Recording, parts: number, binding: Binding): Recording {
   const plain = dropReshapes(recording);
-  return fuseShortcutGradients(fuseBatchNorm(fuseShortcuts(parts > 1 ? fuseScaling(plain, binding) : plain)));
+  return fuseBlockInputs(fuseBatchNorm(fuseShortcuts(parts > 1 ? fuseScaling(plain, binding) : plain)));
 }
 
 /** What the second recording does not repeat would have been frozen into the graph by the first. */

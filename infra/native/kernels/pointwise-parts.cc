@@ -32,12 +32,60 @@ class InputRows {
     return made_.get();
   }
 
+  void want(int64_t begin, int64_t count, Ahead& next) const { next.want(x_ + begin * channels_, count * channels_); }
+
  private:
   const float* x_;
   int64_t channels_;
   const Normalization* norm_;
   FloatArray made_;
 };
+
+// The same where they are sums with a shortcut, which are kept too.
+class SummedRows {
+ public:
+  SummedRows(const PartSettings& settings, const Tensor& x, const NormVectors& norm, const Tensor& shortcut,
+             const Tensor& sum)
+      : activation_(settings.before), x_(x.floats()), shortcut_(shortcut.floats()), mean_(norm.mean.floats()),
+        beta_(norm.beta.floats()), channels_(x.dim(3)),
+        scale_(scaleOf(norm.gamma.floats(), norm.inverse.floats(), channels_)), sum_(sum.floats()) {}
+
+  const float* rows(int64_t begin, int64_t count) const {
+    const int64_t at = begin * channels_;
+    addShortcut(activation_, x_ + at, shortcut_ + at, count, channels_, mean_, scale_.data(), beta_, sum_ + at);
+    return sum_ + at;
+  }
+
+  void want(int64_t begin, int64_t count, Ahead& next) const {
+    next.want(x_ + begin * channels_, count * channels_);
+    next.want(shortcut_ + begin * channels_, count * channels_);
+  }
+
+ private:
+  Activation activation_;
+  const float *x_, *shortcut_, *mean_, *beta_;
+  int64_t channels_;
+  Floats scale_;
+  float* sum_;
+};
+
+// A convolution of so many rows that `inputs` gives, and the moments of what it makes.
+template <class Inputs>
+void convolve(const Product& product, const Inputs& inputs, int64_t rows, int64_t channels, float* y, float* mean,
+              float* spread) {
+  const int64_t block = product.block();
+  RunningMoments moments(y, channels, 0);
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    const int64_t count = std::min(block, rows - begin);
+    const float* from = inputs.rows(begin, count);
+    Ahead next;
+    inputs.want(begin + count, std::min(block, rows - begin - count), next);
+    product.multiply(from, count, y + begin * channels, &next);
+    moments.madeUpTo(begin + count);
+  }
+  moments.end();
+  moments.keep(rows, mean, spread);
+}
 
 // Inputs x, the vectors of the BatchNorm on it if `Before`, kernel → y, its mean, and the sum of squares of what differs
 // from it (as GraftBatchNormMoments).
@@ -57,18 +105,29 @@ void forward(void* data, TF_OpKernelContext* context) {
   std::optional<Normalization> norm;
   if (Before) norm.emplace(settings.before, *before);
   const Product product(kernel.floats(), inner, channels, false);
-  const int64_t block = product.block();
-  const InputRows inputs(x.floats(), inner, norm ? &*norm : nullptr, block);
-  RunningMoments moments(y.floats(), channels, 0);
-  for (int64_t begin = 0; begin < rows; begin += block) {
-    const int64_t count = std::min(block, rows - begin);
-    Ahead next;
-    next.want(x.floats() + (begin + count) * inner, std::min(block, rows - begin - count) * inner);
-    product.multiply(inputs.rows(begin, count), count, y.floats() + begin * channels, &next);
-    moments.madeUpTo(begin + count);
+  const InputRows inputs(x.floats(), inner, norm ? &*norm : nullptr, product.block());
+  convolve(product, inputs, rows, channels, y.floats(), mean.floats(), spread.floats());
+}
+
+// Inputs x, the vectors of the BatchNorm on it, the shortcut that is added to what it gives, kernel → their sum behind the
+// activation, and of its convolution y, mean and spread as above.
+void forwardSum(void* data, TF_OpKernelContext* context) {
+  Status status;
+  const Tensor x = input(context, 0, status);
+  const NormVectors before(context, 1, status);
+  const Tensor shortcut = input(context, 5, status), kernel = input(context, 6, status);
+  if (status.ok() && (!isDense(x, kernel, 1) || !before.fit(x.dim(3)) || shortcut.shape() != x.shape())) {
+    status.invalid(kShapes);
   }
-  moments.end();
-  moments.keep(rows, mean.floats(), spread.floats());
+  if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
+  const int64_t inner = x.dim(3), channels = kernel.dim(3);
+  const Tensor sum = output(context, 0, x.shape(), status);
+  const Tensor y = output(context, 1, {x.dim(0), x.dim(1), x.dim(2), channels}, status);
+  const Tensor mean = output(context, 2, {channels}, status), spread = output(context, 3, {channels}, status);
+  if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
+  const Product product(kernel.floats(), inner, channels, false);
+  const SummedRows inputs(*static_cast<const PartSettings*>(data), x, before, shortcut, sum);
+  convolve(product, inputs, x.size() / inner, channels, y.floats(), mean.floats(), spread.floats());
 }
 
 // Where a convolution's input is a sum with a shortcut: the gradient to that sum from elsewhere, which is added to dx, and the
@@ -176,6 +235,11 @@ void shortcutShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   shapeAs(context, 12, 3, status);
 }
 
+void sumShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  shapeAs(context, 0, 0, status);
+  for (int index = 1; index < 4; ++index) TF_ShapeInferenceContextSetUnknownShape(context, status);
+}
+
 }  // namespace
 
 bool addPointwiseParts() {
@@ -186,7 +250,12 @@ bool addPointwiseParts() {
                "offset: float", "slope: float", "x: float", "kernel: float", "shortcut: float", "summed: float",
                "summed_mean: float"},
               {"dkernel: float", "dx: float", "sum: float", "product: float"}, {"activation: int", "activated: int"},
-              createShortcut, gradient<At::kShortcut>, removePart, shortcutShapes});
+              createShortcut, gradient<At::kShortcut>, removePart, shortcutShapes}) &&
+         add({"GraftShortcutPointwiseMoments",
+              {"x: float", "gamma: float", "beta: float", "mean: float", "inverse: float", "shortcut: float",
+               "kernel: float"},
+              {"sum: float", "y: float", "moments_mean: float", "moments_spread: float"}, {"before: int"},
+              createPart<true, false>, forwardSum, removePart, sumShapes});
 }
 
 }  // namespace graft

@@ -10,6 +10,23 @@
 
 namespace graft {
 
+// Rows of activation(BatchNorm(x) + shortcut).
+inline void addShortcut(Activation activation, const float* x, const float* shortcut, int64_t rows, int64_t channels,
+                        const float* mean, const float* scale, const float* beta, float* y) {
+  withActivation(activation, [&](auto a) {
+    overRows(rows, channels, [&](auto count, auto width, int64_t row, int64_t c) {
+      constexpr int W = decltype(width)::value;
+      const NormLanes<Activation::kLinear, W> norm(mean, scale, beta, c);
+#pragma GCC unroll 2
+      for (int64_t r = 0; r < count.value; ++r) {
+        const int64_t place = (row + r) * channels + c;
+        fetchAhead(shortcut + place);
+        at<W>(y + place) = activated<a.value, Lanes<W>>(norm.apply(x + place) + at<W>(shortcut + place));
+      }
+    });
+  });
+}
+
 // What a ReLU, `behind` which those rows are, passes of rows of gradients, into dz, which may be `first`; its sums, and those of
 // it times x − mean.
 template <bool Two, bool Activated>

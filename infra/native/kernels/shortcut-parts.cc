@@ -60,21 +60,8 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Tensor y = output(context, 0, x.shape(), status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Floats scale = scaleOf(gamma.floats(), inverse.floats(), channels);
-  const float *from = x.floats(), *added = shortcut.floats();
-  float* to = y.floats();
-  withActivation(static_cast<const Settings*>(data)->activation, [&](auto activation) {
-    constexpr Activation A = decltype(activation)::value;
-    overRows(x.size() / channels, channels, [&](auto count, auto width, int64_t row, int64_t c) {
-      constexpr int W = decltype(width)::value;
-      const NormLanes<Activation::kLinear, W> norm(mean.floats(), scale.data(), beta.floats(), c);
-#pragma GCC unroll 2
-      for (int64_t r = 0; r < count.value; ++r) {
-        const int64_t place = (row + r) * channels + c;
-        fetchAhead(added + place);
-        at<W>(to + place) = activated<A, Lanes<W>>(norm.apply(from + place) + at<W>(added + place));
-      }
-    });
-  });
+  addShortcut(static_cast<const Settings*>(data)->activation, x.floats(), shortcut.floats(), x.size() / channels, channels,
+              mean.floats(), scale.data(), beta.floats(), y.floats());
 }
 
 // One gradient or two, what is behind the ReLU if there is one, x, mean → dz, its sums and those of it times x − mean.

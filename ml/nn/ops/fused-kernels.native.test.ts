@@ -229,6 +229,24 @@ describe('the gradient to a first convolution’s kernel, and through the BatchN
   });
 });
 
+describe('convolution of one pixel of what a shortcut is added to', () => {
+  it.each([
+    [5, 7, 3],
+    [16, 96, 24],
+    [12, 300, 33],
+  ])('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
+    const shape = [3, sidePx, sidePx + 1, inner];
+    const [x, shortcut, norm] = [values('x', shape), values('shortcut', shape), vectors('norm', inner)];
+    const kernel = values('k', [1, 1, inner, channels], 0.3);
+    for (const activation of [0, 1]) {
+      const sum = one('GraftShortcutAdd', [x, ...norm, shortcut], { activation });
+      const wanted = [sum, ...run('GraftPointwiseMoments', [sum, kernel], {}, 3)];
+      const seen = run('GraftShortcutPointwiseMoments', [x, ...norm, shortcut, kernel], { before: activation }, 4);
+      expectSame(seen, wanted);
+    }
+  });
+});
+
 describe('convolution of one pixel behind a BatchNorm, of what a shortcut was added to', () => {
   it.each([
     [5, 7, 3],

@@ -1,14 +1,20 @@
 import type { Attribute } from '../native/backend.ts';
 import type { Operand } from './fuse-patterns.ts';
-import { attributesNamed, operandOf, valueNamed } from './fuse-patterns.ts';
+import { attributesNamed, isInput, operandOf, valueNamed } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { Readers } from './readers.ts';
 import type { Reader } from './readers.ts';
 import type { Recording } from './recorder.ts';
 import { Rewriting } from './rewriting.ts';
 
-/** A convolution of one pixel whose input is a sum with a shortcut, back: its gradients, and what becomes of that to the sum. */
-interface Sum {
+/** A sum with a shortcut, and a convolution of one pixel that takes it. */
+interface Forward {
+  readonly sum: Reader;
+  readonly convolution: Reader;
+}
+
+/** The same back: the convolution's gradients, and what becomes of that to the sum. */
+interface Backward {
   readonly convolution: Reader;
   readonly sums: Reader;
   /** The gradient from the other side. */
@@ -20,28 +26,47 @@ interface Sum {
 }
 
 /**
- * The same program, once `fuseShortcuts` and `fuseBatchNorm` have been over it, where the gradient to a block's input is added
- * to the one that goes by the shortcut: while rows of the first are still in a core's cache, so that it is nowhere as a whole
- * (infra/native/kernels/pointwise-parts.cc).
+ * The same program, once `fuseShortcuts` and `fuseBatchNorm` have been over it, where a block begins with a convolution of one
+ * pixel (infra/native/kernels/pointwise-parts.cc). Forth, rows of the sum with the shortcut, which is the block's input, are
+ * convolved while they are in a core's cache. Back, the gradient to that input is added to the one that goes by the shortcut
+ * while its rows are there, and is nowhere as a whole.
  */
-export function fuseShortcutGradients(recording: Recording): Recording {
+export function fuseBlockInputs(recording: Recording): Recording {
   const readers = new Readers(recording);
   const rewriting = new Rewriting(recording);
-  const found = new Map<number, Sum>();
+  const forwards = new Map<number, Forward>();
+  const backwards = new Map<number, Backward>();
   for (const index of neededOperations(recording)) {
-    const sum = sumAt(recording, readers, index);
-    if (sum === null) continue;
-    found.set(sum.convolution.index, sum);
-    rewriting.skip(index);
+    const forward = forwardAt(recording, readers, index);
+    const backward = backwardAt(recording, readers, index);
+    if (forward) {
+      forwards.set(index, forward);
+      rewriting.skip(forward.convolution.index);
+    }
+    if (backward) {
+      backwards.set(backward.convolution.index, backward);
+      rewriting.skip(index);
+    }
   }
   return rewriting.run(({ index }) => {
-    const sum = found.get(index);
-    if (sum) addSum(rewriting, sum);
-    return sum !== undefined;
+    const [forward, backward] = [forwards.get(index), backwards.get(index)];
+    if (forward) addForward(rewriting, forward);
+    else if (backward) addBackward(rewriting, backward);
+    else return false;
+    return true;
   });
 }
 
-function sumAt(recording: Recording, readers: Readers, index: number): Sum | null {
+function forwardAt(recording: Recording, readers: Readers, index: number): Forward | null {
+  const operation = recording.operations[index];
+  const convolution = operation?.name === 'GraftShortcutAdd' && readers.named(index, 0, 'GraftPointwiseMoments');
+  if (!operation || !convolution || !isInput(convolution, 0, index)) return null;
+  // The fused operation stands where the sum stood.
+  const { ref } = operandOf(convolution, 1);
+  return ref.kind === 'operation' && ref.index > index ? null : { sum: { index, operation }, convolution };
+}
+
+function backwardAt(recording: Recording, readers: Readers, index: number): Backward | null {
   const operation = recording.operations[index];
   if (operation?.name !== 'GraftShortcutGradSums' || valueNamed(operation, 'gradients_count') !== 2) return null;
   const sums = { index, operation };
@@ -77,7 +102,15 @@ function isSame(a: Operand, b: Operand): boolean {
   return a.ref.index === b.ref.index && a.ref.output === b.ref.output;
 }
 
-function addSum(rewriting: Rewriting, { convolution, sums, shortcut, x, mean, isActivated }: Sum): void {
+function addForward(rewriting: Rewriting, { sum, convolution }: Forward): void {
+  const [activation] = attributesNamed(sum.operation, 'activation');
+  if (!activation) throw new Error('a sum with a shortcut has an activation');
+  const operands = [...sum.operation.inputs.map((_, at) => operandOf(sum, at)), operandOf(convolution, 1)];
+  const attributes = [{ ...activation, name: 'before' }];
+  rewriting.fuse('GraftShortcutPointwiseMoments', attributes, operands, [sum, convolution]);
+}
+
+function addBackward(rewriting: Rewriting, { convolution, sums, shortcut, x, mean, isActivated }: Backward): void {
   const own = convolution.operation.inputs.map((_, at) => operandOf(convolution, at));
   const [activation] = attributesNamed(convolution.operation, 'activation');
   if (!activation) throw new Error('a gradient through BatchNorm has an activation');

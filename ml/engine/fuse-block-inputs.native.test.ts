@@ -4,7 +4,7 @@ import { loadTensorFlow } from '../../infra/native/load-tensorflow.ts';
 import { countOf, splitStep } from '../../test/lib/split-step.ts';
 import { dropReshapes } from './drop-reshapes.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
-import { fuseShortcutGradients } from './fuse-shortcut-gradients.ts';
+import { fuseBlockInputs } from './fuse-block-inputs.ts';
 import { fuseShortcuts } from './fuse-shortcuts.ts';
 import type { Recording } from './recorder.ts';
 
@@ -18,13 +18,22 @@ const before = (backbone: BackboneName): Recording =>
   fuseBatchNorm(fuseShortcuts(dropReshapes(splitStep(backbone, 'full', { batch: 32 }))));
 
 it('adds the gradients of ResNet50’s 12 blocks with nothing on their shortcut', () => {
-  const after = fuseShortcutGradients(before('resnet50'));
+  const after = fuseBlockInputs(before('resnet50'));
   expect(countOf(after, 'GraftPointwiseNormGradSums')).toBe(2 * 12);
   expect(countOf(after, 'GraftShortcutGradSums')).toBe(2 * 4);
 });
 
-it('adds those of MobileNetV2’s 10, which no ReLU is behind', () => {
-  const after = fuseShortcutGradients(before('mobilenet-v2'));
+it('convolves the sums that those blocks begin with as they are made', () => {
+  const whole = before('resnet50');
+  const after = fuseBlockInputs(whole);
+  expect(countOf(after, 'GraftShortcutPointwiseMoments')).toBe(2 * 12);
+  expect(countOf(after, 'GraftShortcutAdd')).toBe(2 * 4);
+  expect(countOf(after, 'GraftPointwiseMoments')).toBe(countOf(whole, 'GraftPointwiseMoments') - 2 * 12);
+});
+
+it('does both in MobileNetV2’s 10, which no ReLU is behind', () => {
+  const after = fuseBlockInputs(before('mobilenet-v2'));
+  expect(countOf(after, 'GraftShortcutPointwiseMoments')).toBe(2 * 10);
   expect(countOf(after, 'GraftPointwiseNormGradSums')).toBe(2 * 10);
   expect(countOf(after, 'GraftShortcutGradSums')).toBe(0);
 });
@@ -38,12 +47,12 @@ it('leaves alone a gradient that something else reads, and a ReLU that is not be
   if (!sums || dx?.kind !== 'operation') throw new Error('no gradient to add to');
   const shape = whole.operations[dx.index]?.outputShapes[0] ?? [];
   const outputs = new Map([...whole.outputs, ['watched', { shape, dtype: 1, ref: dx }] as const]);
-  const watched = fuseShortcutGradients({ ...whole, outputs });
+  const watched = fuseBlockInputs({ ...whole, outputs });
   expect(countOf(watched, 'GraftPointwiseNormGradSums')).toBe(2 * 12 - 1);
 
   const other = { ...sums, inputs: sums.inputs.map((ref, at) => (at === 2 ? (sums.inputs[3] ?? ref) : ref)) };
   const operations = whole.operations.map((operation) => (operation === sums ? other : operation));
-  expect(countOf(fuseShortcutGradients({ ...whole, operations }), 'GraftPointwiseNormGradSums')).toBe(2 * 12 - 1);
+  expect(countOf(fuseBlockInputs({ ...whole, operations }), 'GraftPointwiseNormGradSums')).toBe(2 * 12 - 1);
 });
 
 const isOf =
