@@ -1,12 +1,12 @@
 /** Records the histories of `changeAliasWorkflow` that `replay.test.ts` replays (`npm run record:histories` for runs). */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { changeAliasWorkflow } from '../../workflows/index.ts';
 import { fakeActivities, untilCancelled, wrongInput } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { aliasChange, workflowBench } from '../lib/workflow-bench.ts';
+import { historyText } from './history-text.ts';
 
 type Handle = WorkflowHandle<typeof changeAliasWorkflow>;
 
@@ -31,7 +31,7 @@ for (const [name, { activities, play }] of Object.entries(scenarios)) {
   await bench.withAliasChange(aliasChange(`recorded-${name}`), activities, async (handle) => {
     await play(handle);
     const path = new URL(`./histories/changeAliasWorkflow-${name}.json`, import.meta.url);
-    await writeFile(path, `${historyToJSON(await handle.fetchHistory())}\n`);
+    await writeFile(path, historyText(await handle.fetchHistory()));
   });
 }
 await bench.close();

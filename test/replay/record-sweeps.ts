@@ -1,7 +1,6 @@
 /** Records the histories of sweeps that `replay.test.ts` replays: part of `npm run record:histories`. */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { SweepInput } from '../../contracts/sweep.ts';
 import { methods } from '../../core/search/testing/methods.ts';
@@ -12,6 +11,7 @@ import { untilCancelled } from '../fakes/stage-activities.ts';
 import type { AllActivities } from '../fakes/stage-activities.ts';
 import { sweepActivities, sweepInput } from '../lib/sweep-bench.ts';
 import { workflowBench } from '../lib/workflow-bench.ts';
+import { historyText } from './history-text.ts';
 
 type Handle = WorkflowHandle<typeof sweepWorkflow>;
 interface Scenario {
@@ -57,7 +57,7 @@ for (const [name, { input, activities, play }] of Object.entries(scenarios)) {
     });
     await play(handle);
     const path = new URL(`./histories/sweepWorkflow-${name}.json`, import.meta.url);
-    await writeFile(path, `${historyToJSON(await handle.fetchHistory())}\n`);
+    await writeFile(path, historyText(await handle.fetchHistory()));
   });
 }
 await bench.close();

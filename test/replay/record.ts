@@ -4,7 +4,6 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import { PipelineConfig } from '../../contracts/pipeline-config.ts';
 import { NotifyConfig } from '../../contracts/notify-config.ts';
@@ -18,6 +17,7 @@ import type { AllActivities } from '../fakes/stage-activities.ts';
 import { importInput, manualInput, retrainInput, watchInput, workflowBench } from '../lib/workflow-bench.ts';
 import type { ConfigChange } from '../lib/workflow-bench.ts';
 import { taskQueues } from '../../workflows/workflow-ids.ts';
+import { historyText } from './history-text.ts';
 
 type Handle = WorkflowHandle<typeof retrainWorkflow>;
 
@@ -152,7 +152,7 @@ const wanted = process.argv.slice(2);
 const isWanted = (workflow: string): boolean => wanted.length === 0 || wanted.includes(workflow);
 const save = async (name: string, handle: WorkflowHandle): Promise<void> => {
   const path = new URL(`./histories/${name}.json`, import.meta.url);
-  await writeFile(path, `${historyToJSON(await handle.fetchHistory())}\n`);
+  await writeFile(path, historyText(await handle.fetchHistory()));
 };
 
 const bench = await workflowBench();
