@@ -1,6 +1,6 @@
 import type { Attribute } from '../native/backend.ts';
 import type { Operand } from './fuse-patterns.ts';
-import { attributesNamed, isInput, operandOf, valueNamed } from './fuse-patterns.ts';
+import { attributesNamed, isInput, isSame, operandOf, valueNamed } from './fuse-patterns.ts';
 import { neededOperations } from './needed.ts';
 import { Readers } from './readers.ts';
 import type { Reader } from './readers.ts';
@@ -77,7 +77,7 @@ function backwardAt(recording: Recording, readers: Readers, index: number): Back
     if (convolution === null) continue;
     // What the ReLU gave is what the convolution took.
     const behind = activated === 1 ? operandOf(sums, 2) : null;
-    if (behind && !isSame(behind, operandOf(convolution, CONVOLUTION_X))) continue;
+    if (behind && !isSame(behind.ref, operandOf(convolution, CONVOLUTION_X).ref)) continue;
     const shortcut = operandOf(sums, other);
     // The fused operation stands where the convolution's gradients stood.
     const isThere = ({ ref }: Operand): boolean => ref.kind !== 'operation' || ref.index < convolution.index;
@@ -95,11 +95,6 @@ function convolutionOf(recording: Recording, readers: Readers, { ref }: Operand)
   const operation = ref.kind === 'operation' ? recording.operations[ref.index] : undefined;
   if (ref.kind !== 'operation' || ref.output !== 0 || operation?.name !== 'GraftPointwiseNormGrad') return null;
   return readers.of(ref.index, 0).length === 1 ? { index: ref.index, operation } : null;
-}
-
-function isSame(a: Operand, b: Operand): boolean {
-  if (a.ref.kind !== 'operation' || b.ref.kind !== 'operation') return false;
-  return a.ref.index === b.ref.index && a.ref.output === b.ref.output;
 }
 
 function addForward(rewriting: Rewriting, { sum, convolution }: Forward): void {

@@ -131,7 +131,7 @@ export const isInput = ({ operation }: Reader, at: number, index: number): boole
   return ref?.kind === 'operation' && ref.index === index;
 };
 
-const isSame = (a: Ref, b: Ref): boolean =>
+export const isSame = (a: Ref, b: Ref): boolean =>
   a.kind === 'operation' && b.kind === 'operation' && a.index === b.index && a.output === b.output;
 
 export function operandOf({ operation }: Reader, at: number): Operand {

@@ -72,8 +72,7 @@ function readerAt({ operations }: Recording, ref: Ref, name: string): Reader | n
 
 /** Whether `by` reads it as its first input, and nothing else does. */
 function isReadOnlyBy(readers: Readers, of: Reader, by: Reader): boolean {
-  const [only, ...more] = readers.of(of.index, 0);
-  return only?.index === by.index && isInput(by, 0, of.index) && more.length === 0;
+  return readers.sole(of.index, 0)?.index === by.index && isInput(by, 0, of.index);
 }
 
 function numbersOf({ constants }: Recording, ref: Ref): readonly number[] | null {

@@ -114,8 +114,8 @@ class Fuser {
 
   /** What alone reads an operation, as its first input. */
   private soleReader(of: Reader, name: string): Reader | null {
-    const [only, ...more] = this.readers.of(of.index, 0);
-    return only?.operation.name === name && isInput(only, 0, of.index) && more.length === 0 ? only : null;
+    const only = this.readers.sole(of.index, 0);
+    return only?.operation.name === name && isInput(only, 0, of.index) ? only : null;
   }
 
   private at(index: number): Reader {

@@ -24,6 +24,12 @@ export class Readers {
     return this.readers.get(keyOf({ index, output })) ?? [];
   }
 
+  /** What alone reads one output; null where that is read from outside, or by more than one. */
+  sole(index: number, output: number): Reader | null {
+    const [only = null, ...more] = this.of(index, output);
+    return more.length === 0 ? only : null;
+  }
+
   /** The first of them with this name. */
   named(index: number, output: number, name: string): Reader | undefined {
     return this.of(index, output).find((reader) => reader?.operation.name === name) ?? undefined;

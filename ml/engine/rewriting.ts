@@ -11,6 +11,9 @@ interface Output {
   readonly output: number;
 }
 
+const isAmong = (outputs: readonly Output[], { index, output }: Output): boolean =>
+  outputs.some((each) => each.index === index && each.output === output);
+
 /** A recording as it is written anew, operation by operation in its order; what is not needed is left out. */
 export class Rewriting {
   private readonly recording: Recording;
@@ -49,7 +52,7 @@ export class Rewriting {
     let output = 0;
     for (const { index: of, operation: old } of replaced) {
       for (const at of old.outputShapes.keys()) {
-        if (unread.some((each) => each.index === of && each.output === at)) continue;
+        if (isAmong(unread, { index: of, output: at })) continue;
         this.moved.set(keyOf({ index: of, output: at }), { kind: 'operation', index, output });
         output += 1;
       }
@@ -65,10 +68,8 @@ export class Rewriting {
     replaced: readonly Reader[],
     unread: readonly Output[] = [],
   ): void {
-    const isRead = (index: number, output: number): boolean =>
-      !unread.some((each) => each.index === index && each.output === output);
     const outputShapes = replaced.flatMap(({ index, operation }) =>
-      operation.outputShapes.filter((_, output) => isRead(index, output)),
+      operation.outputShapes.filter((_, output) => !isAmong(unread, { index, output })),
     );
     const inputs = operands.map(({ ref }) => ref);
     const inputShapes = operands.map(({ shape }) => shape);

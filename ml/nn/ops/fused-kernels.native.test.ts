@@ -229,12 +229,14 @@ describe('the gradient to a first convolution’s kernel, and through the BatchN
   });
 });
 
+const blockInputs: [sidePx: number, inner: number, channels: number][] = [
+  [5, 7, 3],
+  [16, 96, 24],
+  [12, 300, 33],
+];
+
 describe('convolution of one pixel of what a shortcut is added to', () => {
-  it.each([
-    [5, 7, 3],
-    [16, 96, 24],
-    [12, 300, 33],
-  ])('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
+  it.each(blockInputs)('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
     const shape = [3, sidePx, sidePx + 1, inner];
     const [x, shortcut, norm] = [values('x', shape), values('shortcut', shape), vectors('norm', inner)];
     const kernel = values('k', [1, 1, inner, channels], 0.3);
@@ -248,11 +250,7 @@ describe('convolution of one pixel of what a shortcut is added to', () => {
 });
 
 describe('convolution of one pixel behind a BatchNorm, of what a shortcut was added to', () => {
-  it.each([
-    [5, 7, 3],
-    [16, 96, 24],
-    [12, 300, 33],
-  ])('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
+  it.each(blockInputs)('side %i, %i channels to %i: as the operations it stands for', (sidePx, inner, channels) => {
     const shape = [3, sidePx, sidePx + 1, inner];
     const [x, shortcut, summed] = [values('x', shape), values('shortcut', shape), values('summed', shape)];
     const [dy, y] = [values('dy', [3, sidePx, sidePx + 1, channels]), values('y', [3, sidePx, sidePx + 1, channels])];
