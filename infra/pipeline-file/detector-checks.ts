@@ -57,6 +57,21 @@ function unsuited({ config, place }: Context): GraftError[] {
   if (!learns.includes(model.strategy)) {
     refuse(['model', 'strategy'], model.strategy, `one of ${learns.join(', ')}`, 'write strategy: full');
   }
+  // With another strategy the cut is refused for that.
+  if (model.cut !== null && model.strategy === 'head') {
+    refuse(['model', 'cut'], model.cut, 'none: the detector says where it taps the backbone', 'take it out');
+  }
+  if (model.head.length > 0) {
+    refuse(
+      ['model', 'head'],
+      `${model.head.length} of them`,
+      'none: a detector has layers of its own',
+      'take them out',
+    );
+  }
+  if (model.firstKernels !== 'sum') {
+    refuse(['model', 'firstKernels'], model.firstKernels, 'sum for a detector', 'take it out');
+  }
   const { mixup, cutmix } = augmentParts(augment);
   if (mixup || cutmix) {
     const what = mixup ? 'mixup' : 'cutmix';

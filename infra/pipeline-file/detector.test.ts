@@ -62,6 +62,9 @@ describe('task: detection', () => {
     ['model: { detector: { kind: ssd, preset: ssd_mobilenet_v9 } }', /ssd_mobilenet_v9/],
     ['model: { strategy: svm }', /svm/],
     ['augment: { mixup: {} }', /boxes can’t be blended/],
+    ['model: { strategy: head, cut: blocks.9 }', /model\.cut.*says where it taps/s],
+    ['model: { head: [{ dense: 8 }] }', /model\.head.*layers of its own/s],
+    ['image: { color: gray }\nmodel: { firstKernels: average }', /firstKernels.*sum for a detector/s],
     ['train: { labelSmoothing: 0.1 }', /0 for a detector/],
   ])('refuses %s', (text, message) => {
     expect(messageOf(`task: detection\n${text}`)).toMatch(message);
