@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command } from 'commander';
+import { inputError } from '../../core/errors.ts';
 import { openLineageEvents } from '../../core/lineage/open-lineage.ts';
 import { lineageChart } from '../../core/lineage/lineage.ts';
 import { imagesOf, modelLineage, uuidOf, whoSaw } from '../../infra/clients/lineage.ts';
@@ -98,8 +99,10 @@ export function whoSawCommand(): Command {
       (found) => found.isFile(),
       () => false,
     );
-    const wanted = isFile ? await hashOfFile(picture) : picture;
+    const isHash = SHA256.test(picture);
+    const wanted = isFile ? await hashOfFile(picture) : isHash ? picture.toLowerCase() : picture;
     const { seen, unknown } = await withStore((store) => whoSaw(store, wanted));
+    if (seen.length === 0 && !isFile && !isHash) throw nowhere(picture);
     if (seen.length === 0) output.say(`no model has seen ${picture}${isFile ? ` (${wanted.slice(0, 12)})` : ''}`);
     else {
       output.table(
@@ -112,6 +115,19 @@ export function whoSawCommand(): Command {
     if (unknown.length > 0) output.warn(`WARNING: what these saw is no longer in storage: ${unknown.join(', ')}`);
     output.result({ picture: wanted, seen: seen.map((each) => ({ ...each })), unknown });
   });
+}
+
+const SHA256 = /^[0-9a-f]{64}$/i;
+
+/** “No model has seen it” would be said of any name that is mistyped. */
+function nowhere(picture: string): Error {
+  return inputError(
+    'PICTURE_UNKNOWN',
+    picture,
+    'no file here, and nothing of that path among the pictures of any model',
+    'a file, its SHA-256, or the end of its path in the data set',
+    'correct the path, or give the file itself: it is looked for by its bytes',
+  );
 }
 
 async function hashOfFile(path: string): Promise<string> {
