@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { TrainJob } from '../../contracts/ml-protocol.ts';
 import type { EpochMetrics } from '../../contracts/manifests.ts';
 import type { TrainCounters } from '../../contracts/run.ts';
-import { lossIsBounded, saveIsDue } from '../../core/checkpoint/policy.ts';
 import { failedError, GraftError } from '../../core/errors.ts';
 import { permutation } from '../../core/rng.ts';
 import { runFiles } from '../../core/training/run-files.ts';
@@ -13,7 +12,7 @@ import { learningRateAt, momentumAt } from '../../core/training/schedule.ts';
 import { budgetWatch } from './guards.ts';
 import type { BudgetWatch } from './guards.ts';
 import type { Snapshot } from './checkpoint-file.ts';
-import { threadedWriter } from './checkpoint-writer.ts';
+import { Checkpoints } from './checkpoints.ts';
 import type { Inputs, PendingBatch } from './inputs.ts';
 import { BatchBuffers } from './batch-buffers.ts';
 import { breathe } from './job.ts';
@@ -57,7 +56,6 @@ export async function trainLoop<B>(parts: LoopParts<B>, start: TrainCounters): P
 
 class TrainingLoop<B> {
   private readonly parts: LoopParts<B>;
-  private readonly writer = threadedWriter();
   private readonly buffers: BatchBuffers;
   private readonly log: MetricsLog;
   private readonly histograms: HistogramLog;
@@ -67,29 +65,19 @@ class TrainingLoop<B> {
   private readonly scheduleSteps: number;
   private readonly reachedFile: number;
   private readonly watch: BudgetWatch;
+  private readonly checkpoints: Checkpoints;
   private counters: TrainCounters;
-  /** Lent to the writer until `written`. */
-  private best: Snapshot['best'];
-  /** The checkpoint that is being written beside the steps, if any. */
-  private writing: Promise<void> | null = null;
-  /** The step of the newest checkpoint that is whole on the disk. */
-  private durableStep: number;
-  private writeError: { readonly error: unknown } | null = null;
-  private saved: { step: number; ms: number };
-  /** The epoch at whose end this process saved last. */
-  private savedEpoch = -1;
   private reported = { ms: 0, images: 0 };
   private images = 0;
   private lossSum = 0;
 
   constructor(parts: LoopParts<B>, start: TrainCounters) {
-    const { job, inputs, host } = parts;
+    const { job, inputs, host, learner, best } = parts;
     const { epochs, batchSize, scheduleEpochs } = job.config;
     this.parts = parts;
     this.counters = start;
-    this.durableStep = start.step;
     this.watch = budgetWatch(job.config.budget, host);
-    this.best = parts.best;
+    this.checkpoints = new Checkpoints({ job, host, state: () => learner.state(), best, step: start.step });
     this.buffers = new BatchBuffers(inputs.train.rowBytes, Math.min(batchSize, inputs.train.rows));
     this.perEpoch = Math.ceil(inputs.train.rows / batchSize);
     this.totalSteps = epochs * this.perEpoch;
@@ -97,14 +85,13 @@ class TrainingLoop<B> {
     this.log = openMetricsLog(job.workDir, this.totalSteps, start, () => host.nowMs());
     this.histograms = openHistogramLog(job.workDir, epochs, start, () => host.nowMs());
     this.reachedFile = openSync(join(job.workDir, runFiles.reachedStep), 'w');
-    this.saved = { step: start.step, ms: host.nowMs() };
     this.reported.ms = host.nowMs();
     this.noteReached();
   }
 
   async close(): Promise<void> {
     closeSync(this.reachedFile);
-    await this.writer.close();
+    await this.checkpoints.close();
   }
 
   async run(): Promise<LoopEnd> {
@@ -117,9 +104,9 @@ class TrainingLoop<B> {
     }
     // A part of a training ends with a checkpoint to go on from, written by this process or not.
     const isPause = until < epochs && !this.counters.stopped;
-    if (isPause && this.savedEpoch !== this.counters.epoch) await this.save(false);
-    await this.written();
-    return { kind: 'finished', counters: this.counters, best: this.best };
+    if (isPause && !this.checkpoints.hasEndOf(this.counters.epoch)) await this.save(false);
+    await this.checkpoints.written();
+    return { kind: 'finished', counters: this.counters, best: this.checkpoints.best };
   }
 
   /** The rest of the running epoch; the reason where it was left before its end. */
@@ -141,9 +128,8 @@ class TrainingLoop<B> {
         const batch = pending;
         const ready = await this.timed('input', () => inputs.train.batch(batch, epoch));
         pending = fetchFrom(this.counters.cursor + batch.indexes.length);
-        const { checkpoint } = this.parts.job.config;
-        if (this.writing && !lossIsBounded(checkpoint, this.counters.step, this.durableStep)) {
-          await this.timed('checkpoint', () => this.written());
+        if (!this.checkpoints.lossIsBounded(this.counters.step)) {
+          await this.timed('checkpoint', () => this.checkpoints.written());
         }
         await this.timed('step', () => {
           this.oneStep(ready, batch.indexes);
@@ -162,7 +148,7 @@ class TrainingLoop<B> {
   }
 
   private oneStep(batch: B, indexes: readonly number[]): void {
-    if (this.writeError) throw this.writeError.error;
+    this.checkpoints.check();
     const { job, learner } = this.parts;
     const { epoch, step } = this.counters;
     const { learningRate, momentum, frozen } = this.rates(step);
@@ -198,8 +184,8 @@ class TrainingLoop<B> {
       const { onNonFinite } = this.parts.job.config;
       if (!(error instanceof GraftError) || error.code !== 'TRAIN_NONFINITE') throw error;
       if (onNonFinite.kind === 'fail' || this.counters.rollbacks >= onNonFinite.atMost) throw error;
-      await this.written();
-      this.parts.restart(this.best);
+      await this.checkpoints.written();
+      this.parts.restart(this.checkpoints.best);
       this.counters = afterRollback(this.counters, onNonFinite.factor);
       return null;
     }
@@ -208,41 +194,19 @@ class TrainingLoop<B> {
   /** Saves where it is due or wanted; the reason where the loop must end here. */
   private async saveOrStop(isBest: boolean): Promise<'requested' | 'memory' | null> {
     const { job, host } = this.parts;
-    const now = { step: this.counters.step, ms: host.nowMs() };
     const requested = host.stopRequested();
-    if (!requested && !isBest && !saveIsDue(job.config.checkpoint, now, this.saved)) return null;
+    if (!requested && !isBest && !this.checkpoints.isDue(this.counters.step)) return null;
     await this.timed('checkpoint', () => this.save(isBest));
     const limitMb = job.config.memoryLimitMb;
     const isFull = limitMb !== null && host.residentBytes() > limitMb * 1024 * 1024;
-    if (requested || isFull) await this.timed('checkpoint', () => this.written());
+    if (requested || isFull) await this.timed('checkpoint', () => this.checkpoints.written());
     if (requested) return 'requested';
     return isFull ? 'memory' : null;
   }
 
-  /** Copies the state out; it is hashed and written beside the next steps. One at a time: memory holds one copy. */
   private async save(isBest: boolean): Promise<void> {
-    const { job, learner, host } = this.parts;
-    await this.written();
-    const snapshot = { state: learner.state(), best: this.best, counters: this.counters, isBest };
-    this.saved = { step: this.counters.step, ms: host.nowMs() };
-    this.savedEpoch = this.counters.cursor === 0 ? this.counters.epoch : -1;
-    this.writing = this.writer
-      .stage(join(job.workDir, runFiles.checkpoints), snapshot)
-      .then(({ staged, best }) => {
-        if (this.best === snapshot.best) this.best = best;
-        this.durableStep = staged.counters.step;
-        host.emit({ kind: 'checkpoint', staged });
-      })
-      .catch((error: unknown) => {
-        this.writeError = { error };
-      });
+    await this.checkpoints.save(this.counters, isBest);
     await breathe();
-  }
-
-  private async written(): Promise<void> {
-    await this.writing;
-    this.writing = null;
-    if (this.writeError) throw this.writeError.error;
   }
 
   private async endOfEpoch(): Promise<'requested' | 'memory' | null> {
@@ -265,7 +229,7 @@ class TrainingLoop<B> {
     this.counters = this.watch.spent(next.counters);
     const wanted = this.histograms.wants(epoch + 1);
     const weights = next.improved || wanted ? learner.weights() : null;
-    if (next.improved) this.best = weights;
+    if (next.improved) this.checkpoints.best = weights;
     if (wanted && weights) this.histograms.write(metrics, weights);
     this.log.epoch(metrics);
     host.emit({ kind: 'epoch', metrics });
