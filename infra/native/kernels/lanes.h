@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <type_traits>
 #include <vector>
+
+#include "scratch.h"
 
 namespace graft {
 
@@ -41,17 +42,15 @@ inline Lanes<Width>& at(float* memory) {
   return *reinterpret_cast<Lanes<Width>*>(memory);
 }
 
-// Memory that begins with a line of the cache, so that registers of channels are read from one line each, not from two.
-constexpr std::align_val_t kLine{64};
-
+// Scratch memory for a vector.
 template <class T>
 struct LineAllocator {
   using value_type = T;
   LineAllocator() = default;
   template <class U>
   LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
-  void deallocate(T* memory, size_t) { ::operator delete(memory, kLine); }
+  T* allocate(size_t count) { return static_cast<T*>(Scratch::take(count * sizeof(T))); }
+  void deallocate(T* memory, size_t) { Scratch::give(memory); }
   friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
   friend bool operator!=(const LineAllocator&, const LineAllocator&) { return false; }
 };
@@ -59,11 +58,11 @@ using Floats = std::vector<float, LineAllocator<float>>;
 
 // The same, with nothing in it yet.
 struct LineDelete {
-  void operator()(float* memory) const { ::operator delete(memory, kLine); }
+  void operator()(float* memory) const { Scratch::give(memory); }
 };
 using FloatArray = std::unique_ptr<float[], LineDelete>;
 inline FloatArray floats(int64_t count) {
-  return FloatArray(static_cast<float*>(::operator new(count * sizeof(float), kLine)));
+  return FloatArray(static_cast<float*>(Scratch::take(count * sizeof(float))));
 }
 
 // Processors fetch ahead by themselves to the end of a page of 4 KiB, and so hardly from memory: a third of what comes when
