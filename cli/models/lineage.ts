@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command } from 'commander';
 import { inputError } from '../../core/errors.ts';
+import { isSha256 } from '../../core/ids.ts';
 import { openLineageEvents } from '../../core/lineage/open-lineage.ts';
 import { lineageChart } from '../../core/lineage/lineage.ts';
 import { imagesOf, modelLineage, uuidOf, whoSaw } from '../../infra/clients/lineage.ts';
 import { resolveModel } from '../../infra/clients/registry.ts';
+import { sha256OfFile } from '../../infra/native/files.ts';
 import { withStore } from '../lib/services.ts';
 import { moment } from '../lib/units.ts';
 import { outputOf, withCommonOptions } from '../output.ts';
@@ -99,10 +100,11 @@ export function whoSawCommand(): Command {
       (found) => found.isFile(),
       () => false,
     );
-    const isHash = SHA256.test(picture);
-    const wanted = isFile ? await hashOfFile(picture) : isHash ? picture.toLowerCase() : picture;
+    const hash = isFile ? await sha256OfFile(picture) : picture.toLowerCase();
+    const wanted = isSha256(hash) ? hash : picture;
     const { seen, unknown } = await withStore((store) => whoSaw(store, wanted));
-    if (seen.length === 0 && !isFile && !isHash) throw nowhere(picture);
+    // Where some can't be read any more, nobody knows whether the path is wrong: the warning below says which.
+    if (seen.length === 0 && unknown.length === 0 && !isSha256(wanted)) throw nowhere(picture);
     if (seen.length === 0) output.say(`no model has seen ${picture}${isFile ? ` (${wanted.slice(0, 12)})` : ''}`);
     else {
       output.table(
@@ -117,8 +119,6 @@ export function whoSawCommand(): Command {
   });
 }
 
-const SHA256 = /^[0-9a-f]{64}$/i;
-
 /** “No model has seen it” would be said of any name that is mistyped. */
 function nowhere(picture: string): Error {
   return inputError(
@@ -128,10 +128,4 @@ function nowhere(picture: string): Error {
     'a file, its SHA-256, or the end of its path in the data set',
     'correct the path, or give the file itself: it is looked for by its bytes',
   );
-}
-
-async function hashOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) if (chunk instanceof Uint8Array) hash.update(chunk);
-  return hash.digest('hex');
 }
