@@ -9,7 +9,7 @@ import type { HeldBytes } from './images/read-image.ts';
 import { HAND_OVER_FD, ImageRequest } from './images/protocol.ts';
 import type { ImageReply, PictureReply } from './images/protocol.ts';
 import { loadResampler } from './images/resample/native-resampler.ts';
-import { loadTurbo } from './images/turbo-jpeg.ts';
+import { loadTurbo, turboLibrary } from './images/turbo-jpeg.ts';
 
 /** So often the parent hears that a request of many pictures goes on. */
 const BUSY_EVERY_MS = 1000;
@@ -19,7 +19,7 @@ const [, , resampler] = process.argv;
 const decoder = new PictureDecoder({
   limits: defaultLimits,
   turbo: loadTurbo(),
-  resampler: resampler === undefined ? null : loadResampler(resampler),
+  resampler: resampler === undefined ? null : loadResampler(resampler, turboLibrary()),
 });
 
 function reply(message: ImageReply): void {

@@ -16,8 +16,9 @@ import type { ImageProblem } from './problem.ts';
 import { ImageReader } from './read-image.ts';
 import type { Decoded, HeldBytes } from './read-image.ts';
 import type { NativeResampler } from './resample/native-resampler.ts';
+import type { Channels } from './resample/layout.ts';
 import { Resampler } from './resample/resampler.ts';
-import type { Channels } from './resample/resampler.ts';
+import type { Resampled } from './resample/resampler.ts';
 import type { TurboDecode } from './turbo-jpeg.ts';
 
 /**
@@ -111,7 +112,11 @@ export class PictureDecoder {
     const placement = heldPlacement(spec, jpeg.width, jpeg.height);
     if (placement === null) return null;
     const shape = { ...placement, channels: jpeg.channels };
-    return turbo(bytes, jpeg, this.resampler.source(shape)) ? this.resample(placement, spec, jpeg.channels) : null;
+    const byPlanes = jpeg.sampling === null ? null : this.resampler.resampleJpeg(bytes, shape, jpeg.sampling);
+    if (byPlanes !== null) return framed(byPlanes, shape, spec);
+    return turbo(bytes, jpeg, this.resampler.source(shape))
+      ? framed(this.resampler.resample(shape), shape, spec)
+      : null;
   }
 
   private plainJpegOf(bytes: Buffer): { readonly jpeg: PlainJpeg; readonly turbo: TurboDecode } | null {
@@ -126,22 +131,9 @@ export class PictureDecoder {
     if (placement === null) return resizeBySharp(bytes, options, spec, autoOrient);
     const upright = sharp(bytes, options).autoOrient().flatten({ background: BLACK });
     const { data, channels } = await rawPixels(upright, autoOrient.width * autoOrient.height);
-    this.resampler.source({ ...placement, channels }).set(data);
-    return this.resample(placement, spec, channels);
-  }
-
-  private resample(placement: Placement, spec: RenderSpec, channels: Channels): Uint8Array {
-    const { pixels, rowBytes } = this.resampler.resample({ ...placement, channels });
-    const frameRowBytes = spec.widthPx * channels;
-    const fills = placement.height.toPx === spec.heightPx && placement.width.toPx === spec.widthPx;
-    const isWhole = fills && rowBytes === frameRowBytes;
-    if (isWhole) return toChannels(pixels, channels, spec.channels);
-    const frame = new Uint8Array(spec.heightPx * frameRowBytes);
-    for (let row = 0; row < placement.height.toPx; row++) {
-      const from = pixels.subarray(row * rowBytes, row * rowBytes + placement.width.toPx * channels);
-      frame.set(from, (placement.top + row) * frameRowBytes + placement.left * channels);
-    }
-    return toChannels(frame, channels, spec.channels);
+    const shape = { ...placement, channels };
+    this.resampler.source(shape).set(data);
+    return framed(this.resampler.resample(shape), shape, spec);
   }
 
   /** `first` may pass a picture on, by null; sharp decides about every picture that is anything but plain and whole. */
@@ -175,6 +167,23 @@ export class PictureDecoder {
       () => bySharp(bytes, { ...options, failOn: 'error' }),
     );
   }
+}
+
+/** In the middle of black where it does not fill the frame. */
+function framed(
+  { pixels, rowBytes }: Resampled,
+  { height, width, top, left, channels }: Placement & { readonly channels: Channels },
+  spec: RenderSpec,
+): Uint8Array {
+  const frameRowBytes = spec.widthPx * channels;
+  const isWhole = height.toPx === spec.heightPx && width.toPx === spec.widthPx && rowBytes === frameRowBytes;
+  if (isWhole) return toChannels(pixels, channels, spec.channels);
+  const frame = new Uint8Array(spec.heightPx * frameRowBytes);
+  for (let row = 0; row < height.toPx; row++) {
+    const from = pixels.subarray(row * rowBytes, row * rowBytes + width.toPx * channels);
+    frame.set(from, (top + row) * frameRowBytes + left * channels);
+  }
+  return toChannels(frame, channels, spec.channels);
 }
 
 /** Null where the resampler is not for it: the picture is too large to be held, or shrinks too much. */

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { PlainJpeg } from './formats/plain-jpeg.ts';
 
 const PACKAGE = '@julusian/jpeg-turbo';
+/** Beside the package's addon on Linux; elsewhere it is part of the addon. */
+const LIBRARY = 'libturbojpeg.so.0';
 
 type Resolve = (folder: string, options: unknown, verify: boolean, mustExist: boolean) => string | null;
 /** pkg-prebuilds exports a function that loads, with one beside it that only looks. */
@@ -16,8 +19,15 @@ const Decompress = z.custom<(file: Buffer, target: Buffer, options: { readonly f
 );
 const Binding = z.object({ decompressSync: Decompress, FORMAT_RGB: z.number(), FORMAT_GRAY: z.number() });
 
+interface Found {
+  readonly version: string;
+  readonly load: () => unknown;
+  /** Of the library by itself. */
+  readonly library: string | null;
+}
+
 /** libjpeg-turbo as the npm package has it for this system; null where it has none. Nothing native is loaded. */
-function findTurbo(): { readonly version: string; readonly load: () => unknown } | null {
+function findTurbo(): Found | null {
   const require = createRequire(import.meta.url);
   let manifestPath: string;
   try {
@@ -27,14 +37,25 @@ function findTurbo(): { readonly version: string; readonly load: () => unknown }
   }
   const inside = createRequire(manifestPath);
   const { resolve } = Prebuilds.parse(inside('pkg-prebuilds'));
-  if (resolve(dirname(manifestPath), inside('./binding-options.js'), false, false) === null) return null;
-  return { version: Manifest.parse(inside(manifestPath)).version, load: () => require(PACKAGE) };
+  const addon = resolve(dirname(manifestPath), inside('./binding-options.js'), false, false);
+  if (addon === null) return null;
+  const library = join(dirname(addon), LIBRARY);
+  return {
+    version: Manifest.parse(inside(manifestPath)).version,
+    load: () => require(PACKAGE),
+    library: existsSync(library) ? library : null,
+  };
 }
 
 /** Which decoder turns plain JPEGs into pixels here: two of them differ in the last bits. */
 export function jpegDecoderName(): string {
   const found = findTurbo();
   return found === null ? 'sharp' : `jpeg-turbo-${found.version}`;
+}
+
+/** Where libjpeg-turbo lies as a library by itself, the one that decodes pixels; null where there is none. */
+export function turboLibrary(): string | null {
+  return findTurbo()?.library ?? null;
 }
 
 /** Decodes a plain JPEG into `target`, of height × width × channels bytes; false where it is damaged in any way. */

@@ -1,3 +1,4 @@
+import jpegTurbo from '@julusian/jpeg-turbo';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stream } from '../../core/rng.ts';
 import { settings } from '../config.ts';
 import type { ProcessorLevel } from '../config.ts';
+import type { Resampling, Sampling } from '../images/resample/layout.ts';
 import { loadResampler } from '../images/resample/native-resampler.ts';
 import { Resampler } from '../images/resample/resampler.ts';
-import type { Resampling } from '../images/resample/resampler.ts';
+import type { Resampled } from '../images/resample/resampler.ts';
+import { loadTurbo, turboLibrary } from '../images/turbo-jpeg.ts';
 import { processorOf } from './processor.ts';
 import { findResampler } from './resampler.ts';
 
@@ -55,11 +58,36 @@ function noise(length: number): Uint8Array {
 
 function rowsOf(resampler: Resampler, shape: Resampling, source: Uint8Array): number[] {
   resampler.source(shape).set(source);
-  const { pixels, rowBytes } = resampler.resample(shape);
-  const { height, width, channels } = shape;
+  return rowsIn(resampler.resample(shape), shape);
+}
+
+function rowsIn({ pixels, rowBytes }: Resampled, { height, width, channels }: Resampling): number[] {
   return Array.from({ length: height.toPx }, (_, row) => [
     ...pixels.subarray(row * rowBytes, row * rowBytes + width.toPx * channels),
   ]).flat();
+}
+
+const { compressSync, SAMP_420, SAMP_422, SAMP_440, SAMP_444, FORMAT_RGB } = jpegTurbo;
+const SAMPLINGS: readonly (readonly [string, number, Sampling])[] = [
+  ['4:4:4', SAMP_444, { across: 1, down: 1 }],
+  ['4:2:2', SAMP_422, { across: 2, down: 1 }],
+  ['4:4:0', SAMP_440, { across: 1, down: 2 }],
+  ['4:2:0', SAMP_420, { across: 2, down: 2 }],
+];
+
+/** Of colours that leave the cube of RGB when they come back. */
+function jpegOf(height: number, width: number, subsampling: number): Buffer {
+  const pixels = Buffer.from(noise(height * width * 3));
+  return compressSync(pixels, { width, height, subsampling, format: FORMAT_RGB, quality: 90 });
+}
+
+/** The long way: libjpeg-turbo's own pixels through WebAssembly. */
+function rowsOfPixels(file: Buffer, shape: Resampling): number[] {
+  const { height, width } = shape;
+  const pixels = new Uint8Array(height.fromPx * width.fromPx * 3);
+  const jpeg = { width: width.fromPx, height: height.fromPx, channels: 3, sampling: null } as const;
+  expect(loadTurbo()?.(file, jpeg, pixels)).toBe(true);
+  return rowsOf(new Resampler(), shape, pixels);
 }
 
 // Both levels have code of their own, and this machine may have the instructions of both.
@@ -81,6 +109,24 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
       }
     }
   });
+
+  it.each(levels.flatMap((level) => SAMPLINGS.map((sampling) => [level, ...sampling] as const)))(
+    'gives a JPEG’s planes the bits of its pixels on %s: %s',
+    async (level, _, subsampling, sampling) => {
+      const native = loadResampler((await find(level, true)) ?? '', turboLibrary());
+      expect(native?.takesJpegs).toBe(true);
+      const used = new Resampler(native);
+      for (const size of SIZES) {
+        const shape = shapeOf(size, 3);
+        const file = jpegOf(size[0], size[1], subsampling);
+        const found = used.resampleJpeg(file, shape, sampling);
+        const isNarrow = sampling.across === 2 && size[1] < 5;
+        if (isNarrow) expect(found, size.join()).toBeNull();
+        else if (found === null) throw new Error(`nothing for ${size.join()}`);
+        else expect(rowsIn(found, shape), size.join()).toEqual(rowsOfPixels(file, shape));
+      }
+    },
+  );
 
   it('is compiled once, and only where that is allowed', async () => {
     const [level = null] = levels;

@@ -10,7 +10,7 @@ import { withLock } from './lock.ts';
 import { machineArguments, processorOf } from './processor.ts';
 
 const SOURCES = fileURLToPath(new URL('../images/resample/native', import.meta.url));
-const [MAIN, ...HEADERS] = ['resampler.cc', 'registers.h'] as const;
+const [MAIN, ...HEADERS] = ['resampler.cc', 'passes.h', 'planes.h', 'registers.h', 'turbo.h', 'window.h'] as const;
 
 /** Raise when the compiler's arguments change. */
 const RECIPE = 1;

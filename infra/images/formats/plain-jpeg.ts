@@ -5,6 +5,8 @@ export interface PlainJpeg {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
+  /** Pixels across and down for each sample of Cb and Cr; null where that is anything but one or two for both alike. */
+  readonly sampling: { readonly across: 1 | 2; readonly down: 1 | 2 } | null;
 }
 
 const SOS = 0xda;
@@ -44,7 +46,20 @@ function plainFrame(marker: number, frame: Buffer): PlainJpeg | null {
   if (marker > 0xc2 || precision !== 8 || (count !== 1 && count !== 3) || frame.length < 6 + 3 * count) return null;
   const ids = [6, 9, 12].map((at) => String.fromCharCode(frame[at] ?? 0)).join('');
   if (count === 3 && ids.toUpperCase() === 'RGB') return null;
-  return { height: frame.readUInt16BE(1), width: frame.readUInt16BE(3), channels: count };
+  return {
+    height: frame.readUInt16BE(1),
+    width: frame.readUInt16BE(3),
+    channels: count,
+    sampling: count === 3 ? samplingOf(frame) : null,
+  };
+}
+
+/** Of the components' sampling factors, half a byte each: those of Y are pixels for a sample, where Cb and Cr have 1 × 1. */
+function samplingOf(frame: Buffer): PlainJpeg['sampling'] {
+  const [luma = 0, cb, cr] = [frame[7], frame[10], frame[13]];
+  const [across, down] = [luma >> 4, luma & 15];
+  if (cb !== 0x11 || cr !== 0x11) return null;
+  return (across === 1 || across === 2) && (down === 1 || down === 2) ? { across, down } : null;
 }
 
 /** Adobe's marker ends with the colour transform: 0 says RGB or CMYK, 2 YCCK. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { pixelsOf } from '../../../test/fakes/image-fixtures.ts';
 import type { Axis } from './coefficients.ts';
+import type { Channels } from './layout.ts';
 import { Resampler } from './resampler.ts';
-import type { Channels } from './resampler.ts';
 
 const axis = (fromPx: number, toPx: number, factor = fromPx / toPx): Axis => ({ fromPx, toPx, factor });
 
