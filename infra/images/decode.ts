@@ -5,20 +5,18 @@ import type { Placement } from '../../core/dataset/framing.ts';
 import { encodeLook, lookOf } from '../../core/dataset/look.ts';
 import type { Pixels } from '../../core/dataset/look.ts';
 import { extensionOf } from '../../core/dataset/names.ts';
-import { messageOf } from '../../core/errors.ts';
 import type { ImageInfo, RenderSpec } from '../ports/image-decoder.ts';
 import { checkBytes } from './check-bytes.ts';
 import { plainJpeg } from './formats/plain-jpeg.ts';
 import type { PlainJpeg } from './formats/plain-jpeg.ts';
 import type { ImageLimits } from './limits.ts';
-import { corrupt, problem, tooManyFrames, tooManyPixels, truncated } from './problem.ts';
-import type { ImageProblem } from './problem.ts';
 import { ImageReader } from './read-image.ts';
 import type { Decoded, HeldBytes } from './read-image.ts';
 import type { NativeResampler } from './resample/native-resampler.ts';
 import type { Channels } from './resample/layout.ts';
 import { Resampler } from './resample/resampler.ts';
 import type { Resampled } from './resample/resampler.ts';
+import { attempt, tiffProblem } from './sharp-problems.ts';
 import type { TurboDecode } from './turbo-jpeg.ts';
 
 /**
@@ -256,47 +254,4 @@ function toChannels(data: Uint8Array, from: Channels, to: Channels): Uint8Array 
     } else result.fill(data[i] ?? 0, 3 * i, 3 * i + 3);
   }
   return result;
-}
-
-/**
- * Strict first: a warning is a damaged picture that would be rendered with holes. One warning is harmless, an odd
- * revision number in the JFIF header, which many cameras and old tools wrote.
- */
-async function attempt<T>(
-  limits: ImageLimits,
-  strict: () => Promise<T>,
-  lenient: () => Promise<T>,
-): Promise<Decoded<T>> {
-  try {
-    return { ok: true, value: await strict() };
-  } catch (error) {
-    const lines = [...new Set(messageOf(error).split('\n'))];
-    if (!lines.every((line) => line.includes('JFIF revision'))) {
-      return { ok: false, problem: decodeProblem(lines, limits) };
-    }
-  }
-  try {
-    return { ok: true, value: await lenient() };
-  } catch (error) {
-    return { ok: false, problem: decodeProblem([messageOf(error)], limits) };
-  }
-}
-
-function decodeProblem(lines: readonly string[], { maxPixels }: ImageLimits): ImageProblem {
-  const seen = lines.join('; ').replaceAll(/\s+/g, ' ').slice(0, 200);
-  if (/premature end of JPEG|ended prematurely|truncated/i.test(seen)) return truncated(seen);
-  if (/pixel limit/i.test(seen)) {
-    return problem('IMAGE_PIXELS', seen, `at most ${maxPixels / 1e6} megapixels`, 'scale it down');
-  }
-  return corrupt(seen);
-}
-
-async function tiffProblem(bytes: Buffer, { maxPixels }: ImageLimits): Promise<ImageProblem | null> {
-  try {
-    const { width, height, pages } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if (width * height > maxPixels) return tooManyPixels(width, height, maxPixels);
-    return pages !== undefined && pages > 1 ? tooManyFrames(`a TIFF of ${pages} pages`) : null;
-  } catch (error) {
-    return corrupt(messageOf(error).slice(0, 200));
-  }
 }

@@ -1,11 +1,15 @@
 import jpegTurbo from '@julusian/jpeg-turbo';
-import { mkdtempSync, rmSync } from 'node:fs';
+import fc from 'fast-check';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stream } from '../../core/rng.ts';
+import { picture } from '../../test/fakes/image-fixtures.ts';
 import { settings } from '../config.ts';
 import type { ProcessorLevel } from '../config.ts';
+import { PictureDecoder, configureSharp } from '../images/decode.ts';
+import { defaultLimits } from '../images/limits.ts';
 import type { Resampling, Sampling } from '../images/resample/layout.ts';
 import { loadResampler } from '../images/resample/native-resampler.ts';
 import { Resampler } from '../images/resample/resampler.ts';
@@ -68,11 +72,16 @@ function rowsIn({ pixels, rowBytes }: Resampled, { height, width, channels }: Re
 }
 
 const { compressSync, SAMP_420, SAMP_422, SAMP_440, SAMP_444, FORMAT_RGB } = jpegTurbo;
-const SAMPLINGS: readonly (readonly [string, number, Sampling])[] = [
-  ['4:4:4', SAMP_444, { across: 1, down: 1 }],
-  ['4:2:2', SAMP_422, { across: 2, down: 1 }],
-  ['4:4:0', SAMP_440, { across: 1, down: 2 }],
-  ['4:2:0', SAMP_420, { across: 2, down: 2 }],
+interface Subsampling {
+  readonly name: string;
+  readonly code: number;
+  readonly sampling: Sampling;
+}
+const SUBSAMPLINGS: readonly Subsampling[] = [
+  { name: '4:4:4', code: SAMP_444, sampling: { across: 1, down: 1 } },
+  { name: '4:2:2', code: SAMP_422, sampling: { across: 2, down: 1 } },
+  { name: '4:4:0', code: SAMP_440, sampling: { across: 1, down: 2 } },
+  { name: '4:2:0', code: SAMP_420, sampling: { across: 2, down: 2 } },
 ];
 
 /** Of colours that leave the cube of RGB when they come back. */
@@ -110,23 +119,117 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
     }
   });
 
-  it.each(levels.flatMap((level) => SAMPLINGS.map((sampling) => [level, ...sampling] as const)))(
-    'gives a JPEG’s planes the bits of its pixels on %s: %s',
-    async (level, _, subsampling, sampling) => {
+  it.each(levels.flatMap((level) => SUBSAMPLINGS.map((one) => ({ level, ...one }))))(
+    'gives a JPEG’s planes the bits of its pixels on $level: $name',
+    async ({ level, code, sampling }) => {
       const native = loadResampler((await find(level, true)) ?? '', turboLibrary());
       expect(native?.takesJpegs).toBe(true);
       const used = new Resampler(native);
-      for (const size of SIZES) {
-        const shape = shapeOf(size, 3);
-        const file = jpegOf(size[0], size[1], subsampling);
+      const compare = (shape: Resampling): void => {
+        const { height, width } = shape;
+        const file = jpegOf(height.fromPx, width.fromPx, code);
         const found = used.resampleJpeg(file, shape, sampling);
-        const isNarrow = sampling.across === 2 && size[1] < 5;
-        if (isNarrow) expect(found, size.join()).toBeNull();
-        else if (found === null) throw new Error(`nothing for ${size.join()}`);
-        else expect(rowsIn(found, shape), size.join()).toEqual(rowsOfPixels(file, shape));
-      }
+        const isNarrow = sampling.across === 2 && width.fromPx < 5;
+        const rows = found === null ? null : rowsIn(found, shape);
+        expect(rows, `${height.fromPx} × ${width.fromPx}`).toEqual(isNarrow ? null : rowsOfPixels(file, shape));
+      };
+      for (const size of SIZES) compare(shapeOf(size, 3));
+      const axis = fc
+        .record({ fromPx: fc.integer({ min: 1, max: 150 }), share: fc.double({ min: 0.1, max: 1, noNaN: true }) })
+        .chain(({ fromPx, share }) =>
+          fc.integer({ min: Math.ceil((share * fromPx) / 16), max: 80 }).map((toPx) => {
+            return { fromPx, toPx, factor: (share * fromPx) / toPx };
+          }),
+        );
+      fc.assert(
+        fc.property(axis, axis, (height, width) => compare({ height, width, channels: 3 })),
+        { numRuns: 60, seed: 1 },
+      );
     },
   );
+
+  it.each(levels)('and what else is decoded or refused stays the same on %s', async (level) => {
+    configureSharp();
+    const options = { limits: defaultLimits, turbo: loadTurbo() };
+    const native = loadResampler((await find(level, true)) ?? '', turboLibrary());
+    const [byPlanes, byPixels] = [new PictureDecoder({ ...options, resampler: native }), new PictureDecoder(options)];
+    const same = async (file: Buffer, name: string): Promise<boolean> => {
+      const path = join(cacheDir, 'picture.jpg');
+      writeFileSync(path, file);
+      const seen = [];
+      for (const resize of ['stretch', 'pad', 'crop'] as const) {
+        for (const channels of [1, 3] as const) {
+          const spec = { heightPx: 21, widthPx: 34, channels, resize };
+          const [a, b] = [await byPlanes.render(path, spec), await byPixels.render(path, spec)];
+          seen.push(a.ok);
+          expect(a.ok ? [...a.value] : a, `${name} ${resize}`).toEqual(b.ok ? [...b.value] : b);
+        }
+      }
+      return seen.every(Boolean);
+    };
+    for (const { name, code } of SUBSAMPLINGS) {
+      const whole = jpegOf(48, 64, code);
+      const tables = whole.indexOf(Buffer.from([0xff, 0xdb]));
+      const frame = whole.indexOf(Buffer.from([0xff, 0xc0]));
+      const parts = (...all: Buffer[]): Buffer => Buffer.concat(all);
+      const damaged = {
+        cut: parts(whole.subarray(0, whole.length / 2), whole.subarray(-2)),
+        'bytes before a marker': parts(whole.subarray(0, tables), Buffer.alloc(5, 1), whole.subarray(tables)),
+        // Of the quantisation: whoever came before must not lend them.
+        'no tables': parts(whole.subarray(0, tables), whole.subarray(frame)),
+      };
+      for (const [how, file] of Object.entries(damaged)) {
+        expect([name, how, await same(file, `${name}, ${how}`)]).toEqual([name, how, false]);
+        expect(await same(whole, `${name} behind ${how}`)).toBe(true);
+      }
+    }
+  });
+
+  it('refuses what libjpeg-turbo has no pixels of, and nothing else', async () => {
+    const native = loadResampler((await find(levels[0] ?? null, true)) ?? '', turboLibrary());
+    const used = new Resampler(native);
+    const shape = shapeOf([48, 64, 20, 20], 3);
+    const jpeg = { height: 48, width: 64, channels: 3, sampling: null } as const;
+    const outcomes = new Set<boolean>();
+    const damage = fc.record({
+      subsampling: fc.constantFrom(...SUBSAMPLINGS),
+      // Whatever may be wrong with tables and codes; what is before them says the picture's size.
+      changes: fc.array(fc.tuple(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(255)), {
+        maxLength: 4,
+      }),
+    });
+    fc.assert(
+      fc.property(damage, ({ subsampling: { code, sampling }, changes }) => {
+        const file = jpegOf(48, 64, code);
+        const head = file.indexOf(Buffer.from([0xff, 0xda]));
+        for (const [share, value] of changes) file[head + Math.floor(share * (file.length - head))] = value;
+        const found = used.resampleJpeg(file, shape, sampling);
+        const pixels = new Uint8Array(48 * 64 * 3);
+        const isWhole = loadTurbo()?.(file, jpeg, pixels) ?? false;
+        outcomes.add(isWhole);
+        expect(found === null ? null : rowsIn(found, shape)).toEqual(
+          isWhole ? rowsOf(new Resampler(), shape, pixels) : null,
+        );
+      }),
+      { numRuns: 300, seed: 1 },
+    );
+    expect(outcomes.size).toBe(2);
+  });
+
+  it('takes no JPEG that is not what its numbers say', async () => {
+    const native = loadResampler((await find(levels[0] ?? null, true)) ?? '', turboLibrary());
+    const resampler = new Resampler(native);
+    const file = jpegOf(48, 64, SAMP_420);
+    const sampling = { across: 2, down: 2 } as const;
+    const shape = shapeOf([48, 64, 20, 20], 3);
+    expect(resampler.resampleJpeg(file, shape, sampling)).not.toBeNull();
+    expect(resampler.resampleJpeg(file, shape, { across: 2, down: 1 })).toBeNull();
+    expect(resampler.resampleJpeg(file, shapeOf([47, 64, 20, 20], 3), sampling)).toBeNull();
+    expect(resampler.resampleJpeg(file, shapeOf([48, 66, 20, 20], 3), sampling)).toBeNull();
+    expect(resampler.resampleJpeg(file, shapeOf([48, 64, 20, 20], 1), sampling)).toBeNull();
+    const gray = await picture(64, 48).toColourspace('b-w').jpeg().toBuffer();
+    expect(resampler.resampleJpeg(gray, shape, sampling)).toBeNull();
+  });
 
   it('is compiled once, and only where that is allowed', async () => {
     const [level = null] = levels;

@@ -6,14 +6,34 @@ const size = { width: 64, height: 48 };
 
 describe('plainJpeg', () => {
   it('knows gray and YCbCr, baseline and progressive, whatever the sampling', async () => {
-    expect(plainJpeg(await picture().jpeg().toBuffer())).toEqual({ ...size, channels: 3 });
-    expect(plainJpeg(await picture().jpeg({ progressive: true }).toBuffer())).toEqual({ ...size, channels: 3 });
+    const halved = { ...size, channels: 3, sampling: { across: 2, down: 2 } };
+    expect(plainJpeg(await picture().jpeg().toBuffer())).toEqual(halved);
+    expect(plainJpeg(await picture().jpeg({ progressive: true }).toBuffer())).toEqual(halved);
     expect(plainJpeg(await picture().jpeg({ chromaSubsampling: '4:4:4' }).toBuffer())).toEqual({
       ...size,
       channels: 3,
+      sampling: { across: 1, down: 1 },
     });
-    expect(plainJpeg(await picture().toColourspace('b-w').jpeg().toBuffer())).toEqual({ ...size, channels: 1 });
+    const gray = { ...size, channels: 1, sampling: null };
+    expect(plainJpeg(await picture().toColourspace('b-w').jpeg().toBuffer())).toEqual(gray);
     expect(plainJpeg(await picture().jpeg().withMetadata({ orientation: 1 }).toBuffer())).not.toBeNull();
+  });
+
+  it('says nothing of samplings other than one or two', async () => {
+    const whole = await picture().jpeg().toBuffer();
+    const frame = whole.indexOf(Buffer.from([0xff, 0xc0]));
+    const sampled = (luma: number, cb: number, cr: number) => {
+      const copy = Buffer.from(whole);
+      [luma, cb, cr].forEach((factors, component) => (copy[frame + 11 + 3 * component] = factors));
+      return plainJpeg(copy)?.sampling;
+    };
+    expect(sampled(0x21, 0x11, 0x11)).toEqual({ across: 2, down: 1 });
+    expect(sampled(0x12, 0x11, 0x11)).toEqual({ across: 1, down: 2 });
+    expect([sampled(0x41, 0x11, 0x11), sampled(0x22, 0x21, 0x11), sampled(0x22, 0x22, 0x22)]).toEqual([
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('leaves CMYK, turned pictures and a broken Exif segment to others', async () => {

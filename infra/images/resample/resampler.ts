@@ -44,8 +44,8 @@ export class Resampler {
   }
 
   /**
-   * The same of a JPEG of so many pixels and such a sampling, with the bits that its pixels would give, in three quarters of the time.
-   * Null where that can't be done here, or with this file: decode it to pixels.
+   * The same of a JPEG of so many pixels and such a sampling, with the bits that its pixels would give, and sooner. Null
+   * where that can't be done here, or with this file: decode it to pixels.
    */
   resampleJpeg(file: Uint8Array, shape: Resampling, sampling: Sampling): Resampled | null {
     if (this.native?.takesJpegs !== true || shape.channels !== 3) return null;

@@ -1,5 +1,5 @@
-// The two passes of the resampler: down, then across, in whole numbers throughout, with the roundings of ../kernel.ts at the same
-// places, so the bits are the same.
+// The two passes of the resampler: down, then across, in whole numbers throughout, with the roundings of ../kernel.ts
+// at the same places, so the bits are the same.
 #ifndef GRAFT_RESAMPLE_PASSES_H_
 #define GRAFT_RESAMPLE_PASSES_H_
 
@@ -38,11 +38,16 @@ inline void turn(const Vector* in, Vector* out) {
   }
 }
 
-// Two registers of 32-bit sums, rounded and with `Places` less, as one of 16 bits.
+// What sums begin with that are to have `Places` less in the end, so that they are rounded.
 template <int Places>
-inline Vector rounded(Vector low, Vector high) {
-  const Vector half = repeated(1 << (Places - 1));
-  return narrow32(shifted<Places>(add32(low, half)), shifted<Places>(add32(high, half)));
+inline Vector half() {
+  return repeated(1 << (Places - 1));
+}
+
+// Two registers of 32-bit sums with `Places` less, as one of 16 bits.
+template <int Places>
+inline Vector narrowed(Vector low, Vector high) {
+  return narrow32(shifted<Places>(low), shifted<Places>(high));
 }
 
 // One place of an axis, as ../coefficients.ts wrote it: the offset of the first tap, and the coefficients of 16 bits.
@@ -66,11 +71,12 @@ struct Plan {
   Entry entry(int64_t place) const { return {bytes + place * entryBytes}; }
 };
 
-// `kBytes` columns of one row of the result, from the row of the first tap on: `left` gets the lower eight of every sixteen, `right`
-// the others.
+// `kBytes` columns of one row of the result, from the row of the first tap on: `left` gets the lower eight of every
+// sixteen, `right` the others.
 inline void sumRow(const uint8_t* at, int64_t rowBytes, Entry entry, int64_t taps, Vector* left, Vector* right) {
+  constexpr int kLess = kPlaces - kPlacesBetween;
   const Vector zero = repeated(0);
-  Vector s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+  Vector s0 = half<kLess>(), s1 = s0, s2 = s0, s3 = s0;
   for (int64_t tap = 0; tap < taps; tap += 2, at += 2 * rowBytes) {
     // The next columns of these rows: no processor foresees steps of a row's length.
     __builtin_prefetch(at + kBytes + kLine - 1);
@@ -82,12 +88,12 @@ inline void sumRow(const uint8_t* at, int64_t rowBytes, Entry entry, int64_t tap
     s2 = addProducts(s2, low8(high, zero), pair);
     s3 = addProducts(s3, high8(high, zero), pair);
   }
-  *left = rounded<kPlaces - kPlacesBetween>(s0, s1);
-  *right = rounded<kPlaces - kPlacesBetween>(s2, s3);
+  *left = narrowed<kLess>(s0, s1);
+  *right = narrowed<kLess>(s2, s3);
 }
 
-// What is resampled into what. A row of the source has the channels of a pixel side by side, or all of one channel before all of the
-// next.
+// What is resampled into what. A row of the source has the channels of a pixel side by side, or all of one channel
+// before all of the next.
 struct Picture {
   int64_t rowBytes;
   int64_t height;
@@ -133,16 +139,17 @@ inline void vertical(const Picture& picture, Source source, int64_t first) {
   }
 }
 
-// All columns of the result from what `vertical` left: whole numbers, not yet clamped, the channels of a pixel side by side.
+// All columns of the result from what `vertical` left: whole numbers, not yet clamped, the channels of a pixel side by
+// side.
 template <int Channels>
 void horizontal(const Picture& picture) {
-  const Vector zero = repeated(0);
+  constexpr int kLess = kPlaces + kPlacesBetween;
   const int64_t channelStep = picture.channelStep * kRows, pixelStep = picture.pixelStep * kRows;
   for (int64_t x = 0; x < picture.width; ++x) {
     const Entry entry = picture.columns.entry(x);
     const int16_t* at = picture.turned + entry.offset() / static_cast<int64_t>(sizeof *at);
     Vector low[Channels], high[Channels];
-    for (int c = 0; c < Channels; ++c) low[c] = high[c] = zero;
+    for (int c = 0; c < Channels; ++c) low[c] = high[c] = half<kLess>();
     for (int64_t tap = 0; tap < picture.columns.taps; tap += 2, at += 2 * pixelStep) {
       const Vector pair = entry.pair(tap);
       for (int c = 0; c < Channels; ++c) {
@@ -152,7 +159,7 @@ void horizontal(const Picture& picture) {
       }
     }
     for (int c = 0; c < Channels; ++c) {
-      store(picture.wide + (x * Channels + c) * kRows, rounded<kPlaces + kPlacesBetween>(low[c], high[c]));
+      store(picture.wide + (x * Channels + c) * kRows, narrowed<kLess>(low[c], high[c]));
     }
   }
 }
@@ -182,7 +189,8 @@ inline void toRows(const Picture& picture, int64_t first) {
   }
 }
 
-// `sourceOf` is asked for the rows of the source that some rows of the result are made of: of the first and of the last of them.
+// `sourceOf` is asked for the rows of the source that some rows of the result are made of, by the first and the last of
+// those.
 template <class SourceOf>
 void resample(const Picture& picture, const SourceOf& sourceOf) {
   for (int64_t row = 0; row < picture.height; row += kRows) {

@@ -1,5 +1,5 @@
-// The planes of a JPEG turned into rows of red, green and blue, with the bits of libjpeg-turbo's own pixels: its "fancy" enlargement of
-// Cb and Cr (jdsample.c) and its colours (jdcolor.c), in the same whole numbers.
+// The planes of a JPEG turned into rows of red, green and blue, with the bits of libjpeg-turbo's own pixels: its "fancy"
+// enlargement of Cb and Cr (jdsample.c) and its colours (jdcolor.c), in the same whole numbers.
 #ifndef GRAFT_RESAMPLE_PLANES_H_
 #define GRAFT_RESAMPLE_PLANES_H_
 
@@ -15,7 +15,7 @@ struct Sampling {
   int64_t down;
 };
 
-// Y, Cb and Cr of a picture, rows of `lumaBytes` and `chromaBytes`; of them may be read, but has no meaning, what lies behind.
+// Y, Cb and Cr of a picture, rows of `lumaBytes` and `chromaBytes`. What lies behind a row is read, but has no meaning.
 struct Planes {
   uint8_t* luma;
   uint8_t* chroma[2];
@@ -29,7 +29,7 @@ struct Planes {
   int64_t chromaHeight() const { return (height + sampling.down - 1) / sampling.down; }
 };
 
-// Where the next row of Cb and Cr lies for one row of the picture: with `down` 2 the nearer one counts ¾, the other ¼.
+// The rows of Cb and Cr for one row of the picture: with `down` 2 the nearer one counts ¾, the next one to it ¼.
 struct NearRows {
   int64_t near;
   int64_t far;
@@ -49,7 +49,8 @@ struct Pairs {
   Vector odd;
 };
 
-// Enlarges one row of Cb or Cr; from pixel `x` on, a multiple of `kBytes`. `sums` has room for a row and for one at each side.
+// Enlarges one row of Cb or Cr; from pixel `x` on, a multiple of `kBytes`. `sums` has room for a row and for one more on
+// each side.
 template <int Across, int Down>
 class Enlarged;
 
@@ -112,9 +113,19 @@ class Enlarged<2, Down> {
   const int16_t* sums_;
 };
 
-// Of jdcolor.c, in 16 binary places: R = Y + 1.402 Cr, G = Y − 0.34414 Cb − 0.71414 Cr, B = Y + 1.772 Cb, each product rounded, for G
-// their sum. The factors here are what is left of them when whole Cb and Cr are taken out, so that they fit into 16 bits.
-constexpr int16_t kRedOfCr = 26345, kGreenOfCb = -22554, kGreenOfCr = 18734, kBlueOfCb = -14942;
+// Of jdcolor.c, in 16 binary places: R = Y + 1.402 Cr, G = Y − 0.34414 Cb − 0.71414 Cr, B = Y + 1.772 Cb, each product
+// rounded, for G their sum.
+constexpr int32_t kRedOfCr = 91881, kBlueOfCb = 116130, kGreenOfCb = 22554, kGreenOfCr = 46802;
+// The same with one place less, of twice Cr or Cb, which products in 16 bits have room for; for G without a whole Cr.
+constexpr int16_t kRedOfTwice = 22970, kBlueOfTwice = 29033, kGreenOfRest = 65536 - kGreenOfCr;
+
+constexpr bool givesTheSame(int32_t factor, int16_t ofTwice) {
+  for (int32_t x = -128; x < 128; ++x) {
+    if ((x * factor + (1 << 15)) >> 16 != (2 * x * ofTwice + (1 << 14)) >> 15) return false;
+  }
+  return true;
+}
+static_assert(givesTheSame(kRedOfCr, kRedOfTwice) && givesTheSame(kBlueOfCb, kBlueOfTwice));
 
 struct Colours {
   Vector red;
@@ -122,19 +133,14 @@ struct Colours {
   Vector blue;
 };
 
+// Cb and Cr less 128.
 inline Colours coloursOf(Vector y, Vector cb, Vector cr) {
-  const Vector one = repeated16(1), twiceCb = add16(cb, cb), twiceCr = add16(cr, cr);
-  const auto rounded = [&](Vector twice, int16_t factor) {
-    return shifted16<1>(add16(upperProducts16(twice, repeated16(factor)), one));
-  };
-  const Vector red = add16(add16(y, cr), rounded(twiceCr, kRedOfCr));
-  const Vector blue = add16(add16(y, twiceCb), rounded(twiceCb, kBlueOfCb));
-  const Vector half = repeated(1 << 15);
-  const Vector factors = repeated(static_cast<int32_t>(static_cast<uint32_t>(kGreenOfCr) << 16 | static_cast<uint16_t>(kGreenOfCb)));
+  const Vector red = add16(y, products16(add16(cr, cr), repeated16(kRedOfTwice)));
+  const Vector blue = add16(y, products16(add16(cb, cb), repeated16(kBlueOfTwice)));
+  const Vector half = repeated(1 << 15), factors = repeated((kGreenOfRest << 16) + (65536 - kGreenOfCb));
   const Vector low = shifted<16>(addProducts(half, low16(cb, cr), factors));
   const Vector high = shifted<16>(addProducts(half, high16(cb, cr), factors));
-  const Vector green = add16(subtract16(y, cr), narrow32(low, high));
-  return {red, green, blue};
+  return {red, add16(subtract16(y, cr), narrow32(low, high)), blue};
 }
 
 // Clamped to bytes, in the order of the pixels.

@@ -33,8 +33,8 @@ inline Vector addProducts(Vector sum, Vector a, Vector b) { return add32(sum, _m
 inline Vector add16(Vector a, Vector b) { return _mm512_add_epi16(a, b); }
 inline Vector subtract16(Vector a, Vector b) { return _mm512_sub_epi16(a, b); }
 inline Vector repeated16(int16_t v) { return _mm512_set1_epi16(v); }
-// The upper half of each product of 32 bits.
-inline Vector upperProducts16(Vector a, Vector b) { return _mm512_mulhi_epi16(a, b); }
+// Products with 15 binary places, rounded to whole numbers.
+inline Vector products16(Vector a, Vector b) { return _mm512_mulhrs_epi16(a, b); }
 template <int Bits>
 inline Vector shifted16(Vector a) {
   return _mm512_srai_epi16(a, Bits);
@@ -48,7 +48,8 @@ inline Vector loadWidened(const void* at) {
 }
 // In each 128 bits: the first eight bytes and the last eight in turns.
 inline Vector alternating(Vector a) {
-  return _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
+  return _mm512_shuffle_epi8(
+      a, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)));
 }
 // Its parts of 128 bits, each to a place of its own.
 template <class Place>
@@ -84,7 +85,7 @@ inline Vector addProducts(Vector sum, Vector a, Vector b) { return add32(sum, _m
 inline Vector add16(Vector a, Vector b) { return _mm256_add_epi16(a, b); }
 inline Vector subtract16(Vector a, Vector b) { return _mm256_sub_epi16(a, b); }
 inline Vector repeated16(int16_t v) { return _mm256_set1_epi16(v); }
-inline Vector upperProducts16(Vector a, Vector b) { return _mm256_mulhi_epi16(a, b); }
+inline Vector products16(Vector a, Vector b) { return _mm256_mulhrs_epi16(a, b); }
 template <int Bits>
 inline Vector shifted16(Vector a) {
   return _mm256_srai_epi16(a, Bits);

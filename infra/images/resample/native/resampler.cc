@@ -1,4 +1,5 @@
-// The resampler (../resampler.ts) for processors with longer registers than WebAssembly has, and JPEGs on their way through it.
+// The resampler (../resampler.ts) for processors with longer registers than WebAssembly has, and JPEGs on their way
+// through it.
 
 #include <node_api.h>
 
@@ -65,8 +66,8 @@ napi_value callResample(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// resampleJpeg(file, memory, numbers): those of the picture and of its planes, and where there is room for colours and two rows of
-// sums. False where libjpeg-turbo is not at hand, or finds the file damaged or another than the numbers say.
+// resampleJpeg(file, memory, numbers): those of the picture and of its planes, and where there is room for colours and
+// two rows of sums. False where libjpeg-turbo is not at hand, or finds the file damaged or another than the numbers say.
 napi_value callResampleJpeg(napi_env env, napi_callback_info info) {
   size_t count = 3, length = 0, size = 0;
   napi_value given[3], result;

@@ -1,4 +1,5 @@
-// libjpeg-turbo as a library that is found at run time: the few calls of turbojpeg.h (version 3) that hand out the planes of a JPEG.
+// libjpeg-turbo as a library that is found at run time: the few calls of turbojpeg.h (version 3) that hand out the planes
+// of a JPEG.
 #ifndef GRAFT_RESAMPLE_TURBO_H_
 #define GRAFT_RESAMPLE_TURBO_H_
 
@@ -23,7 +24,7 @@ class Turbo {
     return isOpen_;
   }
 
-  // By the quick inverse transform. False where the file is damaged in any way, or something else than `planes` have room for.
+  // By the quick inverse transform. False where the file is damaged in any way, or is not what `planes` have room for.
   bool decode(const uint8_t* file, size_t size, const Planes& planes) const {
     if (!isOpen_) return false;
     // One for each picture: tables, and what a damaged file left, would outlive it.

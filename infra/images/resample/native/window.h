@@ -1,4 +1,5 @@
-// The rows of a JPEG that are in colours: no more than some rows of the result are made of, so that they stay in the cache.
+// The rows of a JPEG that are in colours: no more than some rows of the result are made of, so that they stay in the
+// cache.
 #ifndef GRAFT_RESAMPLE_WINDOW_H_
 #define GRAFT_RESAMPLE_WINDOW_H_
 
