@@ -9,9 +9,13 @@ import { findCompiler } from '../../infra/native/addon.ts';
 import { findS3Server, findTemporal } from '../../infra/native/binaries.ts';
 import { freeBytes } from '../../infra/native/files.ts';
 import type { LoadedTensorFlow } from '../../infra/native/load-tensorflow.ts';
+import { findKernels } from '../../infra/native/kernels.ts';
+import type { OwnAddon } from '../../infra/native/own-addon.ts';
 import { platformOf } from '../../infra/native/pins.ts';
 import { findPip } from '../../infra/native/pip.ts';
 import { probeTensorFlow } from '../../infra/native/probe-tensorflow.ts';
+import { findResampler } from '../../infra/native/resampler.ts';
+import { findTensorFlow } from '../../infra/native/tensorflow-cache.ts';
 import { findOnPath } from '../../infra/native/tools.ts';
 
 /** `ok`: fine; `note`: works, but a person may want to know; `bad`: graft can't work until it is mended. */
@@ -36,6 +40,8 @@ const FIX = 'graft doctor --fix';
 export async function diagnose(known: Settings): Promise<Diagnosis> {
   const { check: tensorFlow, loaded } = await checkTensorFlow(known);
   const others = await Promise.all([
+    checkKernels(known, loaded),
+    checkResampler(known),
     checkTools(known, loaded !== null && loaded.backend !== 'cpu-js'),
     checkTemporalProgram(known),
     checkS3Program(known),
@@ -75,6 +81,25 @@ async function checkTensorFlow(known: Settings): Promise<{ check: Check; loaded:
   } catch (error) {
     return { check: { name, status: 'bad', found: messageOf(error), mend: FIX }, loaded: null };
   }
+}
+
+/** What graft computes faster than TensorFlow. */
+async function checkKernels(known: Settings, loaded: LoadedTensorFlow | null): Promise<Check> {
+  const name = 'training kernels';
+  if (known.kernels === 'tensorflow') return { name, status: 'ok', found: 'TensorFlow’s (GRAFT_KERNELS)', mend: null };
+  const install = loaded?.backend === 'tensorflow' ? await findTensorFlow('cpu', known) : null;
+  if (install === null)
+    return { name, status: 'ok', found: 'not needed: they are for TensorFlow on a CPU', mend: null };
+  return ownAddon(name, await findKernels(install, known, false), 'training takes up to twice as long');
+}
+
+async function checkResampler(known: Settings): Promise<Check> {
+  return ownAddon('resampler', await findResampler(known, false), 'pictures are resized in twice the time');
+}
+
+function ownAddon(name: string, found: OwnAddon, cost: string): Check {
+  if (found.kind === 'ready') return { name, status: 'ok', found: `graft’s own, for ${found.processor}`, mend: null };
+  return { name, status: 'note', found: `${found.why}; without, ${cost}`, mend: found.mend };
 }
 
 /** Needed only to provision: once that is done, their absence is a note. */

@@ -133,8 +133,8 @@ class Pool {
 
   /** Once, before the first child: seconds where the native resampler has to be compiled, which is once a machine. */
   prepared(): Promise<void> {
-    this.preparing ??= findResampler(settings(), true).then((path) => {
-      this.resampler = path;
+    this.preparing ??= findResampler(settings(), true).then((found) => {
+      this.resampler = found.kind === 'ready' ? found.path : null;
     });
     return this.preparing;
   }

@@ -12,7 +12,6 @@ import { hushed } from './hush.ts';
 import { chooseDevice, lookAtMachine } from './devices.ts';
 import type { DeviceChoice } from './devices.ts';
 import { findKernels, loadKernels } from './kernels.ts';
-import type { KernelsAddon } from './kernels.ts';
 import type { OnProvision } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findTensorFlow } from './tensorflow-cache.ts';
@@ -92,8 +91,9 @@ async function loadNative(
   }
   const wanted = options.parts ?? 1;
   const wantsKernels = known.kernels === 'own' || (known.kernels === 'auto' && wanted > 1);
-  const addon =
+  const found =
     variant === 'cpu' && wantsKernels ? await findKernels(install, known, options.provision !== false) : null;
+  const addon = found?.kind === 'ready' ? found : null;
   const parts = addon === null ? 1 : wanted;
   // For a process that was started without them; the memory settings come too late here.
   defaultEnvironment({ ...tensorFlowEnv({ threads, parts }), ...processorEnv(known.processor) });
@@ -102,7 +102,7 @@ async function loadNative(
   const tf = await import('@tensorflow/tfjs');
   const facts = requireBinding(tf, install, known.verboseNative ? unhushed : hushed);
   const device = facts.usesGpu ? 'gpu' : 'cpu';
-  const kernels = device === 'cpu' && addon !== null && addKernels(tf, addon, parts) ? addon.processor : null;
+  const kernels = device === 'cpu' && addon !== null && addKernels(tf, addon.path, parts) ? addon.processor : null;
   const unused =
     variant === 'gpu' && device === 'cpu' ? ', but TensorFlow can’t use it (CUDA 12 libraries missing?)' : '';
   return {
@@ -118,8 +118,8 @@ async function loadNative(
 }
 
 /** graft's own kernels (kernels/), for ml/native/kernels.ts to find; without them training is slower and else the same. */
-function addKernels(tf: typeof Tfjs, addon: KernelsAddon, parts: number): boolean {
-  if (!loadKernels(addon)) return false;
+function addKernels(tf: typeof Tfjs, path: string, parts: number): boolean {
+  if (!loadKernels(path)) return false;
   for (const [flag, value] of Object.entries({ GRAFT_KERNELS: true, GRAFT_PARTS: parts })) {
     tf.env().registerFlag(flag, () => value);
     tf.env().set(flag, value);

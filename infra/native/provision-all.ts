@@ -3,8 +3,9 @@ import type { Settings } from '../config.ts';
 import { provideS3Server, provideTemporal } from './binaries.ts';
 import type { FoundBinary, S3Binary } from './binaries.ts';
 import { chooseDevice, lookAtMachine } from './devices.ts';
-import type { OnProvision, ProvisionItem } from './progress.ts';
 import { findKernels } from './kernels.ts';
+import type { OwnAddon } from './own-addon.ts';
+import type { OnProvision, ProvisionItem } from './progress.ts';
 import { provisionTensorFlow } from './provision-tensorflow.ts';
 import { findResampler } from './resampler.ts';
 import type { TensorFlowInstall } from './tensorflow-cache.ts';
@@ -48,14 +49,24 @@ async function provisionChosen(
   options: ProvisionAllOptions & { readonly settings: Settings },
 ): Promise<TensorFlowInstall | null> {
   // As the kernels below: here rather than before the first picture.
-  await findResampler(options.settings, true);
+  tell(options, 'resampler', await findResampler(options.settings, true), 'pictures are resized in twice the time');
   const choice = chooseDevice(options.settings.device, await lookAtMachine(options.settings));
   if (choice.kind === 'js') return null;
   const install = await provisionTensorFlow({ ...options, variant: choice.variant });
-  // Here rather than in the first training; without them it is slower and else the same.
+  // Here rather than in the first training.
   const { settings } = options;
-  if (choice.variant === 'cpu' && settings.kernels !== 'tensorflow') await findKernels(install, settings, true);
+  if (choice.variant === 'cpu' && settings.kernels !== 'tensorflow') {
+    tell(options, 'kernels', await findKernels(install, settings, true), 'training takes up to twice as long');
+  }
   return install;
+}
+
+/** What an addon of graft's own that can't be had costs: time alone, so it is not a failure. */
+function tell({ onProgress }: ProvisionAllOptions, name: string, found: OwnAddon, cost: string): void {
+  if (found.kind === 'ready') return;
+  const { why, mend } = found;
+  const note = [`${why}; without, ${cost}`, ...(mend === null ? [] : [mend])].join('; ');
+  onProgress?.({ item: 'tensorflow', step: `go without graft’s own ${name}`, note });
 }
 
 async function outcomeOf<T>(work: () => Promise<T | null>): Promise<Outcome<T>> {

@@ -26,8 +26,11 @@ afterAll(() => {
   rmSync(cacheDir, { recursive: true });
 });
 
-const find = (processor: ProcessorLevel | null, mayCompile: boolean): Promise<string | null> =>
-  findResampler({ ...settings(), cacheDir, processor }, mayCompile);
+async function find(processor: ProcessorLevel | null, mayCompile: boolean): Promise<string> {
+  const found = await findResampler({ ...settings(), cacheDir, processor }, mayCompile);
+  if (found.kind === 'none') throw new Error(found.why);
+  return found.path;
+}
 
 /** From height × width to height × width: up, down, not at all, beside whole registers, and by the largest factor. */
 const SIZES: readonly (readonly [number, number, number, number])[] = [
@@ -104,8 +107,7 @@ const levels = (['x86-64-v3', 'x86-64-v4'] as const).filter((level) => processor
 
 describe.runIf(levels.length > 0)('the native resampler', () => {
   it.each(levels)('gives the bits of WebAssembly on %s, whatever came before', async (level) => {
-    const path = await find(level, true);
-    const native = loadResampler(path ?? '');
+    const native = loadResampler(await find(level, true));
     expect(native?.rows).toBe(level === 'x86-64-v4' ? 32 : 16);
     const used = { native: new Resampler(native), plain: new Resampler() };
     for (const channels of [1, 3] as const) {
@@ -122,7 +124,7 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
   it.each(levels.flatMap((level) => SUBSAMPLINGS.map((one) => ({ level, ...one }))))(
     'gives a JPEG’s planes the bits of its pixels on $level: $name',
     async ({ level, code, sampling }) => {
-      const native = loadResampler((await find(level, true)) ?? '', turboLibrary());
+      const native = loadResampler(await find(level, true), turboLibrary());
       expect(native?.takesJpegs).toBe(true);
       const used = new Resampler(native);
       const compare = (shape: Resampling): void => {
@@ -151,7 +153,7 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
   it.each(levels)('and what else is decoded or refused stays the same on %s', async (level) => {
     configureSharp();
     const options = { limits: defaultLimits, turbo: loadTurbo() };
-    const native = loadResampler((await find(level, true)) ?? '', turboLibrary());
+    const native = loadResampler(await find(level, true), turboLibrary());
     const [byPlanes, byPixels] = [new PictureDecoder({ ...options, resampler: native }), new PictureDecoder(options)];
     const same = async (file: Buffer, name: string): Promise<boolean> => {
       const path = join(cacheDir, 'picture.jpg');
@@ -186,7 +188,7 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
   });
 
   it('refuses what libjpeg-turbo has no pixels of, and nothing else', async () => {
-    const native = loadResampler((await find(levels[0] ?? null, true)) ?? '', turboLibrary());
+    const native = loadResampler(await find(levels[0] ?? null, true), turboLibrary());
     const used = new Resampler(native);
     const shape = shapeOf([48, 64, 20, 20], 3);
     const jpeg = { height: 48, width: 64, channels: 3, sampling: null } as const;
@@ -217,7 +219,7 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
   });
 
   it('takes no JPEG that is not what its numbers say', async () => {
-    const native = loadResampler((await find(levels[0] ?? null, true)) ?? '', turboLibrary());
+    const native = loadResampler(await find(levels[0] ?? null, true), turboLibrary());
     const resampler = new Resampler(native);
     const file = jpegOf(48, 64, SAMP_420);
     const sampling = { across: 2, down: 2 } as const;
@@ -236,8 +238,9 @@ describe.runIf(levels.length > 0)('the native resampler', () => {
     const path = await find(level, true);
     expect(await find(level, false)).toBe(path);
     const empty = { ...settings(), cacheDir: join(cacheDir, 'empty') };
-    expect(await findResampler(empty, false)).toBeNull();
-    expect(await findResampler({ ...empty, searchPath: [] }, true)).toBeNull();
+    expect(await findResampler(empty, false)).toMatchObject({ kind: 'none', mend: 'graft doctor --fix' });
+    const none = await findResampler({ ...empty, searchPath: [] }, true);
+    expect(none).toMatchObject({ kind: 'none', why: 'no C++ compiler on PATH' });
   });
 
   it('that can’t be loaded is none', () => {
