@@ -43,7 +43,7 @@ import { startingWeights } from './starting-weights.ts';
 import { telling } from './trajectory.ts';
 
 /** Raise it when the trainer would give other bits for the same input. */
-const CODE_VERSION = 8;
+const CODE_VERSION = 9;
 
 /** The training stage: a child process that can die at any point and goes on from its last checkpoint, bit for bit. */
 export function createTrainActivities(ports: TrainPorts) {

@@ -70,6 +70,18 @@ void moments(void*, TF_OpKernelContext* context) {
   keepMoments(sum.data(), square.data(), channels, blocks.rows, x.floats(), mean.floats(), spread.floats());
 }
 
+// The sum of `count` vectors from `first` on, in their order. As all that merges parts in whole registers: meanwhile every
+// thread waits.
+std::vector<double> summed(const std::vector<Tensor>& all, size_t first, size_t count) {
+  const int64_t channels = all[first].size();
+  std::vector<double> sums(channels, 0.0);
+  for (size_t index = first; index < first + count; ++index) {
+    const float* part = all[index].floats();
+    for (int64_t c = 0; c < channels; ++c) sums[c] += part[c];
+  }
+  return sums;
+}
+
 // Means and spreads of all parts, the two averages → mean, 1/√(variance + ε), the two averages after it.
 void merge(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
@@ -81,23 +93,27 @@ void merge(void* data, TF_OpKernelContext* context) {
   const Tensor newMean = output(context, 2, {channels}, status), newVariance = output(context, 3, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const size_t parts = (all.size() - 2) / 2;
-  const float *movingMean = all[2 * parts].floats(), *movingVariance = all[2 * parts + 1].floats();
   const double rows = static_cast<double>(settings.rows), count = rows * static_cast<double>(parts);
-  const double factor = settings.factor;
-  for (int64_t c = 0; c < channels; ++c) {
-    double average = 0.0, squared = 0.0;
-    for (size_t part = 0; part < parts; ++part) average += all[part].floats()[c];
-    average /= static_cast<double>(parts);
-    for (size_t part = 0; part < parts; ++part) {
-      const double apart = all[part].floats()[c] - average;
-      squared += all[parts + part].floats()[c] + rows * apart * apart;
+  std::vector<double> average = summed(all, 0, parts), squared(channels, 0.0);
+  for (double& each : average) each /= static_cast<double>(parts);
+  for (size_t part = 0; part < parts; ++part) {
+    const float *partMean = all[part].floats(), *spread = all[parts + part].floats();
+    for (int64_t c = 0; c < channels; ++c) {
+      const double apart = partMean[c] - average[c];
+      squared[c] += spread[c] + rows * apart * apart;
     }
-    const double variance = squared / count;
-    mean.floats()[c] = static_cast<float>(average);
-    inverse.floats()[c] = static_cast<float>(1.0 / std::sqrt(variance + settings.epsilon));
-    const double unbiased = squared / std::max(1.0, count - 1.0);
-    newMean.floats()[c] = static_cast<float>((1.0 - factor) * movingMean[c] + factor * average);
-    newVariance.floats()[c] = static_cast<float>((1.0 - factor) * movingVariance[c] + factor * unbiased);
+  }
+  const double factor = settings.factor, epsilon = settings.epsilon, others = std::max(1.0, count - 1.0);
+  const float *movingMean = all[2 * parts].floats(), *movingVariance = all[2 * parts + 1].floats();
+  float* __restrict merged = mean.floats();
+  float* __restrict inverses = inverse.floats();
+  float* __restrict newMeans = newMean.floats();
+  float* __restrict newVariances = newVariance.floats();
+  for (int64_t c = 0; c < channels; ++c) {
+    merged[c] = static_cast<float>(average[c]);
+    inverses[c] = static_cast<float>(1.0 / std::sqrt(squared[c] / count + epsilon));
+    newMeans[c] = static_cast<float>((1.0 - factor) * movingMean[c] + factor * average[c]);
+    newVariances[c] = static_cast<float>((1.0 - factor) * movingVariance[c] + factor * (squared[c] / others));
   }
 }
 
@@ -157,17 +173,17 @@ void mergeGradients(void* data, TF_OpKernelContext* context) {
   const size_t parts = (all.size() - 2) / 2;
   const float *gamma = all[2 * parts].floats(), *inverse = all[2 * parts + 1].floats();
   const double count = static_cast<double>(settings.rows) * static_cast<double>(parts);
+  const std::vector<double> sum = summed(all, 0, parts), product = summed(all, parts, parts);
+  float* __restrict dGammas = dGamma.floats();
+  float* __restrict dBetas = dBeta.floats();
+  float* __restrict offsets = offset.floats();
+  float* __restrict slopes = slope.floats();
   for (int64_t c = 0; c < channels; ++c) {
-    double sum = 0.0, product = 0.0;
-    for (size_t part = 0; part < parts; ++part) {
-      sum += all[part].floats()[c];
-      product += all[parts + part].floats()[c];
-    }
     const float scale = gamma[c] * inverse[c];
-    dBeta.floats()[c] = static_cast<float>(sum);
-    dGamma.floats()[c] = static_cast<float>(product * inverse[c]);
-    offset.floats()[c] = static_cast<float>(scale * sum / count);
-    slope.floats()[c] = static_cast<float>(scale * product * inverse[c] * inverse[c] / count);
+    dBetas[c] = static_cast<float>(sum[c]);
+    dGammas[c] = static_cast<float>(product[c] * inverse[c]);
+    offsets[c] = static_cast<float>(scale * sum[c] / count);
+    slopes[c] = static_cast<float>(scale * product[c] * inverse[c] * inverse[c] / count);
   }
 }
 
@@ -175,12 +191,11 @@ void mergeGradients(void* data, TF_OpKernelContext* context) {
 void gradient(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
+  const Tensor dx = outputOver(context, 0, 0, 1, status);
   const std::vector<Tensor> all = inputs(context, status);
   check(all, 2, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Tensor& x = all[1];
-  const Tensor dx = outputOver(context, 0, 0, x.shape(), status);
-  if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t channels = all[2].size();
   const Floats scale = scaleOf(all[2], all[5]);
   withActivation(settings.activation, [&](auto activation) {

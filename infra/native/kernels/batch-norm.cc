@@ -93,6 +93,7 @@ void backwardBlocks(const Blocks& blocks, const GradientTensors& t) {
 void backward(void* data, TF_OpKernelContext* context) {
   const NormSettings& settings = *static_cast<const NormSettings*>(data);
   Status status;
+  const Tensor dx = outputOver(context, 0, 0, 1, status);
   const Tensor dy = input(context, 0, status), x = input(context, 1, status), gamma = input(context, 2, status);
   const Tensor beta = input(context, 3, status), mean = input(context, 4, status), inverse = input(context, 5, status);
   const int64_t channels = gamma.size();
@@ -101,7 +102,6 @@ void backward(void* data, TF_OpKernelContext* context) {
     status.invalid("GraftBatchNormGrad takes dy and x [..., channels] and four vectors [channels]");
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const Tensor dx = outputOver(context, 0, 0, x.shape(), status);
   const Tensor dGamma = output(context, 1, {channels}, status), dBeta = output(context, 2, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const GradientTensors tensors{dy.floats(),      x.floats(),  gamma.floats(),  beta.floats(), mean.floats(),

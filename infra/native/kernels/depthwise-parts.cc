@@ -34,22 +34,40 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void remove(void* settings) { delete static_cast<Settings*>(settings); }
 
-// The last rows of a picture, as many as a window has.
+// The same correlation of rows that have zeros at both ends, as many as its windows reach beyond the picture.
+Correlation withEnds(const Correlation& p) {
+  Correlation wide = p;
+  const int64_t reached = (p.outWidth - 1) * p.stride + p.side - p.left;
+  wide.inWidth = p.left + std::max(p.inWidth, reached);
+  wide.left = 0;
+  return wide;
+}
+
+// The last rows of a picture, as many as a window has, with zeros at both ends.
 class Ring {
  public:
-  Ring(int rows, int64_t width) : rows_(rows), width_(width), memory_(floats(rows * width)) {}
-  float* at(int64_t row) const { return memory_.get() + row % rows_ * width_; }
+  // What windows over the rows are a correlation `p` of.
+  explicit Ring(const Correlation& p)
+      : rows_(p.side), begin_(p.left * p.channels), width_(withEnds(p).inRow()), memory_(floats(rows_ * width_)) {
+    for (int64_t row = 0; row < rows_; ++row) {
+      std::fill(whole(row), at(row), 0.f);
+      std::fill(at(row) + p.inRow(), whole(row) + width_, 0.f);
+    }
+  }
+  // Where the picture's columns are.
+  float* at(int64_t row) const { return whole(row) + begin_; }
+  float* whole(int64_t row) const { return memory_.get() + row % rows_ * width_; }
 
  private:
-  int64_t rows_, width_;
+  int64_t rows_, begin_, width_;
   FloatArray memory_;
 };
 
-// The rows of a picture behind BatchNorm: those that a window reaches.
+// The rows of a picture behind BatchNorm: those that a window reaches, for the correlation `withEnds`.
 class NormalizedRows {
  public:
   NormalizedRows(const Correlation& p, const Normalization& norm)
-      : p_(p), norm_(norm), ring_(p.side, p.inRow()) {}
+      : p_(p), norm_(norm), ring_(p) {}
 
   void begin(const float* picture) { picture_ = picture, made_ = 0; }
 
@@ -57,7 +75,7 @@ class NormalizedRows {
   Rows window(int64_t y) {
     const int64_t end = std::min(p_.inHeight, y * p_.stride - p_.top + p_.side);
     for (; made_ < end; ++made_) norm_.apply(picture_ + made_ * p_.inRow(), p_.inWidth, ring_.at(made_));
-    return rowsOf(p_, y, [&](int64_t row) { return ring_.at(row); });
+    return rowsOf(p_, y, [&](int64_t row) { return ring_.whole(row); });
   }
 
  private:
@@ -90,6 +108,7 @@ void forward(void* data, TF_OpKernelContext* context) {
   const Correlation p = correlationOf(settings, x.shape(), kernel, shape, zeros.data());
   const Normalization norm(settings.before, before);
   const CorrelateRow correlate = correlateRowOf(p.side, p.stride);
+  const Correlation wide = withEnds(p);
   NormalizedRows pictureRows(p, norm);
   const int64_t pixels = p.outHeight * p.outWidth;
   RunningMoments moments(y.floats(), channels, (x.dim(0) - 1) * pixels);
@@ -98,7 +117,7 @@ void forward(void* data, TF_OpKernelContext* context) {
     pictureRows.begin(x.floats() + image * p.inHeight * p.inRow());
     for (int64_t row = 0; row < p.outHeight; ++row) {
       const int64_t made = image * p.outHeight + row;
-      correlate(p, pictureRows.window(row), y.floats() + made * p.outRow());
+      correlate(wide, pictureRows.window(row), y.floats() + made * p.outRow());
       moments.madeUpTo((made + 1) * p.outWidth);
     }
     moments.end();
@@ -111,8 +130,8 @@ class GradientRows {
  public:
   explicit GradientRows(const Correlation& p)
       : p_(p), turned_(turned(p.kernel, p.side, p.channels)), back_(backward(p, turned_.data())),
-        correlate_(correlateRowOf(p.side, 1)), gather_(gatherRowOf(p.side, p.stride)),
-        ring_(p.side, p.outRow()) {}
+        wide_(withEnds(back_)), correlate_(correlateRowOf(p.side, 1)), gather_(gatherRowOf(p.side, p.stride)),
+        ring_(back_) {}
 
   // Where row `y` of dy is put before rows of the picture are asked for.
   float* dy(int64_t y) const { return ring_.at(y); }
@@ -123,15 +142,14 @@ class GradientRows {
   }
 
   void make(int64_t row, float* dx) const {
-    const auto where = [&](int64_t y) { return ring_.at(y); };
-    if (p_.stride > 1) return gather_(p_, gatheredRows(p_, row, where), dx);
-    correlate_(back_, rowsOf(back_, row, where), dx);
+    if (p_.stride > 1) return gather_(p_, gatheredRows(p_, row, [&](int64_t y) { return ring_.at(y); }), dx);
+    correlate_(wide_, rowsOf(back_, row, [&](int64_t y) { return ring_.whole(y); }), dx);
   }
 
  private:
   const Correlation& p_;
   Floats turned_;
-  Correlation back_;
+  Correlation back_, wide_;
   CorrelateRow correlate_;
   GatherRow gather_;
   Ring ring_;
@@ -164,6 +182,9 @@ class KernelSums {
 void gradient(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   Status status;
+  // Into the memory of dy where both are as large: rows of dy are used up before those of dx are known, and what has just
+  // been read is in the cache, where other memory would have to be fetched first.
+  const Tensor dx = outputOver(context, 0, 0, 8, status);
   const NormGradInputs inputs(context, status);
   const auto& [dy, y, behind, offset, slope, x, kernel] = inputs;
   const NormVectors before(context, 10, status);
@@ -173,7 +194,7 @@ void gradient(void* data, TF_OpKernelContext* context) {
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const int64_t channels = x.dim(3);
-  const Tensor dx = output(context, 0, x.shape(), status), dKernel = output(context, 1, kernel.shape(), status);
+  const Tensor dKernel = output(context, 1, kernel.shape(), status);
   const Tensor sum = output(context, 2, {channels}, status), product = output(context, 3, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const Floats zeros(channels, 0.f);
@@ -181,7 +202,8 @@ void gradient(void* data, TF_OpKernelContext* context) {
   const Normalization norm(settings.before, before), normBehind(settings.activation, behind);
   NormalizedRows pictureRows(p, norm);
   const GradientRows gradientRows(p);
-  KernelSums kernelSums(p);
+  const Correlation wide = withEnds(p);
+  KernelSums kernelSums(wide);
   RunningGradients gradients(norm, dx.floats(), x.floats());
   for (int64_t image = x.dim(0) - 1; image >= 0; --image) {
     gradients.begin(image * p.inHeight * p.inWidth);

@@ -77,10 +77,11 @@ struct Columns {
 template <int Side, int Stride, int Pixels, bool Inner, int W, class Body>
 inline __attribute__((always_inline)) void overValues(const float* row, const Columns& columns, int64_t channels,
                                                       int64_t c, const Body& body) {
+  const float* place = row + c;
 #pragma GCC unroll 32
-  for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x) {
+  for (int x = 0; x < (Pixels - 1) * Stride + Side; ++x, place += channels) {
     const bool inside = Inner || (x >= columns.begin && x < columns.end);
-    const Lanes<W> value = at<W>((inside ? row + x * channels : columns.zeros) + c);
+    const Lanes<W> value = held(at<W>(inside ? place : columns.zeros + c));
 #pragma GCC unroll 8
     for (int t = 0; t < Pixels; ++t) {
       const int j = x - t * Stride;
@@ -92,14 +93,14 @@ inline __attribute__((always_inline)) void overValues(const float* row, const Co
 // `Pixels` neighbours in a row; `Inner`: all columns of their windows lie inside the picture.
 template <int Side, int Stride, int Pixels, bool Inner>
 inline void sumPixels(const Correlation& p, const Rows& rows, const Columns& columns, float* out) {
-  overChannels(p.channels, [&](auto width, int64_t c) {
+  overChannels(p.channels, [&](auto width, int64_t c) __attribute__((always_inline)) {
     constexpr int W = decltype(width)::value;
     Lanes<W> sums[Pixels] = {};
     for (int i = rows.begin; i < rows.end; ++i) {
       const float* row = rows.at[i] - columns.begin * p.channels;
       Lanes<W> taps[Side];
 #pragma GCC unroll 8
-      for (int j = 0; j < Side; ++j) taps[j] = at<W>(p.kernel + (i * Side + j) * p.channels + c);
+      for (int j = 0; j < Side; ++j) taps[j] = held(at<W>(p.kernel + (i * Side + j) * p.channels + c));
       overValues<Side, Stride, Pixels, Inner, W>(row, columns, p.channels, c, [&](int t, int j, const Lanes<W>& value)
                                                      __attribute__((always_inline)) { sums[t] += value * taps[j]; });
     }
@@ -111,11 +112,11 @@ inline void sumPixels(const Correlation& p, const Rows& rows, const Columns& col
 // Adds to sums [side, side, channels] what `Pixels` neighbouring outputs give.
 template <int Side, int Stride, int Pixels, bool Inner>
 inline void addPixels(const Correlation& p, const Rows& rows, const Columns& columns, const float* dy, float* sums) {
-  overChannels(p.channels, [&](auto width, int64_t c) {
+  overChannels(p.channels, [&](auto width, int64_t c) __attribute__((always_inline)) {
     constexpr int W = decltype(width)::value;
     Lanes<W> gradients[Pixels];
 #pragma GCC unroll 8
-    for (int t = 0; t < Pixels; ++t) gradients[t] = at<W>(dy + t * p.channels + c);
+    for (int t = 0; t < Pixels; ++t) gradients[t] = held(at<W>(dy + t * p.channels + c));
     for (int i = rows.begin; i < rows.end; ++i) {
       const float* row = rows.at[i] - columns.begin * p.channels;
       Lanes<W> taps[Side];

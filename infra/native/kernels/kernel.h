@@ -31,14 +31,14 @@ class Status {
 class Tensor {
  public:
   Tensor() = default;
-  explicit Tensor(TF_Tensor* tensor) : tensor_(tensor) {}
-  Tensor(Tensor&& other) noexcept : tensor_(other.tensor_) { other.tensor_ = nullptr; }
+  explicit Tensor(TF_Tensor* tensor) : tensor_(tensor), data_(tensor == nullptr ? nullptr : TF_TensorData(tensor)) {}
+  Tensor(Tensor&& other) noexcept : tensor_(other.tensor_), data_(other.data_) { other.tensor_ = nullptr; }
   Tensor& operator=(Tensor&&) = delete;
   ~Tensor() {
     if (tensor_ != nullptr) TF_DeleteTensor(tensor_);
   }
-  float* floats() const { return static_cast<float*>(TF_TensorData(tensor_)); }
-  const int32_t* ints() const { return static_cast<const int32_t*>(TF_TensorData(tensor_)); }
+  float* floats() const { return static_cast<float*>(data_); }
+  const int32_t* ints() const { return static_cast<const int32_t*>(data_); }
   int rank() const { return TF_NumDims(tensor_); }
   int64_t dim(int axis) const { return TF_Dim(tensor_, axis); }
   int64_t size() const { return TF_TensorElementCount(tensor_); }
@@ -50,6 +50,8 @@ class Tensor {
 
  private:
   TF_Tensor* tensor_ = nullptr;
+  // Asked for once: TensorFlow takes longer to answer than a channel's sums take.
+  void* data_ = nullptr;
 };
 
 inline Tensor input(TF_OpKernelContext* context, int index, Status& status) {
@@ -71,8 +73,11 @@ inline bool isDense(const Tensor& x, const Tensor& kernel, int64_t side) {
          kernel.dim(1) == side && kernel.dim(2) == x.dim(3);
 }
 
-// The memory of input `from` where nobody else reads it any more, new memory otherwise.
-inline Tensor outputOver(TF_OpKernelContext* context, int from, int index, const Shape& shape, Status& status) {
+// The memory of input `from`, for an output shaped as input `like`, where nobody else reads it any more; new memory
+// otherwise. To be asked for before that input is taken: TensorFlow gives away only what has one owner.
+inline Tensor outputOver(TF_OpKernelContext* context, int from, int index, int like, Status& status) {
+  const Shape shape = input(context, like, status).shape();
+  if (!status.ok()) return Tensor();
   int forwarded = -1;
   return Tensor(TF_ForwardInputOrAllocateOutput(context, &from, 1, index, shape.data(), static_cast<int>(shape.size()),
                                                 &forwarded, status.get()));

@@ -42,6 +42,17 @@ inline Lanes<Width>& at(float* memory) {
   return *reinterpret_cast<Lanes<Width>*>(memory);
 }
 
+// The same value, in a register from here on: compilers read it anew from memory for each use, where they may.
+template <class V>
+inline __attribute__((always_inline)) V held(V value) {
+#if defined(__x86_64__)
+  asm("" : "+v"(value));
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+#endif
+  return value;
+}
+
 // Scratch memory for a vector.
 template <class T>
 struct LineAllocator {

@@ -69,9 +69,10 @@ void backward(void* data, TF_OpKernelContext* context) {
   const Settings& settings = *static_cast<const Settings*>(data);
   const bool two = settings.gradients == 2, isActivated = settings.activated == 1;
   Status status;
+  const int after = settings.gradients + settings.activated;
+  const Tensor dz = outputOver(context, 0, 0, after, status);
   const Tensor first = input(context, 0, status), second = input(context, two ? 1 : 0, status);
   const Tensor behind = input(context, isActivated ? settings.gradients : 0, status);
-  const int after = settings.gradients + settings.activated;
   const Tensor x = input(context, after, status), mean = input(context, after + 1, status);
   const int64_t channels = status.ok() ? mean.size() : 0;
   if (status.ok() && (x.rank() < 2 || x.size() == 0 || x.dim(x.rank() - 1) != channels || first.shape() != x.shape() ||
@@ -79,7 +80,6 @@ void backward(void* data, TF_OpKernelContext* context) {
     status.invalid(kShapes);
   }
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
-  const Tensor dz = outputOver(context, 0, 0, x.shape(), status);
   const Tensor sum = output(context, 1, {channels}, status), product = output(context, 2, {channels}, status);
   if (!status.ok()) return TF_OpKernelContext_Failure(context, status.get());
   const auto run = two ? (isActivated ? sumPassed<true, true> : sumPassed<true, false>)
