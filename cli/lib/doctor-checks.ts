@@ -90,16 +90,16 @@ async function checkKernels(known: Settings, loaded: LoadedTensorFlow | null): P
   const install = loaded?.backend === 'tensorflow' ? await findTensorFlow('cpu', known) : null;
   if (install === null)
     return { name, status: 'ok', found: 'not needed: they are for TensorFlow on a CPU', mend: null };
-  return ownAddon(name, await findKernels(install, known, false), 'training takes up to twice as long');
+  return ownAddon(name, await findKernels(install, known, false));
 }
 
 async function checkResampler(known: Settings): Promise<Check> {
-  return ownAddon('resampler', await findResampler(known, false), 'pictures are resized in twice the time');
+  return ownAddon('resampler', await findResampler(known, false));
 }
 
-function ownAddon(name: string, found: OwnAddon, cost: string): Check {
+function ownAddon(name: string, found: OwnAddon): Check {
   if (found.kind === 'ready') return { name, status: 'ok', found: `graft’s own, for ${found.processor}`, mend: null };
-  return { name, status: 'note', found: `${found.why}; without, ${cost}`, mend: found.mend };
+  return { name, status: 'note', found: found.why, mend: found.mend };
 }
 
 /** Needed only to provision: once that is done, their absence is a note. */

@@ -25,7 +25,7 @@ const OPTIMIZED = [
 /** graft's own kernels for TensorFlow; without them training takes up to twice as long. */
 export function findKernels(install: TensorFlowInstall, known: Settings, mayCompile: boolean): Promise<OwnAddon> {
   const recipe = {
-    ...{ name: 'kernels', sources: SOURCES, recipe: 3 },
+    ...{ name: 'kernels', sources: SOURCES, recipe: 3, without: 'training takes up to twice as long' },
     target: join(install.dir, 'lib/napi-v8'),
     processors: ['x86-64-v4', 'x86-64-v3', 'arm64'],
     args: async () => {

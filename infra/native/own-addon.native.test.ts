@@ -22,7 +22,7 @@ afterAll(() => {
 function recipeOf(source: string, changes: Partial<OwnAddonRecipe> = {}): OwnAddonRecipe {
   writeFileSync(join(folder, 'sources', 'one.cc'), source);
   return {
-    ...{ name: 'one', sources: join(folder, 'sources'), target: join(folder, 'addons'), recipe: 1 },
+    ...{ name: 'one', sources: join(folder, 'sources'), target: join(folder, 'addons'), recipe: 1, without: 'slow' },
     processors: [processor ?? ''],
     args: () => Promise.resolve([]),
     ...changes,
@@ -35,7 +35,10 @@ describe.runIf(processor !== null)('an addon of graft’s own', () => {
     expect(first).toMatchObject({ kind: 'ready', processor });
     expect(await findOwnAddon(recipeOf(WHOLE), settings(), false)).toEqual(first);
     const changed = recipeOf(`${WHOLE}// changed\n`);
-    expect(await findOwnAddon(changed, settings(), false)).toMatchObject({ kind: 'none', why: 'not compiled yet' });
+    expect(await findOwnAddon(changed, settings(), false)).toMatchObject({
+      kind: 'none',
+      why: 'not compiled yet; without, slow',
+    });
     const second = await findOwnAddon(changed, settings(), true);
     expect(second.kind === 'ready' && first.kind === 'ready' && second.path !== first.path).toBe(true);
   });
@@ -45,11 +48,15 @@ describe.runIf(processor !== null)('an addon of graft’s own', () => {
     expect(broken).toMatchObject({ kind: 'none', mend: 'install a C++17 compiler with its standard library' });
     expect(broken.kind === 'none' && broken.why).toMatch(/one\.cc:1:1: error/);
     const without = await findOwnAddon(recipeOf('1'), { ...settings(), searchPath: [] }, true);
-    expect(without).toMatchObject({ kind: 'none', why: 'no C++ compiler on PATH' });
+    expect(without).toMatchObject({ kind: 'none', why: 'no C++ compiler on PATH; without, slow' });
     const other = await findOwnAddon(recipeOf('2', { processors: ['riscv'] }), settings(), true);
-    expect(other).toMatchObject({ kind: 'none', why: 'it has no code for this processor, only for riscv', mend: null });
+    expect(other).toMatchObject({
+      kind: 'none',
+      why: 'it has no code for this processor, only for riscv; without, slow',
+      mend: null,
+    });
     const args = () => Promise.resolve({ why: 'a header is missing' });
     const lacking = await findOwnAddon(recipeOf('3', { args }), settings(), true);
-    expect(lacking).toMatchObject({ kind: 'none', why: 'a header is missing' });
+    expect(lacking).toMatchObject({ kind: 'none', why: 'a header is missing; without, slow' });
   });
 });

@@ -20,13 +20,15 @@ export type OwnAddon =
 
 export interface OwnAddonRecipe {
   readonly name: string;
+  /** What it costs to go without, as a clause. */
+  readonly without: string;
   /** The folder of its sources: each `.cc` is compiled, the headers lie beside them. */
   readonly sources: string;
   /** Where the addon goes. */
   readonly target: string;
   /** Of `x86-64-v4`, `x86-64-v3` and `arm64`, those that it has code for. */
   readonly processors: readonly string[];
-  /** Beside those for the processor; null where something to compile with is missing, which `why` says. */
+  /** The compiler's arguments beside those for the processor; `why` where something to compile with is missing. */
   readonly args: () => Promise<readonly string[] | { readonly why: string }>;
   /** Raise when the compiler's arguments change. */
   readonly recipe: number;
@@ -37,6 +39,11 @@ export interface OwnAddonRecipe {
  * of its sources, so clones of several versions share a cache.
  */
 export async function findOwnAddon(recipe: OwnAddonRecipe, known: Settings, mayCompile: boolean): Promise<OwnAddon> {
+  const found = await findOrCompile(recipe, known, mayCompile);
+  return found.kind === 'ready' ? found : { ...found, why: `${found.why}; without, ${recipe.without}` };
+}
+
+async function findOrCompile(recipe: OwnAddonRecipe, known: Settings, mayCompile: boolean): Promise<OwnAddon> {
   const processor = processorOf(known.processor);
   if (processor === null || !recipe.processors.includes(processor)) {
     return {

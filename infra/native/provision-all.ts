@@ -49,23 +49,23 @@ async function provisionChosen(
   options: ProvisionAllOptions & { readonly settings: Settings },
 ): Promise<TensorFlowInstall | null> {
   // As the kernels below: here rather than before the first picture.
-  tell(options, 'resampler', await findResampler(options.settings, true), 'pictures are resized in twice the time');
+  tell(options, 'resampler', await findResampler(options.settings, true));
   const choice = chooseDevice(options.settings.device, await lookAtMachine(options.settings));
   if (choice.kind === 'js') return null;
   const install = await provisionTensorFlow({ ...options, variant: choice.variant });
   // Here rather than in the first training.
   const { settings } = options;
   if (choice.variant === 'cpu' && settings.kernels !== 'tensorflow') {
-    tell(options, 'kernels', await findKernels(install, settings, true), 'training takes up to twice as long');
+    tell(options, 'kernels', await findKernels(install, settings, true));
   }
   return install;
 }
 
 /** What an addon of graft's own that can't be had costs: time alone, so it is not a failure. */
-function tell({ onProgress }: ProvisionAllOptions, name: string, found: OwnAddon, cost: string): void {
+function tell({ onProgress }: ProvisionAllOptions, name: string, found: OwnAddon): void {
   if (found.kind === 'ready') return;
   const { why, mend } = found;
-  const note = [`${why}; without, ${cost}`, ...(mend === null ? [] : [mend])].join('; ');
+  const note = mend === null ? why : `${why}; ${mend}`;
   onProgress?.({ item: 'tensorflow', step: `go without graft’s own ${name}`, note });
 }
 
